@@ -1,0 +1,69 @@
+"""The command line: one Typer app, and the one place where errors become exit codes."""
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, NoReturn
+
+import typer
+
+from colorgan import __version__, console
+from colorgan.commands import colorize, evaluate, train, weights
+from colorgan.errors import ColorganError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="colorgan",
+    help="Colour black-and-white photographs, and train the networks that do it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("colorize")(colorize.colorize)
+app.command("train")(train.train)
+app.command("eval")(evaluate.evaluate)
+app.command("download-weights")(weights.download_weights)
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _print_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    others = f"torch {_version_of('torch')}, torchvision {_version_of('torchvision')}"
+    console.stdout().print(f"colorgan {__version__} (Python {platform.python_version()}, {others})", markup=False)
+    raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the versions and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> NoReturn:
+    """Run the command line and exit.
+
+    Exit codes: 0 all done; 1 something failed, and was named; 2 wrong use, nothing was done; 130 interrupted, what
+    was finished is kept.
+    """
+    try:
+        app()
+    except ColorganError as error:
+        if console.settings.debug:
+            raise
+        console.stderr().print(f"colorgan: {error}", markup=False, style="red")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)

@@ -1,0 +1,99 @@
+"""What a person sees: results on stdout, talk and progress on stderr."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
+from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+__all__ = ["Verbosity", "make_table", "progress_bar", "say", "settings", "stderr", "stdout", "warn"]
+
+
+class Verbosity(IntEnum):
+    """How much is said on stderr."""
+
+    QUIET = 0  # errors only
+    NORMAL = 1
+    VERBOSE = 2  # and the details, and tracebacks of known errors
+
+
+@dataclass(slots=True)
+class Settings:
+    """What the command line's global options set."""
+
+    verbosity: Verbosity = Verbosity.NORMAL
+
+    @property
+    def debug(self) -> bool:
+        """Whether known errors show their tracebacks."""
+        return self.verbosity >= Verbosity.VERBOSE or os.environ.get("COLORGAN_DEBUG", "") not in ("", "0")
+
+
+settings = Settings()
+
+
+def _console(*, to_stderr: bool) -> Console:
+    stream = sys.stderr if to_stderr else sys.stdout
+    # Without a terminal a line is never folded at 80 columns, so that paths survive a pipe.
+    width = None if stream.isatty() or "COLUMNS" in os.environ else 10_000
+    return Console(stderr=to_stderr, width=width, highlight=False, soft_wrap=not stream.isatty())
+
+
+def stdout() -> Console:
+    """The console for results."""
+    return _console(to_stderr=False)
+
+
+def stderr() -> Console:
+    """The console for talk, progress and errors."""
+    return _console(to_stderr=True)
+
+
+def say(message: str, *, detail: bool = False) -> None:
+    """Say something on stderr, unless `--quiet`; a `detail` only with `--verbose`. No markup is interpreted."""
+    if settings.verbosity >= (Verbosity.VERBOSE if detail else Verbosity.NORMAL):
+        stderr().print(message, markup=False)
+
+
+def warn(message: str) -> None:
+    """Say what went wrong, on stderr, whatever the verbosity. No markup is interpreted."""
+    stderr().print(message, markup=False, style="yellow")
+
+
+def make_table(*columns: str, title: str | None = None) -> Table:
+    """Make a table in the house's style; columns whose name begins with '>' are set to the right."""
+    table = Table(title=title, box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+    return table
+
+
+@contextmanager
+def progress_bar(*, unit: str = "") -> Iterator[Progress]:
+    """Draw a progress bar on stderr; nothing where stderr is no terminal or `--quiet` was given.
+
+    Tasks may carry a `note` field, shown behind the bar.
+    """
+    console = stderr()
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        disable=not console.is_terminal or settings.verbosity is Verbosity.QUIET,
+        transient=True,
+    )
+    with progress:
+        yield progress

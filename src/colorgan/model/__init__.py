@@ -1,0 +1,6 @@
+"""The networks, built from their configurations."""
+
+from colorgan.model.discriminators import Discriminator, build_discriminator
+from colorgan.model.generator import Generator, Prediction, build_generator
+
+__all__ = ["Discriminator", "Generator", "Prediction", "build_discriminator", "build_generator"]
