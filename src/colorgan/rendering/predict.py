@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colorgan.color import decode_bins
+from colorgan.color import BIN_COUNT, decode_bins
 from colorgan.config import ModelConfig, RenderConfig
 from colorgan.model import Generator, Prediction
 
@@ -17,9 +17,9 @@ __all__ = ["Rendering", "predict_rendering", "render_shape", "shrink"]
 class Rendering(NamedTuple):
     """A generator's answer for a batch of pictures of one shape."""
 
-    ab: Tensor  # (B, 2, h, w), Lab units, at the render size divided by the generator's output stride
+    ab: Tensor  # (B, 2, h, w), Lab units, at the largest render size divided by the generator's output stride
     confidence: Tensor | None  # (B, 1, h, w), 0..1: 1 less the normalised entropy of the bins; None without bins
-    luminance: Tensor  # (B, 1, H, W) as given to `predict_rendering`, painted where it was unknown
+    luminance: Tensor  # (B, 1, H, W), 0..100, at the first render size, painted where it was unknown
 
 
 def render_shape(height: int, width: int, size: int, model: ModelConfig) -> tuple[int, int]:
@@ -58,16 +58,39 @@ def predict_rendering(
             resampled.
     """
     H, W = luminance.shape[-2:]
-    answers = []
+    answers: list[Rendering] = []
     for size in (config.size, *config.sizes):
         shape = render_shape(H, W, size, network.config)
-        inputs = (
-            shrink(luminance, shape),
-            None if known is None else (shrink(known, shape) > 0.999).float(),
-            None if hints is None else F.interpolate(hints, size=shape, mode="nearest"),
-        )
-        answers.append(_mix(network(*inputs), config))
+        small = shrink(luminance, shape)
+        trusted = None if known is None else (shrink(known, shape) > 0.999).float()
+        points = None if hints is None else F.interpolate(hints, size=shape, mode="nearest")
+        answers.append(_read(network(small, trusted, points), config))
         if config.flip:
-            mirrored = network(*(None if x is None else x.flip(-1) for x in inputs))
-            answers.append(tuple(None if x is None else x.flip(-1) for x in _mix(mirrored, config)))
-    raise NotImplementedError
+            mirrored = network(*(None if x is None else x.flip(-1) for x in (small, trusted, points)))
+            answers.append(Rendering(*(None if x is None else x.flip(-1) for x in _read(mirrored, config))))
+    return answers[0] if len(answers) == 1 else _average(answers)
+
+
+def _read(prediction: Prediction, config: RenderConfig) -> Rendering:
+    """Take ab from the regression, the bins or both."""
+    ab, confidence = prediction.coarse_ab, None
+    if prediction.bins is not None:
+        log_probability = prediction.bins.log_softmax(1)
+        entropy = -(log_probability.exp() * log_probability).sum(1, keepdim=True)
+        confidence = 1 - entropy / math.log(BIN_COUNT)
+        if config.bins_share > 0:
+            ab = torch.lerp(ab, decode_bins(prediction.bins, temperature=config.temperature), config.bins_share)
+    return Rendering(ab, confidence, prediction.luminance)
+
+
+def _average(answers: list[Rendering]) -> Rendering:
+    largest = max((a.ab.shape[-2:] for a in answers), key=math.prod)
+
+    def mean(maps: list[Tensor]) -> Tensor:
+        same = [F.interpolate(m, size=largest, mode="bilinear", align_corners=False) for m in maps]
+        return torch.stack(same).mean(0)
+
+    confidences = [a.confidence for a in answers if a.confidence is not None]
+    return Rendering(
+        mean([a.ab for a in answers]), mean(confidences) if confidences else None, answers[0].luminance
+    )

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Weights: the generator file, the registry, the store on this machine."""
