@@ -1,0 +1,6 @@
+"""A command."""
+
+
+def colorize() -> None:
+    """Not there yet."""
+    raise NotImplementedError

@@ -1,0 +1,6 @@
+"""A command."""
+
+
+def evaluate() -> None:
+    """Not there yet."""
+    raise NotImplementedError

@@ -1,0 +1,6 @@
+"""`colorgan train`."""
+
+
+def train() -> None:
+    """Train a network."""
+    raise NotImplementedError

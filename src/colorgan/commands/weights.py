@@ -1,0 +1,6 @@
+"""A command."""
+
+
+def download_weights() -> None:
+    """Not there yet."""
+    raise NotImplementedError
