@@ -1,0 +1,253 @@
+"""The training losses: one function or module a term, each reported apart.
+
+Colour conversions and losses are computed in float32, whatever the precision of the networks.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models.squeezenet import Fire, squeezenet1_1
+from torchvision.models.vgg import vgg19
+
+from colorgan.color import AB_LIMIT, BIN_COUNT, encode_bins, lab_to_rgb
+from colorgan.config import LossConfig, PerceptualBackbone
+from colorgan.errors import ConfigError, WeightsInvalidError
+from colorgan.model import Prediction
+from colorgan.model.encoders import IMAGENET_MEAN, IMAGENET_STD
+
+__all__ = [
+    "GeneratorLoss",
+    "LossTerms",
+    "PerceptualLoss",
+    "adversarial_loss",
+    "assemble_rgb",
+    "bins_loss",
+    "discriminator_loss",
+    "luminance_loss",
+    "smooth_l1_loss",
+    "tap_positions",
+]
+
+
+class LossTerms(NamedTuple):
+    """A loss and what it is made of."""
+
+    total: Tensor  # the weighted sum, to be differentiated
+    terms: dict[str, Tensor]  # each term before its weight, detached
+
+
+def assemble_rgb(prediction: Prediction) -> Tensor:
+    """Return the picture that a prediction stands for: sRGB `(B, 3, H, W)`, differentiable.
+
+    Colours outside the gamut leave 0..1 a little, so that gradients can bring them back.
+    """
+    if prediction.rgb is not None:
+        return prediction.rgb
+    return lab_to_rgb(torch.cat((prediction.luminance, prediction.ab), dim=1))
+
+
+def smooth_l1_loss(prediction: Prediction, lab: Tensor, *, beta: float) -> Tensor:
+    """Smooth L1 between prediction and truth `lab` `(B, 3, H, W)`.
+
+    On RGB for networks that predict RGB; else on ab / 110, at the stride where the network predicts it, against the
+    truth averaged over each cell.
+    """
+    if prediction.rgb is not None:
+        return F.smooth_l1_loss(prediction.rgb, lab_to_rgb(lab), beta=beta)
+    truth = F.adaptive_avg_pool2d(lab[:, 1:], prediction.coarse_ab.shape[-2:])
+    return F.smooth_l1_loss(prediction.coarse_ab / AB_LIMIT, truth / AB_LIMIT, beta=beta)
+
+
+def bins_loss(logits: Tensor, ab: Tensor, class_weights: Tensor | None = None) -> Tensor:
+    """Cross-entropy between bin logits `(B, 304, h, w)` and the soft encoding of ab `(B, 2, h, w)`.
+
+    Args:
+        logits: Logits over the bins.
+        ab: The truth, in Lab units.
+        class_weights: A weight for each bin `(304,)`; a pixel weighs as much as the bins around its true colour.
+    """
+    index, weight = encode_bins(ab)  # (B, 4, h, w)
+    surprise = logits.logsumexp(1, keepdim=True) - logits.gather(1, index)
+    if class_weights is not None:
+        weight = weight * class_weights[index].mul(weight).sum(1, keepdim=True)
+    return (surprise * weight).sum(1).mean()
+
+
+def luminance_loss(prediction: Prediction, lab: Tensor, known: Tensor | None) -> Tensor:
+    """Mean absolute error of L / 100 over the pixels where it was missing; 0 where none was."""
+    if known is None:
+        return lab.new_zeros(())
+    missing = 1 - known
+    error = (prediction.luminance - lab[:, :1]).abs() / 100
+    return (error * missing).sum() / missing.sum().clamp_min(1)
+
+
+def adversarial_loss(verdict: Sequence[Tensor]) -> Tensor:
+    """Binary cross-entropy of a discriminator's logits on generated pictures against "photograph"."""
+    return torch.stack([F.softplus(-logits.float()).mean() for logits in verdict]).mean()
+
+
+def discriminator_loss(on_photographs: Sequence[Tensor], on_generated: Sequence[Tensor]) -> Tensor:
+    """Binary cross-entropy of a discriminator's logits, half for each kind of picture, averaged over its scales."""
+    scales = [
+        (F.softplus(-real.float()).mean() + F.softplus(fake.float()).mean()) / 2
+        for real, fake in zip(on_photographs, on_generated, strict=True)
+    ]
+    return torch.stack(scales).mean()
+
+
+def _vgg19_features() -> tuple[nn.Sequential, dict[str, int]]:
+    features = vgg19(weights=None).features
+    names, block, convolution = {}, 1, 0
+    for position, layer in enumerate(features):
+        if isinstance(layer, nn.MaxPool2d):
+            block, convolution = block + 1, 0
+        elif isinstance(layer, nn.Conv2d):
+            convolution += 1
+        else:
+            names[f"relu{block}_{convolution}"] = position
+    return features, names
+
+
+def _squeezenet_features() -> tuple[nn.Sequential, dict[str, int]]:
+    features = squeezenet1_1(weights=None).features
+    fires = [position for position, layer in enumerate(features) if isinstance(layer, Fire)]
+    return features, {"relu1": 1} | {f"fire{number}": position for number, position in enumerate(fires, start=2)}
+
+
+_BACKBONES = {
+    PerceptualBackbone.VGG19: _vgg19_features,
+    PerceptualBackbone.SQUEEZENET1_1: _squeezenet_features,
+}
+
+
+def tap_positions(backbone: PerceptualBackbone) -> dict[str, int]:
+    """Return the names of a backbone's taps and their places in torchvision's `features`."""
+    return _BACKBONES[backbone]()[1]
+
+
+class PerceptualLoss(nn.Module):
+    """Weighted L1 distance between the features that a frozen ImageNet network finds in two pictures.
+
+    Each tap's distance is divided by the mean absolute activation that the truth has there, so that the weights mean
+    the same for any backbone and any scale of its activations. After Johnson, Alahi and Fei-Fei (ECCV 2016).
+
+    Args:
+        config: Which backbone, taps and weights.
+        state: The backbone's weights by torchvision's names; layers behind the last tap may be missing.
+
+    Raises:
+        ConfigError: The backbone has no tap of that name.
+        WeightsInvalidError: The file lacks a layer that a tap needs.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: LossConfig, state: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        features, names = _BACKBONES[config.perceptual_backbone]()
+        unknown = [tap for tap in config.perceptual_taps if tap not in names]
+        if unknown:
+            raise ConfigError(
+                f"{config.perceptual_backbone} has no tap {unknown[0]!r}; its taps are {', '.join(names)}"
+            )
+        self.taps = {names[tap]: w for tap, w in zip(config.perceptual_taps, config.perceptual_weights, strict=True)}
+        self.features = features[: max(self.taps) + 1]
+        wanted = self.features.state_dict()
+        given = {k.removeprefix("features."): v.float() for k, v in state.items()}
+        lacking = [k for k, v in wanted.items() if k not in given or given[k].shape != v.shape]
+        if lacking:
+            raise WeightsInvalidError(
+                f"the weights for {config.perceptual_backbone} lack features.{lacking[0]} "
+                f"({len(lacking)} tensors in all), which the tap {config.perceptual_taps[-1]} needs"
+            )
+        self.features.load_state_dict({k: given[k] for k in wanted})
+        self.requires_grad_(False).eval()
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, prediction: Tensor, truth: Tensor) -> Tensor:
+        """Return the distance between two batches of sRGB pictures `(B, 3, H, W)` in 0..1."""
+        with torch.no_grad():
+            expected = self._activations(truth)
+        distances = [
+            weight * F.l1_loss(found.float(), wanted.float()) / wanted.float().abs().mean().clamp_min(1e-6)
+            for weight, found, wanted in zip(self.taps.values(), self._activations(prediction), expected, strict=True)
+        ]
+        return torch.stack(distances).sum()
+
+    def _activations(self, rgb: Tensor) -> list[Tensor]:
+        x = ((rgb - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        found = {}
+        for position, layer in enumerate(self.features):
+            x = layer(x)
+            if position in self.taps:
+                found[position] = x
+        return [found[position] for position in self.taps]
+
+
+class GeneratorLoss(nn.Module):
+    """The generator's loss: the weighted sum that a `LossConfig` describes, with each term reported apart.
+
+    Args:
+        config: Weights and settings.
+        perceptual: The perceptual term; required if its weight is above 0.
+    """
+
+    bin_frequency: Tensor
+
+    def __init__(self, config: LossConfig, perceptual: PerceptualLoss | None = None) -> None:
+        super().__init__()
+        if config.perceptual > 0 and perceptual is None:
+            raise ConfigError("the loss has a perceptual term: pass the PerceptualLoss that computes it")
+        self.config = config
+        self.perceptual = perceptual
+        # How often each bin is the truth, as seen so far; part of the training state.
+        self.register_buffer("bin_frequency", torch.full((BIN_COUNT,), 1 / BIN_COUNT))
+
+    def forward(
+        self, prediction: Prediction, lab: Tensor, known: Tensor | None = None, verdict: Sequence[Tensor] | None = None
+    ) -> LossTerms:
+        """Compute the loss of a batch.
+
+        Args:
+            prediction: What the generator said.
+            lab: The truth `(B, 3, H, W)`.
+            known: 1 where the luminance was given `(B, 1, H, W)`; None means everywhere.
+            verdict: The discriminator's logits on the generated pictures; None leaves the adversarial term out.
+        """
+        config = self.config
+        terms: dict[str, tuple[float, Tensor]] = {}
+        if config.smooth_l1 > 0:
+            terms["smooth_l1"] = config.smooth_l1, smooth_l1_loss(prediction, lab, beta=config.smooth_l1_beta)
+        if config.bins > 0 and prediction.bins is not None:
+            ab = F.adaptive_avg_pool2d(lab[:, 1:], prediction.bins.shape[-2:])
+            terms["bins"] = config.bins, bins_loss(prediction.bins, ab, self._class_weights(ab))
+        if config.luminance > 0:
+            terms["luminance"] = config.luminance, luminance_loss(prediction, lab, known)
+        if config.perceptual > 0 and self.perceptual is not None:
+            distance = self.perceptual(assemble_rgb(prediction), lab_to_rgb(lab))
+            terms["perceptual"] = config.perceptual, distance
+        if config.adversarial > 0 and verdict is not None:
+            terms["adversarial"] = config.adversarial, adversarial_loss(verdict)
+        total = torch.stack([weight * value for weight, value in terms.values()]).sum()
+        return LossTerms(total, {name: value.detach() for name, (_, value) in terms.items()})
+
+    @torch.no_grad()
+    def _class_weights(self, ab: Tensor) -> Tensor | None:
+        """Follow the bins' frequency and return their weights, whose mean over the pixels seen is 1."""
+        if self.config.bins_rebalance == 0:
+            return None
+        index, weight = encode_bins(ab)
+        seen = torch.zeros_like(self.bin_frequency).index_add_(0, index.flatten(), weight.flatten())
+        if self.training:
+            self.bin_frequency.lerp_(seen / seen.sum(), 0.01)
+        # Zhang, Isola and Efros (ECCV 2016): half the frequency, half uniform, so that rare bins stay bounded.
+        mixed = (self.bin_frequency + 1 / BIN_COUNT) / 2
+        weights = mixed**-self.config.bins_rebalance
+        return weights / (self.bin_frequency * weights).sum()
+
