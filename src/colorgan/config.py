@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 from colorgan.errors import ConfigError
 
 __all__ = [
+    "AugmentConfig",
     "DeviceChoice",
     "DiscriminatorConfig",
     "DiscriminatorKind",
@@ -120,7 +121,8 @@ class ModelConfig:
         )
         _require(
             set(self.attention_stages) <= set(range(len(self.decoder_widths))),
-            f"attention_stages must name decoder stages 0 to {len(self.decoder_widths) - 1}, got {self.attention_stages}",
+            f"attention_stages must name decoder stages 0 to {len(self.decoder_widths) - 1}, "
+            f"got {self.attention_stages}",
         )
         attended = [self.decoder_widths[i] for i in self.attention_stages]
         attended += [self.bottleneck_width] if self.bottleneck_attention else []
@@ -129,7 +131,9 @@ class ModelConfig:
             f"attention_heads must divide the widths {attended}, got {self.attention_heads}",
         )
         if self.output is OutputSpace.RGB:
-            _require(self.output_stride == 1, "an rgb output must be decoded to stride 1: give more decoder_widths")
+            _require(
+                self.output_stride == 1, "an rgb output must be decoded to stride 1: give more decoder_widths"
+            )
             _require(not self.bins and not self.repair_widths, "an rgb output has no bins and no repair head")
         _require(
             len(self.repair_widths) in (0, self.output_stride.bit_length() - 1),
@@ -196,6 +200,38 @@ class LossConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentConfig:
+    """How photographs are varied in training. Shares are of pictures, 0..1."""
+
+    crop_from: float = 0.7  # the crop's side is drawn from this share of the short side up to all of it
+    flip: float = 0.5  # share mirrored
+    affine: float = 0.0  # share turned, moved, scaled and sheared
+    affine_degrees: float = 10.0  # largest turn
+    affine_translate: float = 0.1  # largest move, share of the side
+    affine_scale: float = 0.1  # largest change of scale
+    affine_shear: float = 5.0  # largest shear, degrees
+    tone: float = 0.3  # share whose grey input, and only that, is changed in tone
+    tone_gamma: float = 0.35  # largest exponent, as a power of e
+    tone_contrast: float = 0.35  # largest loss of contrast
+    tone_noise: float = 0.06  # largest deviation of the added noise, grey levels 0..1
+    tone_blur: float = 1.2  # largest deviation of the blur, pixels
+    tone_jpeg: float = 0.3  # share of these that also went through a poor JPEG
+    occlusion: float = 0.12  # share with missing luminance
+    occlusion_pixels: float = 0.4  # largest share of single pixels removed
+    occlusion_rectangles: int = 4  # most rectangles
+    occlusion_scratches: int = 4  # most scratches
+    hints: float = 0.3  # share with colour hints
+    hints_most: int = 50  # most hints; few are likelier
+
+    def __post_init__(self) -> None:
+        """Refuse shares and ranges that cannot be meant."""
+        shares = (self.flip, self.affine, self.tone, self.tone_jpeg, self.occlusion, self.occlusion_pixels, self.hints)
+        _require(all(0 <= share <= 1 for share in shares), f"shares must be in 0..1, got {shares}")
+        _require(0 < self.crop_from <= 1, f"crop_from must be above 0 and at most 1, got {self.crop_from}")
+        _require(0 <= self.tone_contrast < 1, f"tone_contrast must be in 0..1, got {self.tone_contrast}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RenderConfig:
     """How a trained generator is asked for colour; stored in its file as the settings that suit it."""
 
@@ -209,7 +245,8 @@ class RenderConfig:
     def __post_init__(self) -> None:
         """Refuse settings that cannot be meant."""
         _require(
-            min((self.size, *self.sizes)) >= 1, f"render sizes must be 1 or more, got {(self.size, *self.sizes)}"
+            min((self.size, *self.sizes)) >= 1,
+            f"render sizes must be 1 or more, got {(self.size, *self.sizes)}",
         )
         _require(0 <= self.bins_share <= 1, f"bins_share must be in 0..1, got {self.bins_share}")
         _require(self.temperature > 0, f"temperature must be above 0, got {self.temperature}")

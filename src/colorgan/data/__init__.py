@@ -1,1 +1,18 @@
-"""TODO."""
+"""Photographs on disk, and what training makes of them."""
+
+from colorgan.data.dataset import Batch, PositionSampler, Sample, TrainingPhotos, make_loader
+from colorgan.data.folder import PhotoFile, PhotoSets, find_photos, find_sets, open_photo, split_by_name
+
+__all__ = [
+    "Batch",
+    "PhotoFile",
+    "PhotoSets",
+    "PositionSampler",
+    "Sample",
+    "TrainingPhotos",
+    "find_photos",
+    "find_sets",
+    "make_loader",
+    "open_photo",
+    "split_by_name",
+]

@@ -1,0 +1,174 @@
+"""Photographs as training batches, each a function of the seed and its position in the run."""
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from colorgan.config import AugmentConfig
+from colorgan.data.augment import draw_hints, draw_occlusion, is_nearly_grey, jitter_tone, vary_geometry
+from colorgan.data.folder import PhotoFile, open_photo
+from colorgan.errors import DataError, ImageReadError
+
+__all__ = ["Batch", "PositionSampler", "Sample", "TrainingPhotos", "make_loader"]
+
+_MOST_REPLACEMENTS = 50
+
+
+class Sample(NamedTuple):
+    """One training picture, `size` x `size`, uint8."""
+
+    rgb: Tensor  # (3, S, S), the photograph
+    grey: Tensor  # (1, S, S), the sRGB grey level that the network shall see, changed in tone or not
+    retoned: bool  # whether `grey` differs from the photograph's own
+    known: Tensor  # (1, S, S), 1 where the luminance is given
+    hints: Tensor  # (4, S, S), hint colours in sRGB, then their mask
+    left_out: tuple[tuple[str, str], ...]  # photographs met and passed over, with the reason
+
+
+class Batch(NamedTuple):
+    """A batch of samples, stacked."""
+
+    rgb: Tensor  # (B, 3, S, S)
+    grey: Tensor  # (B, 1, S, S)
+    retoned: Tensor  # (B,), bool
+    known: Tensor  # (B, 1, S, S)
+    hints: Tensor  # (B, 4, S, S)
+    left_out: tuple[tuple[str, str], ...]
+
+    def to(self, device: torch.device) -> "Batch":
+        """Bring the tensors to a device."""
+        return self._replace(
+            **{name: value.to(device, non_blocking=True) for name, value in self._asdict().items() if name != "left_out"}
+        )
+
+
+class TrainingPhotos(Dataset[Sample]):
+    """Training samples by position.
+
+    Position p is the p-th sample of an endless run that passes over all photographs in a new order each time. The
+    order and everything random in a sample depend on the seed and the position only: not on workers, processes, or
+    where a run was resumed. A photograph that is damaged or nearly grey is replaced by another, and reported.
+
+    Args:
+        photos: What to train on.
+        size: Side of the samples, pixels.
+        augment: How to vary them.
+        seed: Seed of the run.
+    """
+
+    def __init__(self, photos: Sequence[PhotoFile], size: int, augment: AugmentConfig, seed: int) -> None:
+        if not photos:
+            raise DataError("there are no photographs to train on")
+        self.photos = tuple(photos)
+        self.size = size
+        self.augment = augment
+        self.seed = seed
+
+    def __getitem__(self, position: int) -> Sample:
+        """Make the sample of a position (0 or more)."""
+        rng = np.random.default_rng((self.seed, 1, position))
+        image, left_out = self._usable_photo(position, rng)
+        rgb = np.asarray(vary_geometry(image, self.size, self.augment, rng))
+        shape = (self.size, self.size)
+        grey, retoned = np.zeros(shape, dtype=np.uint8), bool(rng.random() < self.augment.tone)
+        if retoned:
+            # Rec. 601 grey is near enough where the tone is changed at random anyway; the untouched case is exact.
+            grey = jitter_tone(np.asarray(Image.fromarray(rgb).convert("L")), self.augment, rng)
+        known = np.ones(shape, dtype=np.uint8)
+        if rng.random() < self.augment.occlusion:
+            known = draw_occlusion(self.size, self.augment, rng)
+        hints = np.zeros((*shape, 4), dtype=np.uint8)
+        if rng.random() < self.augment.hints:
+            hints[..., :3], hints[..., 3] = draw_hints(rgb, self.augment, rng)
+        return Sample(
+            _to_tensor(rgb.transpose(2, 0, 1)),
+            _to_tensor(grey[None]),
+            retoned,
+            _to_tensor(known[None]),
+            _to_tensor(hints.transpose(2, 0, 1)),
+            left_out,
+        )
+
+    def _usable_photo(
+        self, position: int, rng: np.random.Generator
+    ) -> tuple[Image.Image, tuple[tuple[str, str], ...]]:
+        epoch, place = divmod(position, len(self.photos))
+        index = int(_order(self.seed, epoch, len(self.photos))[place])
+        left_out: list[tuple[str, str]] = []
+        for _ in range(_MOST_REPLACEMENTS):
+            photo = self.photos[index]
+            try:
+                image = open_photo(photo)
+                if not is_nearly_grey(image):
+                    return image, tuple(left_out)
+                left_out.append((photo.name, "nearly grey"))
+            except ImageReadError as error:
+                left_out.append((photo.name, str(error)))
+            index = int(rng.integers(len(self.photos)))
+        raise DataError(
+            f"{_MOST_REPLACEMENTS} photographs in a row cannot be trained on, the last because: "
+            f"{left_out[-1][1]} ({left_out[-1][0]}); check the data set"
+        )
+
+
+@functools.lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.random.default_rng((seed, 0, epoch)).permutation(count)
+
+
+def _to_tensor(array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array))
+
+
+class PositionSampler(Sampler[list[int]]):
+    """The positions of each step's batch, for one of `world` processes.
+
+    Step s of a run covers positions `s * world * batch_size` onwards; process r takes the r-th part of them. So
+    together the processes see exactly the samples that one process with the whole batch sees.
+    """
+
+    def __init__(self, batch_size: int, first_step: int = 0, rank: int = 0, world: int = 1) -> None:
+        self.batch_size = batch_size
+        self.first_step = first_step
+        self.rank = rank
+        self.world = world
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield the positions of one batch after the other, without end."""
+        step = self.first_step
+        while True:
+            first = (step * self.world + self.rank) * self.batch_size
+            yield list(range(first, first + self.batch_size))
+            step += 1
+
+
+def _collate(samples: list[Sample]) -> Batch:
+    return Batch(
+        torch.stack([s.rgb for s in samples]),
+        torch.stack([s.grey for s in samples]),
+        torch.tensor([s.retoned for s in samples]),
+        torch.stack([s.known for s in samples]),
+        torch.stack([s.hints for s in samples]),
+        tuple(item for s in samples for item in s.left_out),
+    )
+
+
+def make_loader(
+    photos: TrainingPhotos, sampler: PositionSampler, *, workers: int, pin_memory: bool = False
+) -> DataLoader[Batch]:
+    """Make the loader of a run: endless batches, decoded by `workers` processes (0: by this one)."""
+    return DataLoader(
+        photos,  # type: ignore[arg-type]
+        batch_sampler=sampler,
+        num_workers=workers,
+        collate_fn=_collate,
+        pin_memory=pin_memory,
+        prefetch_factor=4 if workers > 0 else None,
+        persistent_workers=workers > 0,
+    )
