@@ -1,0 +1,151 @@
+"""Measures of coloured pictures: one pure function each, one value a picture.
+
+All take sRGB `(B, 3, H, W)` in 0..1 and return `(B,)` in float32. None needs gradients.
+"""
+
+import math
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from colorgan.color import rgb_to_lab
+
+__all__ = ["PSNR_LIMIT", "ab_rmse", "colorfulness", "delta_e", "delta_e_2000", "psnr", "ssim"]
+
+PSNR_LIMIT = 100.0
+"""The PSNR of identical pictures, in dB: finite, so that means of many pictures stay finite."""
+
+
+def psnr(prediction: Tensor, target: Tensor) -> Tensor:
+    """Return the peak signal-to-noise ratio in dB over all pixels and channels; higher is better."""
+    error = (prediction.float() - target.float()).square().mean((1, 2, 3))
+    return -10 * error.clamp_min(10 ** (-PSNR_LIMIT / 10)).log10()
+
+
+def colorfulness(rgb: Tensor) -> Tensor:
+    """Return the colourfulness M3 of Hasler and Suesstrunk, "Measuring colourfulness in natural images" (2003).
+
+    On the scale of 8-bit components, as in the paper: 0 is grey, 15 slightly, 33 moderately, 109 extremely
+    colourful. The means are signed; code that takes absolute values first measures something else.
+    """
+    red, green, blue = (rgb.float() * 255).unbind(1)  # (B, H, W)
+    opponents = torch.stack((red - green, (red + green) / 2 - blue), dim=1).flatten(2)  # (B, 2, H * W)
+    mean = opponents.mean(2)
+    spread = (opponents - mean[:, :, None]).square().mean(2)
+    return spread.sum(1).sqrt() + 0.3 * mean.square().sum(1).sqrt()
+
+
+_SSIM_WINDOW, _SSIM_SIGMA = 11, 1.5
+_SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2  # for a data range of 1
+
+
+@cache
+def _ssim_kernel() -> Tensor:
+    position = torch.arange(_SSIM_WINDOW, dtype=torch.float64) - _SSIM_WINDOW // 2
+    bell = torch.exp(-(position**2) / (2 * _SSIM_SIGMA**2))
+    return (bell / bell.sum()).float()
+
+
+def _blur(x: Tensor) -> Tensor:
+    """Blur `(N, 1, H, W)` with the window of SSIM, where it lies inside the picture."""
+    kernel = _ssim_kernel().to(x.device)
+    return F.conv2d(F.conv2d(x, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
+
+
+def ssim(prediction: Tensor, target: Tensor) -> Tensor:
+    """Return the structural similarity of Wang et al. (2004), mean of the three channels; 1 is identical.
+
+    Gaussian window of 11 x 11 with sigma 1.5, data range 1, only where the window lies inside the picture. Pictures
+    smaller than the window are extended by repeating their edges.
+    """
+    B, C, H, W = target.shape
+    x, y = (image.float().reshape(B * C, 1, H, W) for image in (prediction, target))
+    if min(H, W) < _SSIM_WINDOW:
+        missing = (0, max(_SSIM_WINDOW - W, 0), 0, max(_SSIM_WINDOW - H, 0))
+        x, y = (F.pad(image, missing, mode="replicate") for image in (x, y))
+    mean_x, mean_y, square_x, square_y, product = _blur(torch.cat((x, y, x * x, y * y, x * y))).chunk(5)
+    variance_x, variance_y = square_x - mean_x**2, square_y - mean_y**2
+    covariance = product - mean_x * mean_y
+    luminance = (2 * mean_x * mean_y + _SSIM_C1) / (mean_x**2 + mean_y**2 + _SSIM_C1)
+    structure = (2 * covariance + _SSIM_C2) / (variance_x + variance_y + _SSIM_C2)
+    return (luminance * structure).view(B, C, -1).mean((1, 2))
+
+
+def ab_rmse(prediction: Tensor, target: Tensor) -> Tensor:
+    """Return the root mean square distance in the ab plane of CIE Lab, in Lab units; lower is better.
+
+    The mean is over pixels, of the squared distance `da^2 + db^2`; a mean over both components is `sqrt(2)` smaller.
+    """
+    difference = rgb_to_lab(prediction.float())[:, 1:] - rgb_to_lab(target.float())[:, 1:]
+    return difference.square().sum(1).mean((1, 2)).sqrt()
+
+
+def delta_e(prediction: Tensor, target: Tensor) -> Tensor:
+    """Return the mean over pixels of the colour difference CIEDE2000; 1 is about just noticeable, lower is better."""
+    return delta_e_2000(rgb_to_lab(prediction.float()), rgb_to_lab(target.float())).mean((1, 2))
+
+
+def delta_e_2000(first: Tensor, second: Tensor) -> Tensor:
+    """Return the colour difference CIEDE2000 (kL = kC = kH = 1) of Lab `(..., 3, H, W)`, as `(..., H, W)`.
+
+    After Sharma, Wu and Dalal, "The CIEDE2000 color-difference formula: implementation notes, supplementary test
+    data, and mathematical observations" (2005); numbers in comments are its equations.
+    """
+    l1, a1, b1 = first.unbind(-3)
+    l2, a2, b2 = second.unbind(-3)
+    c_mean = (torch.hypot(a1, b1) + torch.hypot(a2, b2)) / 2
+    stretch = 1.5 - 0.5 * _chroma_weight(c_mean)  # 1 + G of (4)
+    a1, a2 = stretch * a1, stretch * a2
+    c1, c2 = torch.hypot(a1, b1), torch.hypot(a2, b2)
+    h1, h2 = _hue_degrees(a1, b1), _hue_degrees(a2, b2)
+
+    grey = c1 * c2 == 0
+    turn = h2 - h1
+    turn = torch.where(turn > 180, turn - 360, torch.where(turn < -180, turn + 360, turn)).masked_fill(
+        grey, 0
+    )  # (10)
+    delta_l, delta_c = l2 - l1, c2 - c1
+    delta_h = 2 * (c1 * c2).sqrt() * torch.sin(torch.deg2rad(turn / 2))  # (11)
+
+    l_mean, c_mean = (l1 + l2) / 2, (c1 + c2) / 2
+    h_mean = _mean_hue(h1, h2, grey)
+    t = (
+        1
+        - 0.17 * _cos_degrees(h_mean - 30)
+        + 0.24 * _cos_degrees(2 * h_mean)
+        + 0.32 * _cos_degrees(3 * h_mean + 6)
+        - 0.20 * _cos_degrees(4 * h_mean - 63)
+    )  # (15)
+    lightness = (l_mean - 50).square()
+    s_l = 1 + 0.015 * lightness / (20 + lightness).sqrt()  # (18)
+    s_c = 1 + 0.045 * c_mean  # (19)
+    s_h = 1 + 0.015 * c_mean * t  # (20)
+    rotation = 30 * torch.exp(-((h_mean - 275) / 25).square())  # (16)
+    r_t = -2 * _chroma_weight(c_mean) * torch.sin(torch.deg2rad(2 * rotation))  # (17), (21)
+    l_part, c_part, h_part = delta_l / s_l, delta_c / s_c, delta_h / s_h
+    total = l_part.square() + c_part.square() + h_part.square() + r_t * c_part * h_part  # (22)
+    return total.clamp_min(0).sqrt()
+
+
+def _chroma_weight(chroma: Tensor) -> Tensor:
+    seventh = chroma**7
+    return (seventh / (seventh + 25.0**7)).sqrt()
+
+
+def _hue_degrees(a: Tensor, b: Tensor) -> Tensor:
+    return torch.rad2deg(torch.atan2(b, a)) % 360
+
+
+def _cos_degrees(angle: Tensor) -> Tensor:
+    return torch.cos(angle * (math.pi / 180))
+
+
+def _mean_hue(h1: Tensor, h2: Tensor, grey: Tensor) -> Tensor:
+    """Return the mean of two hues over the shorter arc, equation (14); their sum where one colour is grey."""
+    total = h1 + h2
+    mean = torch.where(
+        (h1 - h2).abs() <= 180, total / 2, (total + torch.where(total < 360, 360.0, -360.0)) / 2
+    )
+    return torch.where(grey, total, mean)
