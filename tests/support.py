@@ -24,7 +24,11 @@ def draw_photo(seed: int, size: tuple[int, int] = (80, 64)) -> Image.Image:
     return Image.fromarray((picture.clip(0, 1) * 255).round().astype(np.uint8))
 
 
-def run_colorgan(*arguments: str | Path, cwd: Path | None = None, **options: object) -> subprocess.CompletedProcess[str]:
+def run_colorgan(
+    *arguments: str | Path, cwd: Path | None = None, **options: object
+) -> subprocess.CompletedProcess[str]:
     """Run the real command in a process of its own and return what it printed."""
     command = [sys.executable, "-m", "colorgan", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=240, **options)
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, check=False, timeout=240, **options
+    )

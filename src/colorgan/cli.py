@@ -2,7 +2,7 @@
 
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
+import traceback
 from typing import Annotated, NoReturn
 
 import typer
@@ -27,6 +27,8 @@ app.command("download-weights")(weights.download_weights)
 
 
 def _version_of(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:
@@ -37,7 +39,9 @@ def _print_version(wanted: bool) -> None:
     if not wanted:
         return
     others = f"torch {_version_of('torch')}, torchvision {_version_of('torchvision')}"
-    console.stdout().print(f"colorgan {__version__} (Python {platform.python_version()}, {others})", markup=False)
+    console.stdout().print(
+        f"colorgan {__version__} (Python {platform.python_version()}, {others})", markup=False
+    )
     raise typer.Exit
 
 
@@ -45,7 +49,10 @@ def _print_version(wanted: bool) -> None:
 def _options(
     *,
     show_version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the versions and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the versions and exit."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -61,7 +68,7 @@ def main() -> NoReturn:
         app()
     except ColorganError as error:
         if console.settings.debug:
-            raise
+            traceback.print_exception(error)
         console.stderr().print(f"colorgan: {error}", markup=False, style="red")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:

@@ -38,10 +38,7 @@ _R_TO_Z, _B_TO_Z = 0.0193339 / 1.0888300, 0.9503041 / 1.0888300
 
 
 def _inverse_rows() -> list[list[float]]:
-    rows = [
-        [r, 1.0 - r - b, b]
-        for r, b in ((_R_TO_X, _B_TO_X), (_R_TO_Y, _B_TO_Y), (_R_TO_Z, _B_TO_Z))
-    ]
+    rows = [[r, 1.0 - r - b, b] for r, b in ((_R_TO_X, _B_TO_X), (_R_TO_Y, _B_TO_Y), (_R_TO_Z, _B_TO_Z))]
     inverse: list[list[float]] = torch.linalg.inv(torch.tensor(rows, dtype=torch.float64)).tolist()
     return inverse
 

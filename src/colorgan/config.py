@@ -225,7 +225,15 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         """Refuse shares and ranges that cannot be meant."""
-        shares = (self.flip, self.affine, self.tone, self.tone_jpeg, self.occlusion, self.occlusion_pixels, self.hints)
+        shares = (
+            self.flip,
+            self.affine,
+            self.tone,
+            self.tone_jpeg,
+            self.occlusion,
+            self.occlusion_pixels,
+            self.hints,
+        )
         _require(all(0 <= share <= 1 for share in shares), f"shares must be in 0..1, got {shares}")
         _require(0 < self.crop_from <= 1, f"crop_from must be above 0 and at most 1, got {self.crop_from}")
         _require(0 <= self.tone_contrast < 1, f"tone_contrast must be in 0..1, got {self.tone_contrast}")

@@ -2,15 +2,18 @@
 
 import os
 import sys
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
-from rich.progress import TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+
+if TYPE_CHECKING:  # rich's parts are loaded when they are first drawn, which keeps the start short
+    from collections.abc import Iterator
+
+    from rich.progress import Progress
+    from rich.table import Table
 
 __all__ = ["Verbosity", "make_table", "progress_bar", "say", "settings", "stderr", "stdout", "warn"]
 
@@ -66,8 +69,10 @@ def warn(message: str) -> None:
     stderr().print(message, markup=False, style="yellow")
 
 
-def make_table(*columns: str, title: str | None = None) -> Table:
+def make_table(*columns: str, title: str | None = None) -> "Table":
     """Make a table in the house's style; columns whose name begins with '>' are set to the right."""
+    from rich.table import Table
+
     table = Table(title=title, box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
@@ -75,22 +80,24 @@ def make_table(*columns: str, title: str | None = None) -> Table:
 
 
 @contextmanager
-def progress_bar(*, unit: str = "") -> Iterator[Progress]:
+def progress_bar(*, unit: str = "") -> "Iterator[Progress]":
     """Draw a progress bar on stderr; nothing where stderr is no terminal or `--quiet` was given.
 
     Tasks may carry a `note` field, shown behind the bar.
     """
+    from rich import progress as rich
+
     console = stderr()
-    progress = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+    progress = rich.Progress(
+        rich.SpinnerColumn(),
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TextColumn(unit),
+        rich.TaskProgressColumn(),
+        rich.TimeElapsedColumn(),
+        rich.TimeRemainingColumn(),
+        rich.TextColumn("{task.fields[note]}"),
         console=console,
         disable=not console.is_terminal or settings.verbosity is Verbosity.QUIET,
         transient=True,

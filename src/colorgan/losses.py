@@ -57,7 +57,8 @@ def smooth_l1_loss(prediction: Prediction, lab: Tensor, *, beta: float) -> Tenso
     """
     if prediction.rgb is not None:
         return F.smooth_l1_loss(prediction.rgb, lab_to_rgb(lab), beta=beta)
-    truth = F.adaptive_avg_pool2d(lab[:, 1:], prediction.coarse_ab.shape[-2:])
+    h, w = prediction.coarse_ab.shape[-2:]
+    truth = F.adaptive_avg_pool2d(lab[:, 1:], (h, w))
     return F.smooth_l1_loss(prediction.coarse_ab / AB_LIMIT, truth / AB_LIMIT, beta=beta)
 
 
@@ -115,7 +116,9 @@ def _vgg19_features() -> tuple[nn.Sequential, dict[str, int]]:
 def _squeezenet_features() -> tuple[nn.Sequential, dict[str, int]]:
     features = squeezenet1_1(weights=None).features
     fires = [position for position, layer in enumerate(features) if isinstance(layer, Fire)]
-    return features, {"relu1": 1} | {f"fire{number}": position for number, position in enumerate(fires, start=2)}
+    return features, {"relu1": 1} | {
+        f"fire{number}": position for number, position in enumerate(fires, start=2)
+    }
 
 
 _BACKBONES = {
@@ -155,7 +158,9 @@ class PerceptualLoss(nn.Module):
             raise ConfigError(
                 f"{config.perceptual_backbone} has no tap {unknown[0]!r}; its taps are {', '.join(names)}"
             )
-        self.taps = {names[tap]: w for tap, w in zip(config.perceptual_taps, config.perceptual_weights, strict=True)}
+        self.taps = {
+            names[tap]: w for tap, w in zip(config.perceptual_taps, config.perceptual_weights, strict=True)
+        }
         self.features = features[: max(self.taps) + 1]
         wanted = self.features.state_dict()
         given = {k.removeprefix("features."): v.float() for k, v in state.items()}
@@ -176,7 +181,9 @@ class PerceptualLoss(nn.Module):
             expected = self._activations(truth)
         distances = [
             weight * F.l1_loss(found.float(), wanted.float()) / wanted.float().abs().mean().clamp_min(1e-6)
-            for weight, found, wanted in zip(self.taps.values(), self._activations(prediction), expected, strict=True)
+            for weight, found, wanted in zip(
+                self.taps.values(), self._activations(prediction), expected, strict=True
+            )
         ]
         return torch.stack(distances).sum()
 
@@ -210,7 +217,11 @@ class GeneratorLoss(nn.Module):
         self.register_buffer("bin_frequency", torch.full((BIN_COUNT,), 1 / BIN_COUNT))
 
     def forward(
-        self, prediction: Prediction, lab: Tensor, known: Tensor | None = None, verdict: Sequence[Tensor] | None = None
+        self,
+        prediction: Prediction,
+        lab: Tensor,
+        known: Tensor | None = None,
+        verdict: Sequence[Tensor] | None = None,
     ) -> LossTerms:
         """Compute the loss of a batch.
 
@@ -225,7 +236,8 @@ class GeneratorLoss(nn.Module):
         if config.smooth_l1 > 0:
             terms["smooth_l1"] = config.smooth_l1, smooth_l1_loss(prediction, lab, beta=config.smooth_l1_beta)
         if config.bins > 0 and prediction.bins is not None:
-            ab = F.adaptive_avg_pool2d(lab[:, 1:], prediction.bins.shape[-2:])
+            h, w = prediction.bins.shape[-2:]
+            ab = F.adaptive_avg_pool2d(lab[:, 1:], (h, w))
             terms["bins"] = config.bins, bins_loss(prediction.bins, ab, self._class_weights(ab))
         if config.luminance > 0:
             terms["luminance"] = config.luminance, luminance_loss(prediction, lab, known)
@@ -250,4 +262,3 @@ class GeneratorLoss(nn.Module):
         mixed = (self.bin_frequency + 1 / BIN_COUNT) / 2
         weights = mixed**-self.config.bins_rebalance
         return weights / (self.bin_frequency * weights).sum()
-

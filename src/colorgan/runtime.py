@@ -50,7 +50,9 @@ def pick_runtime(device: str = "auto", precision: str = "auto") -> Runtime:
     try:
         choice = PrecisionChoice(precision)
     except ValueError:
-        raise DeviceError(f"unknown precision {precision!r}; use one of {', '.join(PrecisionChoice)}") from None
+        raise DeviceError(
+            f"unknown precision {precision!r}; use one of {', '.join(PrecisionChoice)}"
+        ) from None
     if choice is PrecisionChoice.AUTO:
         return Runtime(chosen, torch.bfloat16 if _has_native_bfloat16(chosen) else torch.float32)
     if choice is PrecisionChoice.FLOAT16 and chosen.type == "cpu":
@@ -70,8 +72,10 @@ def _pick_device(device: str) -> torch.device:
     if chosen.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (chosen.index or 0) >= count:
-            raise DeviceError(f"device {device} was asked for, but this machine has {count} usable CUDA devices; "
-                              "use --device cpu, or auto to take what there is")
+            raise DeviceError(
+                f"device {device} was asked for, but this machine has {count} usable CUDA devices; "
+                "use --device cpu, or auto to take what there is"
+            )
     elif chosen.type == "mps" and not torch.backends.mps.is_available():
         raise DeviceError("device mps was asked for, but this machine has none; use --device cpu, or auto")
     elif chosen.type not in ("cpu", "cuda", "mps"):
@@ -81,7 +85,9 @@ def _pick_device(device: str) -> torch.device:
 
 def _has_native_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        return bool(torch.cpu.get_capabilities().get("avx512_bf16", False)) if hasattr(torch.cpu, "get_capabilities") else False
+        # Older releases of torch cannot say.
+        capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+        return bool(capabilities.get("avx512_bf16", False))
     return False

@@ -176,7 +176,9 @@ def _make_grey(features: nn.Sequential) -> None:
     if not isinstance(old, nn.Conv2d):
         raise TypeError(f"an encoder must begin with a convolution, got {type(old).__name__}")
     new = nn.Conv2d(1, old.out_channels, 3, stride=old.stride[0], padding=1)
-    weight, bias = adapt_first_convolution(old.weight.detach(), None if old.bias is None else old.bias.detach())
+    weight, bias = adapt_first_convolution(
+        old.weight.detach(), None if old.bias is None else old.bias.detach()
+    )
     new.weight.data.copy_(weight)
     if new.bias is not None:
         new.bias.data.copy_(bias)
@@ -227,7 +229,9 @@ def _efficientnet_lite0() -> _Parts:
     channels = 32
     for repeats, kernel, stride, expansion, width in _LITE0_GROUPS:
         for repeat in range(repeats):
-            block = InvertedResidual(channels, width, stride if repeat == 0 else 1, expansion, norm_layer=norm)
+            block = InvertedResidual(
+                channels, width, stride if repeat == 0 else 1, expansion, norm_layer=norm
+            )
             depthwise = block.conv[-3][0]
             block.conv[-3][0] = nn.Conv2d(
                 depthwise.in_channels,

@@ -43,13 +43,16 @@ class Generator(nn.Module):
             ConvNormAct(i, o, k)
             for i, o, k in zip(widths[:-1], widths[1:], config.bottleneck_kernels, strict=True)
         ]
-        attention = [SelfAttention2d(widths[-1], config.attention_heads)] if config.bottleneck_attention else []
+        attention = (
+            [SelfAttention2d(widths[-1], config.attention_heads)] if config.bottleneck_attention else []
+        )
         self.bottleneck = nn.Sequential(*convs, *attention)
 
         ins = (config.bottleneck_width, *config.decoder_widths[:-1])
         heads = [config.attention_heads if i in config.attention_stages else None for i in range(len(ins))]
         self.decoder = nn.ModuleList(
-            DecoderStage(i, s, o, h) for i, s, o, h in zip(ins, skips, config.decoder_widths, heads, strict=True)
+            DecoderStage(i, s, o, h)
+            for i, s, o, h in zip(ins, skips, config.decoder_widths, heads, strict=True)
         )
         last = config.decoder_widths[-1]
         self.color = nn.Conv2d(last, 3 if config.output is OutputSpace.RGB else 2, 1)
@@ -63,7 +66,9 @@ class Generator(nn.Module):
             self.config.decoder_widths[-1], [channels.get(s, 0) for s in strides], self.config.repair_widths
         )
 
-    def forward(self, luminance: Tensor, known: Tensor | None = None, hints: Tensor | None = None) -> Prediction:
+    def forward(
+        self, luminance: Tensor, known: Tensor | None = None, hints: Tensor | None = None
+    ) -> Prediction:
         """Colour a batch.
 
         Args:
@@ -138,4 +143,4 @@ class Generator(nn.Module):
 
 def build_generator(config: ModelConfig) -> Generator:
     """Build a generator with random weights, in the memory format that convolutions like best."""
-    return Generator(config).to(memory_format=torch.channels_last)  # type: ignore[no-any-return,call-overload]
+    return Generator(config).to(memory_format=torch.channels_last)

@@ -18,7 +18,7 @@ class Rendering(NamedTuple):
     """A generator's answer for a batch of pictures of one shape."""
 
     ab: Tensor  # (B, 2, h, w), Lab units, at the largest render size divided by the generator's output stride
-    confidence: Tensor | None  # (B, 1, h, w), 0..1: 1 less the normalised entropy of the bins; None without bins
+    confidence: Tensor | None  # (B, 1, h, w), 0..1: 1 - normalised entropy of the bins; None without bins
     luminance: Tensor  # (B, 1, H, W), 0..100, at the first render size, painted where it was unknown
 
 
@@ -67,7 +67,7 @@ def predict_rendering(
         answers.append(_read(network(small, trusted, points), config))
         if config.flip:
             mirrored = network(*(None if x is None else x.flip(-1) for x in (small, trusted, points)))
-            answers.append(Rendering(*(None if x is None else x.flip(-1) for x in _read(mirrored, config))))
+            answers.append(_mirror(_read(mirrored, config)))
     return answers[0] if len(answers) == 1 else _average(answers)
 
 
@@ -79,8 +79,14 @@ def _read(prediction: Prediction, config: RenderConfig) -> Rendering:
         entropy = -(log_probability.exp() * log_probability).sum(1, keepdim=True)
         confidence = 1 - entropy / math.log(BIN_COUNT)
         if config.bins_share > 0:
-            ab = torch.lerp(ab, decode_bins(prediction.bins, temperature=config.temperature), config.bins_share)
+            mean = decode_bins(prediction.bins, temperature=config.temperature)
+            ab = torch.lerp(ab, mean, config.bins_share)
     return Rendering(ab, confidence, prediction.luminance)
+
+
+def _mirror(rendering: Rendering) -> Rendering:
+    ab, confidence, luminance = rendering
+    return Rendering(ab.flip(-1), None if confidence is None else confidence.flip(-1), luminance.flip(-1))
 
 
 def _average(answers: list[Rendering]) -> Rendering:
