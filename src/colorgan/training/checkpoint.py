@@ -1,0 +1,88 @@
+"""Checkpoints: the whole state of a run, written so that a torn one is never taken for a good one."""
+
+import hashlib
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from colorgan.errors import CheckpointError
+
+__all__ = ["find_checkpoints", "load_checkpoint", "load_latest", "save_checkpoint"]
+
+_PATTERN = "checkpoint-*.pt"
+_DIGEST_BYTES = 32
+
+
+def save_checkpoint(folder: Path, step: int, state: dict[str, Any], *, kept: int) -> Path:
+    """Write a checkpoint and remove all but the last `kept`.
+
+    The sha256 of the content stands behind it, so that a file cut short or changed is known. The name appears only
+    once everything is on the disk.
+
+    Raises:
+        CheckpointError: It cannot be written; what was there before is untouched.
+    """
+    path = folder / f"checkpoint-{step:08}.pt"
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    content = buffer.getbuffer()
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.write(hashlib.sha256(content).digest())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise CheckpointError(f"the checkpoint {path} cannot be written: {error.strerror}") from error
+    for old in find_checkpoints(folder)[:-kept]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def find_checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints of a run, oldest first."""
+    return sorted(folder.glob(_PATTERN))
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint to the CPU.
+
+    Raises:
+        CheckpointError: It is missing, torn or damaged.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"the checkpoint {path} cannot be read: {error.strerror}") from error
+    content, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+    if hashlib.sha256(content).digest() != digest:
+        raise CheckpointError(f"the checkpoint {path} is torn or damaged; resume from an earlier one")
+    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return state
+
+
+def load_latest(folder: Path) -> tuple[dict[str, Any], Path, list[Path]]:
+    """Read the latest good checkpoint of a run.
+
+    Returns:
+        The state, its file, and the later ones that were damaged and passed over.
+
+    Raises:
+        CheckpointError: There is none, or none is good.
+    """
+    damaged: list[Path] = []
+    for path in reversed(find_checkpoints(folder)):
+        try:
+            return load_checkpoint(path), path, damaged
+        except CheckpointError:
+            damaged.append(path)
+    raise CheckpointError(
+        f"{folder} holds no checkpoint that can be resumed from"
+        + (f"; {len(damaged)} are damaged" if damaged else "; start the run without --resume")
+    )

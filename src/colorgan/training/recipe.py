@@ -1,0 +1,198 @@
+"""Recipes: everything that makes a training run, as data."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from colorgan.config import (
+    AugmentConfig,
+    DiscriminatorConfig,
+    LossConfig,
+    ModelConfig,
+    RenderConfig,
+    config_from_mapping,
+    config_to_mapping,
+)
+from colorgan.errors import ConfigError
+
+__all__ = [
+    "OptimizerConfig",
+    "OptimizerName",
+    "Recipe",
+    "RunConfig",
+    "Schedule",
+    "load_recipe",
+    "recipe_names",
+    "recipe_to_toml",
+]
+
+
+class OptimizerName(StrEnum):
+    """The optimisers, from torch."""
+
+    ADAM = "adam"
+    ADAMW = "adamw"
+
+
+class Schedule(StrEnum):
+    """How the learning rate goes on behind the warm-up."""
+
+    CONSTANT = "constant"
+    COSINE = "cosine"  # to `final_share` of itself at the end of the run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerConfig:
+    """How both networks are optimised."""
+
+    name: OptimizerName = OptimizerName.ADAMW
+    learning_rate: float = 1.5e-3  # of the generator's new parts
+    encoder_factor: float = 0.25  # the encoder's learning rate, as a factor of that
+    discriminator_learning_rate: float = 2e-4
+    betas: tuple[float, ...] = (0.9, 0.99)
+    discriminator_betas: tuple[float, ...] = (0.5, 0.999)
+    weight_decay: float = 0.01
+    clip_norm: float = 5.0  # the largest norm of the generator's gradient; 0 does not clip
+    warmup_steps: int = 200  # over which the learning rate rises from 0
+    schedule: Schedule = Schedule.COSINE
+    final_share: float = 0.01
+    freeze_to_stride: int = 0  # encoder stages up to this stride stay as they are; 0 freezes none
+    adversarial_from: float = 0.0  # the share of the run after which the discriminator joins
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be meant."""
+        rates = (self.learning_rate, self.encoder_factor, self.discriminator_learning_rate)
+        if min(rates) < 0 or self.learning_rate == 0:
+            raise ConfigError(f"learning rates must be positive, got {rates}")
+        if len(self.betas) != 2 or len(self.discriminator_betas) != 2:
+            raise ConfigError("betas and discriminator_betas need two values each")
+        if not 0 <= self.adversarial_from <= 1:
+            raise ConfigError(f"adversarial_from must be in 0..1, got {self.adversarial_from}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """The size and the rhythm of a run."""
+
+    batch_size: int = 32  # of one process
+    size: int = 128  # side of the training pictures, pixels
+    epochs: float = 10.0  # where neither --epochs, --steps nor --minutes is given
+    ema_decay: float = 0.999  # of the averaged generator, which is the one that is kept; 0 keeps the last
+    journal_steps: int = 20  # steps between lines of the journal
+    validation_steps: int = 500  # steps between validations
+    validation_count: int = 200  # photographs validated on, at most
+    validation_size: int = 256  # to which they are squashed
+    checkpoint_minutes: float = 5.0  # between checkpoints
+    checkpoints_kept: int = 3
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be meant."""
+        numbers = (self.batch_size, self.size, self.journal_steps, self.validation_steps, self.validation_count)
+        if min(*numbers, self.validation_size, self.checkpoints_kept) < 1:
+            raise ConfigError(f"sizes, counts and steps of a run must be 1 or more, got {numbers}")
+        if not 0 <= self.ema_decay < 1:
+            raise ConfigError(f"ema_decay must be at least 0 and below 1, got {self.ema_decay}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A training run as data. `discriminator` is only built where the loss has an adversarial term."""
+
+    description: str = ""
+    pretrained_encoder: bool = True
+    model: ModelConfig = field(default_factory=ModelConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+    render: RenderConfig = field(default_factory=RenderConfig)
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether a discriminator takes part."""
+        return self.loss.adversarial > 0
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that come with colorgan."""
+    folder = resources.files("colorgan.training") / "recipes"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        name: A recipe that comes with colorgan (`recipe_names`), or a TOML file.
+        overrides: Changes such as "loss.adversarial=0.02"; the value is read as TOML, else as text.
+
+    Raises:
+        ConfigError: There is no such recipe, or it holds an unknown key or a value that cannot be meant.
+    """
+    mapping = _parse(_read(str(name)), f"recipe {name}")
+    for override in overrides:
+        _apply(mapping, override)
+    return config_from_mapping(Recipe, mapping, where=f"recipe {name}")
+
+
+def _read(name: str) -> str:
+    if not name.endswith(".toml"):
+        if name not in recipe_names():
+            raise ConfigError(f"there is no recipe {name!r}; use {', '.join(recipe_names())}, or a file FILE.toml")
+        return (resources.files("colorgan.training") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the recipe {name} cannot be read: {error}") from error
+
+
+def _parse(text: str, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where} is not valid TOML: {error}") from error
+
+
+def _apply(mapping: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise ConfigError(f"--set needs KEY=VALUE, such as loss.adversarial=0.02, got {override!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    *tables, name = key.strip().split(".")
+    for table in tables:
+        mapping = mapping.setdefault(table, {})
+        if not isinstance(mapping, dict):
+            raise ConfigError(f"--set {override}: {table} is no table of a recipe")
+    mapping[name] = value
+
+
+def recipe_to_toml(recipe: Recipe) -> str:
+    """Write a recipe as TOML with every value, such as `load_recipe` reads."""
+    mapping = config_to_mapping(recipe)
+    plain = {key: value for key, value in mapping.items() if not isinstance(value, dict)}
+    tables = {key: value for key, value in mapping.items() if isinstance(value, dict)}
+    parts = [_lines(plain), *(f"[{name}]\n{_lines(table)}" for name, table in tables.items())]
+    return "\n".join(parts)
+
+
+def _lines(table: Mapping[str, Any]) -> str:
+    return "".join(f"{key} = {_to_toml(value)}\n" for key, value in table.items())
+
+
+def _to_toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'"{escaped}"'
+    if isinstance(value, list):
+        return f"[{', '.join(map(_to_toml, value))}]"
+    return repr(value)
