@@ -11,12 +11,15 @@ from colorgan.errors import ConfigError
 
 __all__ = [
     "AugmentConfig",
+    "Degradation",
     "DeviceChoice",
     "DiscriminatorConfig",
     "DiscriminatorKind",
     "EncoderName",
+    "Framing",
     "LossConfig",
     "ModelConfig",
+    "Occlusion",
     "OutputSpace",
     "PerceptualBackbone",
     "PrecisionChoice",
@@ -79,6 +82,30 @@ class PerceptualBackbone(StrEnum):
 
     VGG19 = "vgg19"
     SQUEEZENET1_1 = "squeezenet1_1"
+
+
+class Framing(StrEnum):
+    """How evaluation brings a picture to size."""
+
+    SQUASH256 = "squash256"  # 256 x 256, whatever its aspect
+    CROP256 = "crop256"  # short side 256, then the middle
+    FULL = "full"
+
+
+class Occlusion(StrEnum):
+    """Which part of the luminance evaluation takes away."""
+
+    NONE = "none"
+    PAPER = "paper"  # single pixels, as the paper does
+    RECTANGLES = "rectangles"
+    SCRATCHES = "scratches"
+
+
+class Degradation(StrEnum):
+    """How evaluation damages what a network is shown."""
+
+    NONE = "none"
+    OLD_PHOTO = "old-photo"
 
 
 def _require(condition: bool, message: str) -> None:
