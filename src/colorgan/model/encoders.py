@@ -146,24 +146,28 @@ def load_backbone(encoder: Encoder, state: Mapping[str, Tensor]) -> BackboneRepo
     """
     own = {k: v for k, v in encoder.state_dict().items() if not k.endswith("num_batches_tracked")}
     wanted = {k: v for k, v in own.items() if not k.startswith("canvas")}
-    if "features.1.running_mean" in wanted and "features.1.running_mean" not in state:
-        state = _rename_plain_vgg(state)
-    first = next(iter(wanted)).removesuffix(".weight")
-    given = {k: v.float() for k, v in state.items() if k in wanted}
-    if f"{first}.weight" in given and given[f"{first}.weight"].shape[1] == 3:
-        weight, bias = adapt_first_convolution(given[f"{first}.weight"], given.get(f"{first}.bias"))
-        given |= {f"{first}.weight": weight, f"{first}.bias": bias}
+    plain_vgg = "features.1.running_mean" in wanted and "features.1.running_mean" not in state
+    named = _rename_plain_vgg(state) if plain_vgg else state
+    given = {k: v.float() for k, v in named.items() if k in wanted}
+    first = next(iter(wanted))
     if not given:
         raise WeightsInvalidError(
-            f"no tensor of these weights belongs to the encoder (it has {first}.weight, the file has "
+            f"no tensor of these weights belongs to the encoder (it has {first}, the file has "
             f"{next(iter(state), 'nothing')}); pass the ImageNet file of the encoder that the recipe names"
         )
+    colored = first in given and given[first].shape[1:2] == (3,)
     for key, tensor in given.items():
-        if tensor.shape != wanted[key].shape:
+        expected = tuple(wanted[key].shape)
+        if colored and key == first:
+            expected = (expected[0], 3, *expected[2:])
+        if tensor.shape != expected:
             raise WeightsInvalidError(
-                f"{key} has shape {tuple(tensor.shape)}, the encoder needs {tuple(wanted[key].shape)}: "
+                f"{key} has shape {tuple(tensor.shape)}, the encoder needs {expected}: "
                 "these weights are of another network"
             )
+    if colored:
+        bias_name = first.replace("weight", "bias")
+        given[first], given[bias_name] = adapt_first_convolution(given[first], given.get(bias_name))
     encoder.load_state_dict(given, strict=False)
     return BackboneReport(tuple(given), tuple(k for k in wanted if k not in given))
 

@@ -1,0 +1,131 @@
+import io
+
+import pytest
+
+from colorgan import console
+from colorgan.console import Verbosity, make_table, progress_bar, say, warn
+
+
+class Terminal(io.StringIO):
+    """A stream that claims to be a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def open_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Make stderr a terminal of 200 columns (in the test: pytest replaces it after the fixtures have run)."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    stream = Terminal()
+    monkeypatch.setattr("sys.stderr", stream)
+    return stream
+
+
+class TestStdout:
+    def test_a_path_survives_a_pipe(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("COLUMNS")
+        path = "/a folder/" + "long name " * 60 + "[bold].png"
+        console.stdout().print(path, markup=False)
+        assert capsys.readouterr().out == path + "\n"
+
+    def test_columns_set_the_width(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLUMNS", "57")
+        assert console.stdout().width == 57
+
+    def test_no_color_is_respected(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        terminal = open_terminal(monkeypatch)
+        warn("careful")
+        plain = terminal.getvalue()
+        monkeypatch.delenv("NO_COLOR")
+        warn("careful")
+        assert plain == "careful\n"
+        assert "\x1b[33m" in terminal.getvalue()
+
+
+class TestSay:
+    @pytest.mark.parametrize(
+        ("verbosity", "heard"),
+        [(Verbosity.QUIET, ""), (Verbosity.NORMAL, "talk\n"), (Verbosity.VERBOSE, "talk\ndetail\n")],
+    )
+    def test_verbosity(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        verbosity: Verbosity,
+        heard: str,
+    ) -> None:
+        monkeypatch.setattr(console.settings, "verbosity", verbosity)
+        say("talk")
+        say("detail", detail=True)
+        captured = capsys.readouterr()
+        assert captured.err == heard
+        assert captured.out == ""
+
+    def test_markup_is_not_interpreted(self, capsys: pytest.CaptureFixture[str]) -> None:
+        say("photo [red].png :smile:")
+        assert "[red].png" in capsys.readouterr().err
+
+
+class TestWarn:
+    def test_quiet_does_not_silence_it(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(console.settings, "verbosity", Verbosity.QUIET)
+        warn("one file failed [/not markup]")
+        assert capsys.readouterr().err == "one file failed [/not markup]\n"
+
+
+class TestSettings:
+    @pytest.mark.parametrize(("value", "debug"), [("", False), ("0", False), ("1", True)])
+    def test_debug_by_environment(self, monkeypatch: pytest.MonkeyPatch, value: str, *, debug: bool) -> None:
+        monkeypatch.setenv("COLORGAN_DEBUG", value)
+        assert console.settings.debug is debug
+
+    def test_debug_by_verbosity(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert not console.settings.debug
+        monkeypatch.setattr(console.settings, "verbosity", Verbosity.VERBOSE)
+        assert console.settings.debug
+
+
+class TestMakeTable:
+    def test_whole_output(self, capsys: pytest.CaptureFixture[str]) -> None:
+        table = make_table("name", ">PSNR", title="result")
+        table.add_row("grey", "22.0")
+        table.add_row("default", "3.5")
+        console.stdout().print(table)
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.strip() for line in lines] == [
+            "result",
+            "name     PSNR",
+            "grey     22.0",
+            "default   3.5",
+        ]
+
+
+class TestProgressBar:
+    def draw(self) -> None:
+        with progress_bar(unit="photos") as progress:
+            task = progress.add_task("Colouring", total=2, note="first.png")
+            progress.advance(task)
+            progress.refresh()
+
+    def test_is_drawn_on_a_terminal(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        terminal = open_terminal(monkeypatch)
+        self.draw()
+        assert "Colouring" in terminal.getvalue()
+        assert "1/2" in terminal.getvalue()
+        assert "photos" in terminal.getvalue()
+        assert "first.png" in terminal.getvalue()
+
+    def test_nothing_without_a_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.draw()
+        captured = capsys.readouterr()
+        assert captured.out == captured.err == ""
+
+    def test_nothing_when_quiet(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        terminal = open_terminal(monkeypatch)
+        monkeypatch.setattr(console.settings, "verbosity", Verbosity.QUIET)
+        self.draw()
+        assert terminal.getvalue() == ""
