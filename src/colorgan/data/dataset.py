@@ -37,15 +37,14 @@ class Batch(NamedTuple):
     rgb: Tensor  # (B, 3, S, S)
     grey: Tensor  # (B, 1, S, S)
     retoned: Tensor  # (B,), bool
-    known: Tensor  # (B, 1, S, S)
-    hints: Tensor  # (B, 4, S, S)
+    known: Tensor | None  # (B, 1, S, S); None where the luminance of the whole batch is given
+    hints: Tensor | None  # (B, 4, S, S); None where the whole batch has none
     left_out: tuple[tuple[str, str], ...]
 
     def to(self, device: torch.device) -> "Batch":
         """Bring the tensors to a device."""
-        return self._replace(
-            **{name: value.to(device, non_blocking=True) for name, value in self._asdict().items() if name != "left_out"}
-        )
+        moved = (x.to(device, non_blocking=True) if isinstance(x, Tensor) else x for x in self)
+        return Batch(*moved)  # type: ignore[arg-type]
 
 
 class TrainingPhotos(Dataset[Sample]):
@@ -123,7 +122,7 @@ def _order(seed: int, epoch: int, count: int) -> np.ndarray[tuple[int], np.dtype
 
 
 def _to_tensor(array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array))
+    return torch.tensor(array)  # a copy: arrays that belong to a picture may not be written to
 
 
 class PositionSampler(Sampler[list[int]]):
@@ -149,12 +148,14 @@ class PositionSampler(Sampler[list[int]]):
 
 
 def _collate(samples: list[Sample]) -> Batch:
+    known = torch.stack([s.known for s in samples])
+    hints = torch.stack([s.hints for s in samples])
     return Batch(
         torch.stack([s.rgb for s in samples]),
         torch.stack([s.grey for s in samples]),
         torch.tensor([s.retoned for s in samples]),
-        torch.stack([s.known for s in samples]),
-        torch.stack([s.hints for s in samples]),
+        None if bool(known.all()) else known,
+        hints if bool(hints[:, 3].any()) else None,
         tuple(item for s in samples for item in s.left_out),
     )
 

@@ -1,0 +1,102 @@
+"""Optimisers, the learning rate's course, and the averaged generator."""
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, AdamW, Optimizer
+
+from colorgan.model import Discriminator, Generator
+from colorgan.training.recipe import OptimizerConfig, OptimizerName, Schedule
+
+__all__ = [
+    "AveragedGenerator",
+    "build_discriminator_optimizer",
+    "build_generator_optimizer",
+    "freeze_early_stages",
+    "rate_factor",
+    "set_rate",
+]
+
+_CLASSES: dict[OptimizerName, type[Adam]] = {OptimizerName.ADAM: Adam, OptimizerName.ADAMW: AdamW}
+
+
+def build_generator_optimizer(network: Generator, config: OptimizerConfig) -> Optimizer:
+    """Make the generator's optimiser: the encoder at its own rate, biases and norms without weight decay."""
+    groups = []
+    for in_encoder in (True, False):
+        rate = config.learning_rate * (config.encoder_factor if in_encoder else 1)
+        parameters = [
+            p for name, p in network.named_parameters() if name.startswith("encoder.features") == in_encoder
+        ]
+        for decays in (True, False):
+            chosen = [p for p in parameters if p.requires_grad and (p.dim() > 1) == decays]
+            decay = config.weight_decay if decays else 0.0
+            groups.append({"params": chosen, "lr": rate, "base_lr": rate, "weight_decay": decay})
+    first, second = config.betas
+    return _CLASSES[config.name]([g for g in groups if g["params"]], betas=(first, second), fused=True)
+
+
+def build_discriminator_optimizer(network: Discriminator, config: OptimizerConfig) -> Optimizer:
+    """Make the discriminator's optimiser."""
+    rate = config.discriminator_learning_rate
+    first, second = config.discriminator_betas
+    group = {"params": list(network.parameters()), "lr": rate, "base_lr": rate}
+    return _CLASSES[config.name]([group], betas=(first, second), weight_decay=0.0, fused=True)
+
+
+def rate_factor(config: OptimizerConfig, step: int, progress: float) -> float:
+    """Return the factor on the learning rates at a step.
+
+    Args:
+        config: Warm-up and schedule.
+        step: Steps done so far.
+        progress: The share of the run that is done, 0..1.
+    """
+    warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps > 0 else 1.0
+    if config.schedule is Schedule.CONSTANT:
+        return warm
+    cosine = (1 + math.cos(math.pi * min(progress, 1.0))) / 2
+    return warm * (config.final_share + (1 - config.final_share) * cosine)
+
+
+def set_rate(optimizer: Optimizer, factor: float) -> None:
+    """Set each group's learning rate to `factor` of its own base rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = factor * group["base_lr"]
+
+
+def freeze_early_stages(network: Generator, stride: int) -> None:
+    """Keep the encoder's stages up to a stride as they are: no gradient, batch norms as in use. 0 freezes none."""
+    for layer in network.encoder.layers_to_stride(stride) if stride else []:
+        layer.requires_grad_(False).eval()
+
+
+class AveragedGenerator:
+    """The exponential moving average of a generator's weights, batch statistics included.
+
+    Early on the average is over few steps, so that a run from random weights is not held back by them.
+
+    Args:
+        network: The generator that is trained.
+        decay: The weight of the past, per step; 0 keeps a plain copy.
+    """
+
+    def __init__(self, network: Generator, decay: float) -> None:
+        self.network: Generator = copy.deepcopy(network).eval().requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, network: Generator, step: int) -> None:
+        """Take in the weights after a step (counted from 1)."""
+        keep = min(self.decay, step / (step + 9))
+        for mine, theirs in zip(_tensors(self.network), _tensors(network), strict=True):
+            if mine.is_floating_point():
+                mine.lerp_(theirs, 1 - keep)
+            else:
+                mine.copy_(theirs)
+
+
+def _tensors(network: nn.Module) -> list[Tensor]:
+    return [*network.parameters(), *network.buffers()]

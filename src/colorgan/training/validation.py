@@ -1,0 +1,120 @@
+"""Scoring a generator during training, on a fixed set of photographs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from colorgan.color import lab_to_rgb, rgb_to_lab
+from colorgan.config import RenderConfig
+from colorgan.data import PhotoFile, open_photo
+from colorgan.data.augment import is_nearly_grey
+from colorgan.errors import DataError, ImageReadError
+from colorgan.metrics import colorfulness, psnr
+from colorgan.model import Generator
+from colorgan.rendering import predict_rendering
+from colorgan.rendering.front import STRENGTHS, best_gain, gain_at_share, measure_front
+from colorgan.runtime import Runtime
+
+__all__ = ["SCORE_SHARE", "Score", "ValidationSet", "validate"]
+
+SCORE_SHARE = 0.7
+"""A generator's score is its PSNR gain where it is this share as colourful as the real photographs.
+
+At a fixed colourfulness neither a dull generator (whose PSNR is high) nor a garish one can win by the dial alone, and
+one whose skin has turned orange loses, because orange is far from the truth at any strength.
+"""
+
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a validation found."""
+
+    psnr: float  # dB, at the recipe's strength
+    grey_psnr: float  # dB, of the pictures without colour
+    colorfulness: float
+    real_colorfulness: float
+    best_gain: float  # dB over grey, at the best strength
+    score: float  # dB over grey, where `SCORE_SHARE` of the real colourfulness is reached
+
+
+class ValidationSet:
+    """Photographs squashed to a square, kept in memory as 8-bit RGB.
+
+    Args:
+        photos: Candidates; damaged and nearly grey ones are passed over.
+        count: How many to take at most, spread evenly.
+        size: Side in pixels.
+
+    Raises:
+        DataError: None is usable.
+    """
+
+    def __init__(self, photos: Sequence[PhotoFile], count: int, size: int) -> None:
+        stride = max(1, len(photos) // count)
+        taken: list[Tensor] = []
+        self.names: list[str] = []
+        self.left_out: list[tuple[str, str]] = []
+        for photo in photos[::stride]:
+            if len(taken) == count:
+                break
+            try:
+                image = open_photo(photo)
+            except ImageReadError as error:
+                self.left_out.append((photo.name, str(error)))
+                continue
+            if is_nearly_grey(image):
+                self.left_out.append((photo.name, "nearly grey"))
+                continue
+            squashed = image.resize((size, size), Image.Resampling.BICUBIC)
+            taken.append(torch.tensor(np.asarray(squashed)).permute(2, 0, 1))
+            self.names.append(photo.name)
+        if not taken:
+            raise DataError(f"none of {len(photos)} validation photographs is usable: all are damaged or nearly grey")
+        self.rgb = torch.stack(taken)  # (N, 3, S, S), uint8
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@torch.inference_mode()
+def validate(network: Generator, photos: ValidationSet, config: RenderConfig, runtime: Runtime) -> Score:
+    """Score a generator in eval mode: 8-bit RGB, luminance kept, mean of the pictures' PSNR."""
+    strengths = sorted({*STRENGTHS, config.strength})
+    gains, colours, greys, reals = [], [], [], []
+    for rgb in photos.rgb.split(_BATCH):
+        target = rgb.to(runtime.device).float() / 255
+        lab = rgb_to_lab(target)
+        with runtime.autocast():
+            rendering = predict_rendering(network, lab[:, :1], config)
+        ab = torch.nn.functional.interpolate(
+            rendering.ab.float(), size=target.shape[-2:], mode="bicubic", align_corners=False
+        )
+
+        def compose(strength: float, lab: Tensor = lab, ab: Tensor = ab) -> Tensor:
+            picture = lab_to_rgb(torch.cat((lab[:, :1], strength * ab), dim=1)).clamp(0, 1)
+            return (picture * 255).round() / 255
+
+        points = measure_front(compose, target, strengths)
+        gains.append(torch.stack([p.gain for p in points]))
+        colours.append(torch.stack([p.colorfulness for p in points]))
+        greys.append(psnr(compose(0.0), target))
+        reals.append(colorfulness(target))
+    mean_gains = torch.cat(gains, 1).mean(1).tolist()
+    mean_colours = torch.cat(colours, 1).mean(1).tolist()
+    grey, real = float(torch.cat(greys).mean()), float(torch.cat(reals).mean())
+    at = 1 + strengths.index(config.strength) if config.strength > 0 else 0
+    reached = gain_at_share([c / real for c in mean_colours], mean_gains, SCORE_SHARE)
+    return Score(
+        psnr=grey + mean_gains[at],
+        grey_psnr=grey,
+        colorfulness=mean_colours[at],
+        real_colorfulness=real,
+        best_gain=best_gain(mean_gains),
+        score=mean_gains[-1] if reached is None else reached,
+    )
