@@ -101,7 +101,8 @@ def discriminator_loss(on_photographs: Sequence[Tensor], on_generated: Sequence[
 
 
 def _vgg19_features() -> tuple[nn.Sequential, dict[str, int]]:
-    features = vgg19(weights=None).features
+    with torch.device("meta"):  # its weights come from a file; the classifier's are never allocated
+        features = vgg19(weights=None).features
     names, block, convolution = {}, 1, 0
     for position, layer in enumerate(features):
         if isinstance(layer, nn.MaxPool2d):
@@ -114,7 +115,8 @@ def _vgg19_features() -> tuple[nn.Sequential, dict[str, int]]:
 
 
 def _squeezenet_features() -> tuple[nn.Sequential, dict[str, int]]:
-    features = squeezenet1_1(weights=None).features
+    with torch.device("meta"):
+        features = squeezenet1_1(weights=None).features
     fires = [position for position, layer in enumerate(features) if isinstance(layer, Fire)]
     return features, {"relu1": 1} | {
         f"fire{number}": position for number, position in enumerate(fires, start=2)
@@ -170,7 +172,7 @@ class PerceptualLoss(nn.Module):
                 f"the weights for {config.perceptual_backbone} lack features.{lacking[0]} "
                 f"({len(lacking)} tensors in all), which the tap {config.perceptual_taps[-1]} needs"
             )
-        self.features.load_state_dict({k: given[k] for k in wanted})
+        self.features.load_state_dict({k: given[k] for k in wanted}, assign=True)
         self.requires_grad_(False).eval()
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)

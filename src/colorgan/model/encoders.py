@@ -209,7 +209,15 @@ _Parts = tuple[nn.Sequential, tuple[int, ...], tuple[int, ...]]
 
 def _vgg16_bn() -> _Parts:
     """Simonyan and Zisserman (2014) with batch norm, without its last pooling."""
-    return vgg16_bn(weights=None).features[:43], (5, 12, 22, 32, 42), (64, 128, 256, 512, 512)
+    with torch.device("meta"):  # the classifier, 124 of its 138 million weights, is never allocated
+        features = vgg16_bn(weights=None).features[:43]
+    features.to_empty(device=torch.get_default_device())
+    for layer in features:
+        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
+            layer.reset_parameters()
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
+    return features, (5, 12, 22, 32, 42), (64, 128, 256, 512, 512)
 
 
 def _mobilenet_v2() -> _Parts:
