@@ -44,7 +44,7 @@ class RegistryEntry:
     name: str
     kind: WeightsKind
     version: str = ""
-    size: int  # bytes; right to one KiB only where sha256 is a prefix
+    size: int = 0  # bytes, right to one KiB only where sha256 is a prefix; 0 where unknown
     sha256: str  # lower case; 64 digits, or the first ones where no more is published
     urls: tuple[str, ...] = ()  # mirrors, best first
     file: str = ""  # its name in the store; the last part of the first URL if left out
@@ -68,8 +68,8 @@ class RegistryEntry:
             raise ConfigError(
                 f"sha256 must be 64 hexadecimal digits, or the first 8 or more, got {self.sha256!r}"
             )
-        if self.size < 1:
-            raise ConfigError(f"size must be the file's bytes, got {self.size}")
+        if self.size < 0:
+            raise ConfigError(f"size must be the file's bytes, or 0 where unknown, got {self.size}")
         if not self.urls and not self.bundled:
             raise ConfigError("urls must name at least one place to fetch the file from")
         for url in self.urls:
@@ -83,6 +83,8 @@ class RegistryEntry:
 
     def fits_size(self, size: int) -> bool:
         """Whether a file of `size` bytes can be this one."""
+        if self.size == 0:
+            return True
         return size == self.size if self.is_exact else abs(size - self.size) <= 1024
 
     def fits_sha256(self, sha256: str) -> bool:
@@ -173,7 +175,7 @@ def _read_file(path: Path) -> list[RegistryEntry]:
 
 def _read_entry(name: str, table: Any, where: str) -> RegistryEntry:
     if not isinstance(table, Mapping):
-        raise ConfigError(f"{where}: expected a table with kind, size, sha256 and urls, got {table!r}")
+        raise ConfigError(f"{where}: expected a table with kind, sha256 and urls, got {table!r}")
     required = [f.name for f in dataclasses.fields(RegistryEntry) if f.default is dataclasses.MISSING]
     missing = [key for key in required if key != "name" and key not in table]
     if missing:

@@ -13,9 +13,17 @@ from pathlib import Path
 import platformdirs
 
 from colorgan.errors import WeightsInvalidError, WeightsNotFoundError
-from colorgan.weights.registry import Registry, RegistryEntry, read_registry
+from colorgan.weights.registry import Registry, RegistryEntry, format_registry_file, read_registry
 
-__all__ = ["WeightsStatus", "WeightsStore", "data_directory", "hash_file", "resolve_weights"]
+__all__ = [
+    "WeightsStatus",
+    "WeightsStore",
+    "data_directory",
+    "hash_file",
+    "part_of",
+    "registry_folder",
+    "resolve_weights",
+]
 
 BUNDLED = Path(__file__).with_name("bundled")
 
@@ -125,8 +133,17 @@ class WeightsStore:
             )
         return sha256
 
+    def remember(self, entry: RegistryEntry) -> Path:
+        """Keep an entry among the user's own registry files, and return its file."""
+        path = registry_folder() / f"{entry.name}.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        temporary.write_text(format_registry_file(entry), encoding="utf-8")
+        temporary.replace(path)
+        return path
+
     def remove(self, entry: RegistryEntry) -> Path:
-        """Delete an entry's file from the store and return where it was.
+        """Delete an entry's file from the store, and the entry too if `remember` kept it; return where it was.
 
         Raises:
             WeightsNotFoundError: It is not here.
@@ -136,12 +153,19 @@ class WeightsStore:
         if entry.bundled:
             raise WeightsInvalidError(f"the weights {entry.name!r} come with colorgan and cannot be removed")
         try:
+            part_of(path).unlink(missing_ok=True)
+            (registry_folder() / f"{entry.name}.toml").unlink(missing_ok=True)
             path.unlink()
         except FileNotFoundError:
             raise WeightsNotFoundError(f"the weights {entry.name!r} are not on this machine") from None
         except OSError as error:
             raise WeightsInvalidError(f"{path} cannot be removed: {error.strerror}") from error
         return path
+
+
+def part_of(path: Path) -> Path:
+    """Return where the bytes of a file that is being fetched grow."""
+    return path.with_name(f".{path.name}.part")
 
 
 def registry_folder() -> Path:
