@@ -56,6 +56,7 @@ class GlobalDiscriminator(Discriminator):
 
     def judge(self, x: Tensor) -> list[Tensor]:
         """Judge the assembled input."""
+        x = _enlarge(x, 2**self.config.layers)
         return [self.classify(self.layers(x).mean((2, 3)))]
 
 
@@ -71,14 +72,10 @@ class PatchDiscriminator(Discriminator):
             nn.LeakyReLU(0.2, inplace=True),
             spectral_norm(nn.Conv2d(wide, 1, 4, padding=1)),
         )
-        self.smallest = 2 ** (config.layers + 2)
 
     def judge(self, x: Tensor) -> list[Tensor]:
-        """Judge the assembled input; pictures too small for one patch are enlarged to the least that is enough."""
-        H, W = x.shape[-2:]
-        if min(H, W) < self.smallest:
-            x = F.interpolate(x, size=(max(H, self.smallest), max(W, self.smallest)), mode="nearest")
-        return [self.layers(x)]
+        """Judge the assembled input."""
+        return [self.layers(_enlarge(x, 2 ** (self.config.layers + 2)))]
 
 
 class MultiscaleDiscriminator(Discriminator):
@@ -108,6 +105,14 @@ _KINDS: dict[DiscriminatorKind, type[Discriminator]] = {
 def build_discriminator(config: DiscriminatorConfig) -> Discriminator:
     """Build a discriminator with random weights."""
     return _KINDS[config.kind](config).to(memory_format=torch.channels_last)
+
+
+def _enlarge(x: Tensor, smallest: int) -> Tensor:
+    """Enlarge a picture too small for the strided layers to the least that is enough."""
+    H, W = x.shape[-2:]
+    if min(H, W) >= smallest:
+        return x
+    return F.interpolate(x, size=(max(H, smallest), max(W, smallest)), mode="nearest")
 
 
 def _width(config: DiscriminatorConfig, layer: int) -> int:

@@ -5,7 +5,7 @@ first convolution differs: it takes the grey channel, and has a bias that carrie
 left over.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -137,9 +137,9 @@ class BackboneReport:
 def load_backbone(encoder: Encoder, state: Mapping[str, Tensor]) -> BackboneReport:
     """Set an encoder's weights from an ImageNet file with torchvision's key names.
 
-    The first convolution is adapted to one channel. Tensors of other parts (the classifier) are passed over. A VGG
-    file without batch norm serves `vgg16_bn` too: the convolutions that both have are taken, and the batch norms
-    stay at identity.
+    The first convolution is adapted to one channel. Tensors of other parts (the classifier) are passed over. A
+    VGG-16 or VGG-19 file without batch norm serves `vgg16_bn` too: the convolutions that both have are taken, and the
+    batch norms stay at identity.
 
     Raises:
         WeightsInvalidError: A tensor has another shape, or nothing in the file fits; the encoder is unchanged then.
@@ -189,19 +189,27 @@ def _make_grey(features: nn.Sequential) -> None:
     holder[0] = new
 
 
-# VGG's convolutions in each stage, as places in torchvision's `features`: (16 layers with batch norm, 19 without).
-_VGG_STAGES = (((0, 3), (0, 2)), ((7, 10), (5, 7)), ((14, 17, 20), (10, 12, 14)),
-               ((24, 27, 30), (19, 21, 23)), ((34, 37, 40), (28, 30, 32)))  # fmt: skip
+_VGG16, _VGG19 = (2, 2, 3, 3, 3), (2, 2, 4, 4, 4)  # convolutions in each block
+
+
+def _convolution_places(blocks: Sequence[int], step: int) -> Iterator[list[int]]:
+    """Yield, block by block, where torchvision's VGG has its convolutions; `step` layers each, then a pooling."""
+    start = 0
+    for count in blocks:
+        yield [start + step * number for number in range(count)]
+        start += step * count + 1
 
 
 def _rename_plain_vgg(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    places = {plain: ours for bn, vgg in _VGG_STAGES for ours, plain in zip(bn, vgg, strict=True)}
-    return {
-        f"features.{places[plain]}.{kind}": state[f"features.{plain}.{kind}"]
-        for plain in places
-        for kind in ("weight", "bias")
-        if f"features.{plain}.{kind}" in state
-    }
+    """Give the convolutions of a VGG-16 or VGG-19 without batch norm the names that `vgg16_bn` has for them."""
+    blocks = _VGG16 if "features.17.weight" in state else _VGG19
+    renamed = {}
+    for theirs, ours in zip(_convolution_places(blocks, 2), _convolution_places(_VGG16, 3), strict=True):
+        for old, new in zip(theirs, ours, strict=False):  # VGG-19 has a fourth convolution in some blocks
+            for kind in ("weight", "bias"):
+                if f"features.{old}.{kind}" in state:
+                    renamed[f"features.{new}.{kind}"] = state[f"features.{old}.{kind}"]
+    return renamed
 
 
 _Parts = tuple[nn.Sequential, tuple[int, ...], tuple[int, ...]]

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from colorgan.model.blocks import ConvNormAct, DecoderStage, RepairHead, SelfAttention2d, pad_reflect
+
+
+def wake(attention: SelfAttention2d) -> SelfAttention2d:
+    """Give the output projection weights, as training does."""
+    nn.init.normal_(attention.out.weight)
+    return attention
+
+
+def influence(layer: nn.Module, x: Tensor, *others: Tensor) -> Tensor:
+    """How much each position of x `(H, W)` moves the upper left output: the size of the gradient."""
+    x = x.clone().requires_grad_()
+    layer(x, *others)[0, :, 0, 0].sum().backward()
+    assert x.grad is not None
+    return x.grad[0].abs().sum(0)
+
+
+class TestConvNormAct:
+    @pytest.mark.parametrize("kernel_size", [1, 3, 5])
+    def test_the_size_stays(self, kernel_size: int) -> None:
+        y = ConvNormAct(3, 5, kernel_size)(torch.randn(2, 3, 7, 9))
+        assert y.shape == (2, 5, 7, 9)
+        assert y.min() == 0
+
+
+class TestSelfAttention2d:
+    def test_a_new_one_passes_its_input_through(self) -> None:
+        x = torch.randn(2, 8, 5, 6)
+        assert torch.equal(SelfAttention2d(8, 2)(x), x)
+
+    def test_reference_values(self) -> None:
+        """The formula of Vaswani et al. (2017), head by head, position by position."""
+        torch.manual_seed(0)
+        layer, x = wake(SelfAttention2d(8, 2)), torch.randn(1, 8, 3, 4)
+        with torch.no_grad():
+            y = layer(x)
+            q, k, v = layer.qkv(layer.norm(x)).flatten(2)[0].split(8)  # (8, 12) each
+            heads = []
+            for channels in (slice(0, 4), slice(4, 8)):
+                attention = (q[channels].T @ k[channels] / 4**0.5).softmax(-1)  # (12, 12)
+                heads.append(v[channels] @ attention.T)
+            expected = x + layer.out(torch.cat(heads).view(1, 8, 3, 4))
+        torch.testing.assert_close(y, expected, atol=1e-5, rtol=1e-5)
+
+    def test_far_positions_count(self) -> None:
+        far = influence(wake(SelfAttention2d(8, 2)), torch.randn(1, 8, 16, 16))
+        assert (far > 0).all()
+
+
+class TestDecoderStage:
+    def test_doubles_the_resolution(self) -> None:
+        stage = DecoderStage(8, 4, 6, attention_heads=2)
+        assert stage(torch.randn(2, 8, 3, 5), torch.randn(2, 4, 6, 10)).shape == (2, 6, 6, 10)
+
+    def test_only_attention_sees_far(self) -> None:
+        x, skip = torch.randn(1, 8, 16, 16), torch.randn(1, 4, 32, 32)
+        near = influence(DecoderStage(8, 4, 8, attention_heads=None).eval(), x, skip)
+        stage = DecoderStage(8, 4, 8, attention_heads=2).eval()
+        asleep = influence(stage, x, skip)
+        wake(stage.attention)
+        awake = influence(stage, x, skip)
+        assert near[-1, -1] == asleep[-1, -1] == 0
+        assert awake[-1, -1] > 0
+
+    def test_sees_the_skip(self) -> None:
+        stage, x = DecoderStage(8, 4, 6, attention_heads=None).eval(), torch.randn(1, 8, 4, 4)
+        skip = torch.randn(1, 4, 8, 8)
+        assert not torch.equal(stage(x, skip), stage(x, torch.zeros_like(skip)))
+
+
+class TestRepairHead:
+    def test_paints_middle_grey_at_first(self) -> None:
+        head = RepairHead(8, (4, 0), (6, 4))
+        grey = torch.randn(2, 1, 16, 12)
+        painted = head(torch.randn(2, 8, 4, 3), [torch.randn(2, 4, 8, 6), None], grey, torch.ones_like(grey))
+        assert torch.equal(painted, torch.full((2, 1, 16, 12), 0.5))
+
+    @pytest.mark.parametrize("which", ["features", "skip", "grey", "unknown"])
+    def test_sees_all_that_it_is_given(self, which: str) -> None:
+        torch.manual_seed(0)
+        head = RepairHead(8, (4, 0), (6, 4)).eval()
+        nn.init.normal_(head.luminance.weight)
+        given = {
+            "features": torch.randn(1, 8, 4, 3),
+            "skip": torch.randn(1, 4, 8, 6),
+            "grey": torch.randn(1, 1, 16, 12),
+            "unknown": torch.rand(1, 1, 16, 12),
+        }
+        other = given | {which: torch.zeros_like(given[which])}
+        one, two = (head(g["features"], [g["skip"], None], g["grey"], g["unknown"]) for g in (given, other))
+        assert not torch.equal(one, two)
+
+
+class TestPadReflect:
+    @pytest.mark.parametrize(
+        ("size", "to"),
+        [
+            ((1, 1), (32, 32)),
+            ((1, 50), (32, 64)),
+            ((2, 3), (32, 33)),
+            ((5, 7), (8, 8)),
+            ((17, 31), (32, 96)),
+            ((8, 8), (8, 8)),
+        ],
+    )
+    def test_is_numpy_s_reflect(self, size: tuple[int, int], to: tuple[int, int]) -> None:
+        x = torch.arange(2 * 3 * size[0] * size[1], dtype=torch.float32).view(2, 3, *size)
+        widths = ((0, 0), (0, 0), (0, to[0] - size[0]), (0, to[1] - size[1]))
+        expected = np.pad(x.numpy(), widths, mode="reflect")
+        assert np.array_equal(pad_reflect(x, *to).numpy(), expected)
