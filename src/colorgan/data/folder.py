@@ -45,6 +45,7 @@ class PhotoSets:
 
     train: tuple[PhotoFile, ...]
     validation: tuple[PhotoFile, ...]
+    validation_root: Path  # what the names of `validation` are relative to
 
 
 def find_photos(path: Path) -> list[PhotoFile]:
@@ -82,16 +83,23 @@ def find_sets(data: Path, validation_data: Path | None = None, *, validation_sha
         DataError: A path does not exist, or nothing would be left to train on.
     """
     if validation_data is not None:
-        return PhotoSets(tuple(find_photos(data)), tuple(find_photos(validation_data)))
+        return PhotoSets(tuple(find_photos(data)), tuple(find_photos(validation_data)), validation_data)
     train = data / "train"
     for name in _VALIDATION_FOLDERS:
         if train.is_dir() and (data / name).is_dir():
-            return PhotoSets(tuple(find_photos(train)), tuple(find_photos(data / name)))
-    return split_by_name(find_photos(data), validation_share)
+            return PhotoSets(tuple(find_photos(train)), tuple(find_photos(data / name)), data / name)
+    kept, kept_out = split_by_name(find_photos(data), validation_share)
+    return PhotoSets(tuple(kept), tuple(kept_out), data)
 
 
-def split_by_name(photos: Sequence[PhotoFile], validation_share: float) -> PhotoSets:
-    """Keep a share of photographs out of training, chosen by a hash of each one's name."""
+def split_by_name(
+    photos: Sequence[PhotoFile], validation_share: float
+) -> tuple[list[PhotoFile], list[PhotoFile]]:
+    """Split photographs by a hash of each one's name into those to train on and those to keep out.
+
+    Raises:
+        DataError: There are fewer than two.
+    """
     kept_out = [p for p in photos if _name_hash(p.name) < validation_share]
     kept = [p for p in photos if _name_hash(p.name) >= validation_share]
     if not kept_out and len(kept) > 1:
@@ -99,7 +107,7 @@ def split_by_name(photos: Sequence[PhotoFile], validation_share: float) -> Photo
         kept = [p for p in kept if p is not kept_out[0]]
     if not kept_out:
         raise DataError(f"{len(photos)} photographs are too few to train on and validate; 2 is the least")
-    return PhotoSets(tuple(kept), tuple(kept_out))
+    return kept, kept_out
 
 
 def open_photo(photo: PhotoFile) -> Image.Image:

@@ -1,7 +1,6 @@
 """The training loop, readable from top to bottom."""
 
 import math
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -111,7 +110,7 @@ class Trainer:
     Args:
         recipe: What to train and how.
         photos: What to train and to validate on.
-        run_dir: Where the journal, checkpoints, sample sheets and weights go; made if missing.
+        run_dir: Where the journal, checkpoints, sample sheets and weights go; made when the run starts.
         budget: How long.
         runtime: Where, and in which precision.
         seed: Of everything random.
@@ -149,13 +148,12 @@ class Trainer:
         self.validation = ValidationSet(
             photos.validation, recipe.run.validation_count, recipe.run.validation_size
         )
-        run_dir.mkdir(parents=True, exist_ok=True)
         self.journal = Journal(run_dir / "journal.jsonl")
         self._scaler = torch.GradScaler(runtime.device.type, enabled=runtime.dtype is torch.float16)
-        self._prepare_optimization()
+        self.weights_changed()
 
-    def _prepare_optimization(self) -> None:
-        """Freeze, make optimisers and the average; again after the weights were set from elsewhere."""
+    def weights_changed(self) -> None:
+        """Freeze, make the optimisers and the average: at first, and after the weights were set from elsewhere."""
         config = self.recipe.optimizer
         freeze_early_stages(self.generator, config.freeze_to_stride)
         self.optimizer = build_generator_optimizer(self.generator, config)
@@ -181,12 +179,27 @@ class Trainer:
                     f"{tuple(own[name].shape)}; use the recipe that made them, or change its [model]"
                 )
         self.generator.load_state_dict({k: v for k, v in state.items() if k in own}, strict=False)
-        self._prepare_optimization()
+        self.weights_changed()
+
+    def open_run_dir(self) -> None:
+        """Make the run's folder and see that it can be written to.
+
+        Raises:
+            TrainingError: It cannot.
+        """
+        try:
+            self.run_dir.mkdir(parents=True, exist_ok=True)
+            self.journal.path.open("a", encoding="utf-8").close()
+        except OSError as error:
+            raise TrainingError(
+                f"the run's folder {self.run_dir} cannot be written: {error.strerror}; choose another with --run-dir"
+            ) from error
 
     # --- the loop ---------------------------------------------------------------------------------------------------
 
     def run(self) -> Iterator[Event]:
         """Train until the budget is spent or `stop_requested` is set; yield every event."""
+        self.open_run_dir()
         recipe, averages = self.recipe, Averages()
         batches = iter(self._loader())
         last_saved = started = time.monotonic()
@@ -208,7 +221,7 @@ class Trainer:
             yield self._report(terms, speed, waited / max(now - begin, 1e-9), batch)
             if self.step % recipe.run.journal_steps == 0:
                 self._log("step", seconds=round(self.seconds, 1), rate=self._rate(), **averages.take())
-            if self.step % recipe.run.validation_steps == 0 and self.processes.leads:
+            if self._validation_due() and self.processes.leads:
                 yield self._validate()
             if now - last_saved >= 60 * recipe.run.checkpoint_minutes and self.processes.leads:
                 last_saved = now
@@ -303,6 +316,11 @@ class Trainer:
         sampler = PositionSampler(run.batch_size, self.step, self.processes.rank, self.processes.world)
         return make_loader(samples, sampler, workers=self.workers, pin_memory=self.runtime.device.type == "cuda")
 
+    def _validation_due(self) -> bool:
+        """Whether it is time; the end of the run has a validation of its own."""
+        over = self.budget.progress(self.step, self.seconds) >= 1
+        return self.step % self.recipe.run.validation_steps == 0 and not over
+
     def _asked_to_stop(self) -> bool:
         return self.processes.any(self.stop_requested, self.runtime)
 
@@ -347,20 +365,16 @@ class Trainer:
         return path
 
     def _finish(self) -> Iterator[Event]:
+        """Score and keep the last weights too, and save; a run that was asked to stop only saves."""
         stopped = self.budget.progress(self.step, self.seconds) < 1
-        if not stopped:
+        best = self.run_dir / BEST_NAME
+        if not stopped or not best.exists():
             result = self._validate()
             self._write_weights(LAST_NAME, result.score)
             yield result
         yield self.save()
-        best = self.run_dir / BEST_NAME
-        if not best.exists():
-            shutil.copyfile(self._write_weights(LAST_NAME, self._score_now()), best)
         self._log("finished", stopped=stopped, seconds=round(self.seconds, 1))
         yield Finished(self.step, best, stopped)
-
-    def _score_now(self) -> Score:
-        return validate(self.average.network, self.validation, self.recipe.render, self.runtime)
 
     # --- checkpoints ------------------------------------------------------------------------------------------------
 
