@@ -248,6 +248,10 @@ class GeneratorLoss(nn.Module):
             terms["perceptual"] = config.perceptual, distance
         if config.adversarial > 0 and verdict is not None:
             terms["adversarial"] = config.adversarial, adversarial_loss(verdict)
+        if not terms:
+            raise ConfigError(
+                "no term of the loss applies: the network lacks the head, or the step the verdict, it needs"
+            )
         total = torch.stack([weight * value for weight, value in terms.values()]).sum()
         return LossTerms(total, {name: value.detach() for name, (_, value) in terms.items()})
 
