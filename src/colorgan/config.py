@@ -10,12 +10,14 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 from colorgan.errors import ConfigError
 
 __all__ = [
+    "ColorInput",
     "AugmentConfig",
     "Degradation",
     "DeviceChoice",
     "DiscriminatorConfig",
     "DiscriminatorKind",
     "EncoderName",
+    "Existing",
     "Framing",
     "LossConfig",
     "ModelConfig",
@@ -47,6 +49,22 @@ class PrecisionChoice(StrEnum):
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
     FLOAT16 = "float16"
+
+
+class ColorInput(StrEnum):
+    """What colourising does with photographs that are in colour already."""
+
+    SKIP = "skip"
+    RECOLOR = "recolor"
+    COPY = "copy"
+
+
+class Existing(StrEnum):
+    """What colourising does where a result is there already."""
+
+    SKIP = "skip"
+    OVERWRITE = "overwrite"
+    ERROR = "error"
 
 
 class EncoderName(StrEnum):

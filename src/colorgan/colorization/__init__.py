@@ -1,1 +1,24 @@
-"""TODO."""
+"""Colouring photographs: one picture, or a whole tree of files."""
+
+from colorgan.colorization.batch import Event, Notice, run_jobs
+from colorgan.colorization.colorizer import Colorizer
+from colorgan.colorization.paths import colorize_paths, plan_paths
+from colorgan.colorization.plan import STREAM, Job, Plan, find_sources, make_plan
+from colorgan.colorization.work import ColorizeOptions, Outcome, Status
+
+__all__ = [
+    "STREAM",
+    "ColorizeOptions",
+    "Colorizer",
+    "Event",
+    "Job",
+    "Notice",
+    "Outcome",
+    "Plan",
+    "Status",
+    "colorize_paths",
+    "find_sources",
+    "make_plan",
+    "plan_paths",
+    "run_jobs",
+]

@@ -46,6 +46,9 @@ def predict_rendering(
     config: RenderConfig,
     known: Tensor | None = None,
     hints: Tensor | None = None,
+    *,
+    shape: tuple[int, int] | None = None,
+    confidence: bool = True,
 ) -> Rendering:
     """Ask for the colours of a batch, as `config` says (all but its strength, which the caller applies).
 
@@ -56,31 +59,33 @@ def predict_rendering(
         known: 1 where the luminance can be trusted `(B, 1, H, W)`; None trusts all.
         hints: Mask, a and b of given colours, drawn at the size `render_shape` gives; with several sizes they are
             resampled.
+        shape: Height and width of the photographs, where `luminance` is a smaller copy that may have lost a little of
+            their aspect.
+        confidence: Whether to say how sure the network is; it takes a third of the time on a CPU.
     """
-    H, W = luminance.shape[-2:]
+    H, W = shape or luminance.shape[-2:]
     answers: list[Rendering] = []
     for size in (config.size, *config.sizes):
-        shape = render_shape(H, W, size, network.config)
-        small = shrink(luminance, shape)
-        trusted = None if known is None else (shrink(known, shape) > 0.999).float()
-        points = None if hints is None else F.interpolate(hints, size=shape, mode="nearest")
-        answers.append(_read(network(small, trusted, points), config))
+        to = render_shape(H, W, size, network.config)
+        small = shrink(luminance, to)
+        trusted = None if known is None else (shrink(known, to) > 0.999).float()
+        points = None if hints is None else F.interpolate(hints, size=to, mode="nearest")
+        answers.append(_read(network(small, trusted, points), config, confidence))
         if config.flip:
             mirrored = network(*(None if x is None else x.flip(-1) for x in (small, trusted, points)))
             answers.append(_mirror(_read(mirrored, config)))
     return answers[0] if len(answers) == 1 else _average(answers)
 
 
-def _read(prediction: Prediction, config: RenderConfig) -> Rendering:
+def _read(prediction: Prediction, config: RenderConfig, with_confidence: bool) -> Rendering:
     """Take ab from the regression, the bins or both."""
     ab, confidence = prediction.coarse_ab, None
-    if prediction.bins is not None:
+    if prediction.bins is not None and with_confidence:
         log_probability = prediction.bins.log_softmax(1)
         entropy = -(log_probability.exp() * log_probability).sum(1, keepdim=True)
         confidence = 1 - entropy / math.log(BIN_COUNT)
-        if config.bins_share > 0:
-            mean = decode_bins(prediction.bins, temperature=config.temperature)
-            ab = torch.lerp(ab, mean, config.bins_share)
+    if prediction.bins is not None and config.bins_share > 0:
+        ab = torch.lerp(ab, decode_bins(prediction.bins, temperature=config.temperature), config.bins_share)
     return Rendering(ab, confidence, prediction.luminance)
 
 

@@ -1,0 +1,215 @@
+"""The run over many photographs: reading, network and writing overlap, and one bad file never ends it.
+
+Threads read, paint and write (all of it outside Python's lock). On a CPU they run the network too, each with one
+arithmetic thread: that is as fast as one after the other with all, and a photograph's colours do not depend on how
+many cores the machine has or on which others shared its batch. On a GPU one thread runs it.
+"""
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from colorgan.colorization.colorizer import Colorizer, Colors
+from colorgan.colorization.memory import is_out_of_memory, predict_within_memory
+from colorgan.colorization.plan import STREAM, Job
+from colorgan.colorization.work import ColorizeOptions, OpenedJob, Outcome, Status, finish_job, open_job
+from colorgan.errors import ColorganError
+
+__all__ = ["Event", "Notice", "count_cores", "run_jobs"]
+
+_CPU_BATCH = 4
+_GPU_BATCH = 16
+_MOST_BYTES = 256 << 20  # of photographs held in memory at once, as read; one alone may be larger
+_BYTES_A_BYTE = 6  # in memory for one in the file, until the file has been read
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that a person should know while the run goes on."""
+
+    message: str
+
+
+Event = Outcome | Notice
+
+
+def count_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_jobs(
+    jobs: Iterable[Job],
+    colorizer: Colorizer,
+    options: ColorizeOptions,
+    *,
+    workers: int | None = None,
+    finish: Callable[[OpenedJob], Outcome] | None = None,
+) -> Iterator[Event]:
+    """Colour photographs; yield what became of each as soon as it is known, not always in order.
+
+    Ends early, without leaving anything half written, when the iterator is closed.
+
+    Args:
+        jobs: The work.
+        colorizer: The network.
+        options: How to colour and write.
+        workers: Threads; one a core if left out.
+        finish: What to do with a photograph whose colours are known; writes it if left out.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    run = _Run(deque(jobs), colorizer, options, workers or count_cores(), finish)
+    try:
+        yield from run.events()
+    finally:
+        run.close()
+        torch.set_num_threads(threads)
+
+
+_Page = tuple[OpenedJob, int]
+
+
+@dataclass(slots=True)
+class _Run:
+    """The state of a run: what waits, what is under way."""
+
+    waiting: deque[Job]
+    colorizer: Colorizer
+    options: ColorizeOptions
+    workers: int
+    finish: Callable[[OpenedJob], Outcome] | None = None
+    active: dict[Future[Any], Callable[[Future[Any]], Iterable[Event]]] = field(default_factory=dict)
+    drawn: dict[Any, deque[_Page]] = field(default_factory=dict)  # pages ready for the network, by key
+    held: dict[int, int] = field(default_factory=dict)  # bytes in memory, by the number of the job
+    opening: int = 0
+    notices: deque[str] = field(default_factory=deque)
+    pool: ThreadPoolExecutor = field(init=False)
+    network: ThreadPoolExecutor = field(init=False)
+
+    def __post_init__(self) -> None:
+        on_cpu = self.colorizer.runtime.device.type == "cpu"
+        self.pool = ThreadPoolExecutor(self.workers, "colorgan", initializer=torch.set_num_threads, initargs=(1,))
+        self.network = self.pool if on_cpu else ThreadPoolExecutor(1, "colorgan-network")
+
+    @property
+    def batch(self) -> int:
+        return _CPU_BATCH if self.network is self.pool else _GPU_BATCH
+
+    def close(self) -> None:
+        for pool in {self.pool, self.network}:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def events(self) -> Iterator[Event]:
+        while self.waiting or self.active or self.drawn:
+            self._open_more()
+            self._ask_network()
+            done, _ = wait(self.active, return_when=FIRST_COMPLETED)
+            for future in done:
+                handle = self.active.pop(future)
+                yield from handle(future)
+            while self.notices:
+                yield Notice(self.notices.popleft())
+
+    def _open_more(self) -> None:
+        # One photograph more than there are threads waits at each station, so that none of them runs dry.
+        most = 2 * self.batch + self.workers
+        while self.waiting and self.opening <= self.workers and len(self.held) < most:
+            size = _estimate(self.waiting[0])
+            if self.held and sum(self.held.values()) + size > _MOST_BYTES:
+                return
+            job = self.waiting.popleft()
+            self.held[job.number] = size
+            self.opening += 1
+            future = self.pool.submit(open_job, job, self.colorizer, self.options)
+            self.active[future] = lambda future, job=job: self._opened(job, future)
+
+    def _opened(self, job: Job, future: Future[OpenedJob | Outcome]) -> Iterable[Event]:
+        self.opening -= 1
+        try:
+            opened = future.result()
+        except Exception as error:  # whatever happens to one photograph, the others go on
+            return [self._fail(job, error)]
+        if isinstance(opened, Outcome):
+            del self.held[job.number]
+            return [opened]
+        self.held[job.number] = opened.size
+        for page, sketch in enumerate(opened.sketches):
+            self.drawn.setdefault(sketch.key, deque()).append((opened, page))
+        return []
+
+    def _ask_network(self) -> None:
+        """Start batches: full ones at once, others when threads would stand still."""
+        while self.drawn:
+            key = max(self.drawn, key=lambda key: len(self.drawn[key]))
+            pages = self.drawn[key]
+            if len(pages) < self.batch and len(self.active) >= self.workers:
+                return
+            batch = [pages.popleft() for _ in range(min(self.batch, len(pages)))]
+            if not pages:
+                del self.drawn[key]
+            future = self.network.submit(self._predict, batch)
+            self.active[future] = lambda future, batch=batch: self._predicted(batch, future)
+
+    def _predict(self, batch: list[_Page]) -> tuple[list[Colors], float]:
+        started = time.perf_counter()
+        colors = predict_within_memory(
+            self.colorizer,
+            [opened.sketches[page] for opened, page in batch],
+            self.options.render,
+            confidence=self.options.needs_confidence,
+            on_notice=self.notices.append,
+        )
+        return colors, (time.perf_counter() - started) / len(batch)
+
+    def _predicted(self, batch: list[_Page], future: Future[tuple[list[Colors], float]]) -> Iterable[Event]:
+        try:
+            answers, seconds = future.result()
+        except Exception as error:  # as above
+            failed = {opened.job.number: opened.job for opened, _ in batch if opened.job.number in self.held}
+            return [self._fail(job, error) for job in failed.values()]
+        for (opened, page), colors in zip(batch, answers, strict=True):
+            opened.colors[page] = colors
+            opened.seconds += seconds
+            if all(colors is not None for colors in opened.colors):
+                finish = self.finish or self._finish
+                writing = self.pool.submit(finish, opened)
+                self.active[writing] = lambda future, job=opened.job: self._finished(job, future)
+        return []
+
+    def _finish(self, opened: OpenedJob) -> Outcome:
+        return finish_job(opened, self.colorizer, self.options)
+
+    def _finished(self, job: Job, future: Future[Outcome]) -> Iterable[Event]:
+        try:
+            outcome = future.result()
+        except Exception as error:  # as above
+            return [self._fail(job, error)]
+        del self.held[job.number]
+        return [outcome]
+
+    def _fail(self, job: Job, error: Exception) -> Outcome:
+        self.held.pop(job.number, None)
+        return Outcome(job=job, status=Status.FAILED, reason=_reason(error))
+
+
+def _estimate(job: Job) -> int:
+    """Guess how many bytes a photograph will take in memory."""
+    try:
+        return 0 if job.source == STREAM else job.source.stat().st_size * _BYTES_A_BYTE
+    except OSError:
+        return 0  # reading it will say why
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ColorganError):
+        return str(error)
+    if is_out_of_memory(error):
+        return f"not enough memory: {error}".rstrip(": ")
+    return f"unexpected {type(error).__name__}: {error}; please report this as a bug of colorgan"

@@ -1,0 +1,209 @@
+"""One picture at a time: a trained generator that colours photographs."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from colorgan.color import grey_to_luminance
+from colorgan.config import RenderConfig
+from colorgan.errors import ConfigError
+from colorgan.images import Photo, Provenance, photo_from_image
+from colorgan.model import Generator
+from colorgan.rendering import Painting, fit_chroma, predict_rendering, render_shape, shrink
+from colorgan.runtime import Runtime, pick_runtime
+from colorgan.weights.file import load_generator
+from colorgan.weights.store import resolve_weights
+
+__all__ = ["Colorizer", "Colors", "Sketch"]
+
+_MOST_STRENGTH = 2.0
+_MOST_SIZE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """A photograph as the network is to see it: small, and L only."""
+
+    luminance: Tensor  # (1, h, w), 0..100, at the largest render size
+    shape: tuple[int, int]  # height and width of the photograph
+    key: tuple[tuple[int, int], ...]  # the shapes at which the network sees it; equal ones can share a batch
+
+
+@dataclass(frozen=True, slots=True)
+class Colors:
+    """The network's answer for one photograph."""
+
+    ab: Tensor  # (2, h, w), Lab units, coarse, without strength
+    confidence: Tensor | None  # (1, h, w), 0..1
+
+
+class Colorizer:
+    """Colours black-and-white photographs; make one with `Colorizer.load`.
+
+    Args:
+        network: A generator in eval mode, on the runtime's device.
+        render: The settings to ask it with.
+        runtime: Where it runs and how precisely.
+        name: What to call it in notes and reports.
+        sha256: Of its file.
+    """
+
+    def __init__(
+        self, network: Generator, render: RenderConfig, runtime: Runtime, *, name: str = "unnamed", sha256: str = ""
+    ) -> None:
+        self.network = network
+        self.render = render
+        self.runtime = runtime
+        self.name = name
+        self.sha256 = sha256
+
+    @classmethod
+    def load(cls, weights: str | Path = "default", *, device: str = "auto", precision: str = "auto") -> "Colorizer":
+        """Load a trained generator.
+
+        Args:
+            weights: A registered name ("default" comes with colorgan), or the path of a generator file.
+            device: "auto", "cpu", "cuda", "cuda:1", "mps".
+            precision: "auto", "float32", "bfloat16", "float16".
+
+        Raises:
+            WeightsError: There is no such file, or it is not a generator.
+            DeviceError: This machine lacks the device or the precision.
+        """
+        runtime = pick_runtime(device, precision)
+        loaded = load_generator(resolve_weights(weights), runtime.device)
+        name = str(loaded.provenance.get("name") or Path(weights).stem)
+        return cls(loaded.network, loaded.render, runtime, name=name, sha256=loaded.sha256)
+
+    def __repr__(self) -> str:
+        return f"Colorizer({self.name} {self.sha256[:12]}, {self.runtime})"
+
+    def colorize(
+        self, image: Image.Image, *, strength: float | None = None, render_size: int | None = None
+    ) -> Image.Image:
+        """Colour one picture.
+
+        Args:
+            image: Any mode; colours that it already has are looked past.
+            strength: Factor on the colours' chroma, 0 (grey) to 2; None takes what suits the network.
+            render_size: The network sees the picture with sides of about this many pixels; None takes what suits it.
+
+        Returns:
+            An "RGB" picture of the same size, "RGBA" if `image` has transparency, with the luminance of `image`.
+
+        Raises:
+            ConfigError: An argument is out of range.
+        """
+        config = self.settings(strength=strength, render_size=render_size)
+        photo = photo_from_image(image)
+        sketch = self.sketch(photo, config)
+        (colors,) = self.predict([sketch], config)
+        painting = self.paint(photo, sketch, colors, config, depth=8)
+        result = Image.new("RGB", (photo.width, photo.height))
+        top = 0
+        for band in painting.bands():
+            result.paste(Image.fromarray(np.ascontiguousarray(band)), (0, top))
+            top += len(band)
+        if photo.alpha is not None:
+            alpha = photo.alpha if photo.alpha.dtype == np.uint8 else (photo.alpha >> 8).astype(np.uint8)
+            result.putalpha(Image.fromarray(alpha))
+        return result
+
+    def settings(self, *, strength: float | None = None, render_size: int | None = None) -> RenderConfig:
+        """Return the network's own settings with those given in their place.
+
+        Raises:
+            ConfigError: One is out of range.
+        """
+        config = self.render
+        if strength is not None:
+            if not 0 <= strength <= _MOST_STRENGTH:
+                raise ConfigError(f"strength must be in 0..2, got {strength}")
+            config = dataclasses.replace(config, strength=float(strength))
+        if render_size is not None:
+            if not 16 <= render_size <= _MOST_SIZE:
+                raise ConfigError(f"the render size must be in 16..{_MOST_SIZE} pixels, got {render_size}")
+            config = dataclasses.replace(config, size=render_size, sizes=())
+        return config
+
+    def provenance(self, settings: dict[str, Any]) -> Provenance:
+        """Return the note that goes into a coloured file."""
+        from colorgan import __version__
+
+        return Provenance(version=__version__, model=self.name, hash=self.sha256, settings=settings)
+
+    def sketch(self, photo: Photo, config: RenderConfig) -> Sketch:
+        """Make the small copy of a photograph that the network sees; safe to call from several threads."""
+        H, W = photo.grey.shape
+        key = tuple(render_shape(H, W, size, self.network.config) for size in (config.size, *config.sizes))
+        largest = max(key)
+        with torch.inference_mode():
+            small = _reduce(photo.grey, max(1, min(H // (2 * largest[0]), W // (2 * largest[1]))))
+            return Sketch(shrink(grey_to_luminance(small)[None], largest)[0], (H, W), key)
+
+    def predict(
+        self, sketches: Sequence[Sketch], config: RenderConfig, *, confidence: bool = False
+    ) -> list[Colors]:
+        """Ask the network for the colours of sketches with equal keys, as one batch."""
+        batch = torch.stack([sketch.luminance for sketch in sketches]).to(self.runtime.device)
+        with torch.inference_mode(), self.runtime.autocast():
+            answer = predict_rendering(
+                self.network, batch, config, shape=sketches[0].shape, confidence=confidence
+            )
+        sure = [None] * len(sketches) if answer.confidence is None else list(answer.confidence.float().cpu())
+        return [Colors(ab, c) for ab, c in zip(answer.ab.float().cpu(), sure, strict=True)]
+
+    def paint(
+        self,
+        photo: Photo,
+        sketch: Sketch,
+        colors: Colors,
+        config: RenderConfig,
+        *,
+        depth: int | None = None,
+        mute_uncertain: bool = False,
+    ) -> Painting:
+        """Lay colours over a photograph; iterate over the result's `bands()`.
+
+        Args:
+            photo: At full size.
+            sketch: Of the same photograph.
+            colors: What `predict` said of it.
+            config: For its strength.
+            depth: Bits per component, 8 or 16; the photograph's own if left out.
+            mute_uncertain: Whether colours that are a guess are muted.
+        """
+        ab = colors.ab
+        if mute_uncertain and colors.confidence is not None:
+            ab = ab * _trust(colors.confidence)
+        with torch.inference_mode():
+            fitted = fit_chroma(ab, sketch.luminance).scaled(config.strength)
+        return Painting(photo.grey, fitted, depth or photo.depth)
+
+
+def _reduce(grey: np.ndarray[Any, Any], factor: int) -> Tensor:
+    """Average grey levels over squares of `factor` pixels: `(1, h, w)`, 0..1."""
+    if grey.dtype == np.uint8 and factor > 1:  # Pillow takes a tenth of the time
+        H, W = grey.shape
+        image = Image.frombuffer("L", (W, H), np.ascontiguousarray(grey), "raw", "L", 0, 1)
+        grey, factor = np.array(image.reduce(factor)), 1
+    levels = 255 if grey.dtype == np.uint8 else 65535
+    rows = max(factor, (1 << 20) // max(grey.shape[1], 1) // factor * factor)
+    pieces = []
+    for top in range(0, grey.shape[0], rows):
+        piece = torch.from_numpy(grey[top : top + rows].astype(np.float32) / levels)[None]
+        pieces.append(F.avg_pool2d(piece, factor, ceil_mode=True) if factor > 1 else piece)
+    return torch.cat(pieces, dim=1)
+
+
+def _trust(confidence: Tensor) -> Tensor:
+    """Turn confidence into a factor on chroma: nothing below 0.1, all from 0.5."""
+    return ((confidence - 0.1) / 0.4).clamp(0, 1)

@@ -1,0 +1,286 @@
+"""Bringing a generator's coarse colours up to a full-size photograph, band by band.
+
+The colours are fitted, at render size, as an affine function of L in small windows (the fast guided filter: He and
+Sun, "Fast Guided Filter", 2015). The coefficients are smooth, so they can be brought up bilinearly; evaluated with
+the full-size L they give colours that stop where the picture's own edges are, whatever its size. Every coefficient is
+placed by global coordinates, so bands meet without seams.
+
+The result keeps the photograph's luminance: the Y of each pixel is that of its grey level, and only the differences
+X - Y and Z - Y are added to it. Where a colour leaves the sRGB gamut, its chroma shrinks until it fits; L and hue
+stay, as `colorgan.color.fit_gamut` has it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from colorgan.color import grey_to_luminance, lab_to_linear_rgb, linear_rgb_to_rgb
+
+__all__ = ["ChromaField", "Painting", "fit_chroma"]
+
+_GUIDE_RADIUS = 4  # render pixels on each side of a window
+_GUIDE_EPSILON = 20.0  # squared L units: contrast below its root counts as texture, not as an edge
+
+_BAND_PIXELS = 1 << 17  # of a band: large against the cost of a call, small against the cache
+_SCALE = 65535.0  # linear RGB in the 8-bit path runs to this, so that its whole part is a place in a table
+_ROOT = _SCALE ** (1 / 3)
+_EDGE = 6 / 29  # of the Lab tone curve: its linear piece ends here
+_TOLERANCE = 1e-6  # of linear RGB: as far may a colour leave the gamut and still count as inside
+_BISECTIONS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ChromaField:
+    """The colours of a picture as `ab = slope * L + offset`, at render size; see `fit_chroma`."""
+
+    slope: Tensor  # (2, h, w), Lab units per unit of L
+    offset: Tensor  # (2, h, w), Lab units
+
+    def scaled(self, strength: float) -> "ChromaField":
+        """Return the field with all chroma multiplied by `strength`."""
+        return ChromaField(self.slope * strength, self.offset * strength)
+
+
+def fit_chroma(
+    ab: Tensor, luminance: Tensor, *, radius: int = _GUIDE_RADIUS, epsilon: float = _GUIDE_EPSILON
+) -> ChromaField:
+    """Fit coarse colours as an affine function of L in the windows of a guided filter.
+
+    Args:
+        ab: Colours `(2, h, w)`, Lab units, at any size.
+        luminance: L `(1, H, W)`, 0..100, at the size the network saw.
+        radius: Of the windows, in pixels of `luminance`; 0 fits nothing, so that colours are brought up as they are.
+        epsilon: Regularisation, in squared units of L.
+
+    Returns:
+        A field of `luminance`'s size.
+    """
+    shape = luminance.shape[-2:]
+    ab = F.interpolate(ab.float()[None], size=shape, mode="bicubic", align_corners=False)  # (1, 2, H, W)
+    if radius == 0:
+        return ChromaField(torch.zeros_like(ab[0]), ab[0])
+    L = luminance.float()[None]  # (1, 1, H, W)
+    mean_l, mean_ab = _box(L, radius), _box(ab, radius)
+    covariance = _box(L * ab, radius) - mean_l * mean_ab
+    variance = (_box(L * L, radius) - mean_l * mean_l).clamp_min(0)
+    slope = covariance / (variance + epsilon)
+    offset = mean_ab - slope * mean_l
+    return ChromaField(_box(slope, radius)[0], _box(offset, radius)[0])
+
+
+def _box(x: Tensor, radius: int) -> Tensor:
+    """Mean over windows of `2 * radius + 1`, cut off at the border."""
+    for size, pad in (((1, 2 * radius + 1), (0, radius)), ((2 * radius + 1, 1), (radius, 0))):
+        x = F.avg_pool2d(x, size, stride=1, padding=pad, count_include_pad=False)
+    return x
+
+
+@cache
+def _lab_f_table(levels: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return f(Y) of CIE Lab, `(L + 16) / 116`, times `_ROOT`, of every grey level."""
+    grey = torch.arange(levels, dtype=torch.float64) / (levels - 1)
+    table: np.ndarray[Any, np.dtype[np.float32]] = (
+        (((grey_to_luminance(grey) + 16) / 116) * _ROOT).float().numpy()
+    )
+    return table
+
+
+@cache
+def _tone_table() -> Tensor:
+    """Return the 8-bit sRGB level of the linear component `(i + 0.5) / _SCALE`."""
+    linear = (torch.arange(int(_SCALE) + 2, dtype=torch.float64) + 0.5) / _SCALE
+    return (linear_rgb_to_rgb(linear).clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def _xyz_to_rgb_rows() -> list[tuple[float, float]]:
+    """Return, for each component of linear RGB, its factors of X - Y and of Z - Y (X, Y, Z relative to the white).
+
+    Taken from `lab_to_linear_rgb` itself: at L = 100 a step of a or b changes X or Z alone.
+    """
+    probes = torch.tensor([[100.0, 500.0, 0.0], [100.0, 0.0, -200.0]], dtype=torch.float64)  # f(X) = 2, f(Z) = 2
+    red_green_blue = lab_to_linear_rgb(probes.T[:, :, None])[:, :, 0]  # (3, 2)
+    return [(float(x) / 7, float(z) / 7) for x, z in red_green_blue - 1]  # 2 ** 3 - 1 = 7
+
+
+_ROWS = _xyz_to_rgb_rows()
+
+
+@dataclass(slots=True)
+class Painting:
+    """A photograph being coloured: iterate over `bands()`, then ask how many pixels the gamut moved.
+
+    Args:
+        grey: Grey levels `(H, W)`: uint8 or uint16, whatever `depth` says.
+        colors: The colours to give it, strength included.
+        depth: Bits per component of the result, 8 or 16.
+    """
+
+    grey: np.ndarray[Any, Any]
+    colors: ChromaField
+    depth: int = 8
+    moved: int = field(default=0, init=False)  # pixels whose chroma was shrunk into the gamut, so far
+
+    @property
+    def moved_share(self) -> float:
+        """The share of pixels whose chroma was shrunk into the gamut."""
+        return self.moved / max(self.grey.size, 1)
+
+    def bands(self) -> Iterator[np.ndarray[Any, Any]]:
+        """Yield the coloured picture from top to bottom as sRGB bands `(rows, W, 3)`, uint8 or uint16.
+
+        A band is a view whose planes lie one after the other in memory; copy it where the order matters.
+        """
+        H, W = self.grey.shape
+        rows = min(H, max(1, _BAND_PIXELS // W))
+        coefficients = _Coefficients(self.colors, H, W)
+        scratch = _Scratch(rows * W)
+        with torch.inference_mode():
+            for top in range(0, H, rows):
+                bottom = min(top + rows, H)
+                planes = self._paint(top, bottom, coefficients, scratch)
+                yield planes.reshape(3, bottom - top, W).transpose(1, 2, 0)
+
+    def _paint(
+        self, top: int, bottom: int, coefficients: "_Coefficients", scratch: "_Scratch"
+    ) -> np.ndarray[Any, Any]:
+        W = self.grey.shape[1]
+        size = (bottom - top) * W
+        f, clipped, linear = (buffer[:, :size] for buffer in (scratch.f, scratch.clipped, scratch.linear))
+        self._look_up_f(top, bottom, f[1])
+        maps = coefficients.evaluate(top, bottom, scratch.maps)  # (4, size)
+        torch.addcmul(maps[1], maps[0], f[1], out=f[0])
+        torch.addcmul(maps[3], maps[2], f[1], out=f[2])
+        _invert_lab_f(f, clipped, linear)
+        rgb = _mix(linear, clipped)
+        low, high = -_TOLERANCE * _SCALE, (1 + _TOLERANCE) * _SCALE
+        if float(rgb.amin()) < low or float(rgb.amax()) > high:
+            self.moved += _fit_gamut(rgb, f, low, high)
+        rgb.clamp_(0, _SCALE)
+        return _to_levels(rgb, self.depth)
+
+    def _look_up_f(self, top: int, bottom: int, out: Tensor) -> None:
+        band = np.ascontiguousarray(self.grey[top:bottom]).reshape(-1)
+        table = _lab_f_table(256 if band.dtype == np.uint8 else 65536)
+        np.take(table, band, out=out.numpy(), mode="wrap")  # never wraps; the quickest of the modes
+
+
+class _Scratch:
+    """Memory for one band, used again for the next."""
+
+    def __init__(self, pixels: int) -> None:
+        self.f, self.clipped, self.linear = (torch.empty(3, pixels) for _ in range(3))
+        self.maps = torch.empty(4, pixels)
+
+
+class _Coefficients:
+    """The field's coefficients for any rows of a picture of H x W.
+
+    They are restated for f = (L + 16) / 116, scaled by `_ROOT`: f(X) = slope * f(Y) + offset, and the same for Z.
+    """
+
+    def __init__(self, colors: ChromaField, H: int, W: int) -> None:
+        (slope_a, slope_b), (offset_a, offset_b) = colors.slope.cpu().float(), colors.offset.cpu().float()
+        maps = torch.stack((
+            1 + slope_a * (116 / 500),
+            (offset_a - 16 * slope_a) * (_ROOT / 500),
+            1 - slope_b * (116 / 200),
+            -(offset_b - 16 * slope_b) * (_ROOT / 200),
+        ))  # fmt: skip
+        h, w = maps.shape[-2:]
+        if h > H or w > W:  # the picture is smaller than what the network saw
+            h, w = min(h, H), min(w, W)
+            maps = F.interpolate(maps[None], size=(h, w), mode="bilinear", align_corners=False, antialias=True)[0]
+        self.maps = maps
+        self.width = W
+        position = ((torch.arange(H, dtype=torch.float64) + 0.5) * (h / H) - 0.5).clamp(0, h - 1)
+        above = position.floor().long()
+        self.above = above.tolist()
+        self.weight = (position - above).float()[:, None]  # (H, 1)
+        self._wide: dict[int, Tensor] = {}  # rows of the field brought up to full width, by number
+
+    def evaluate(self, top: int, bottom: int, scratch: Tensor) -> Tensor:
+        """Return the four coefficients `(4, (bottom - top) * W)` of these rows, written to `scratch`."""
+        size = (bottom - top) * self.width
+        out = scratch[:, :size].view(4, bottom - top, self.width)
+        self._widen(self.above[top], min(self.above[bottom - 1] + 1, self.maps.shape[1] - 1))
+        start = top
+        while start < bottom:  # a run of rows lies between the same two rows of the field
+            above, end = self.above[start], start + 1
+            while end < bottom and self.above[end] == above:
+                end += 1
+            upper, lower = self._wide[above], self._wide.get(above + 1, self._wide[above])
+            torch.lerp(upper, lower, self.weight[start:end], out=out[:, start - top : end - top])
+            start = end
+        return scratch[:, :size]
+
+    def _widen(self, first: int, last: int) -> None:
+        self._wide = {number: row for number, row in self._wide.items() if number >= first}
+        missing = [number for number in range(first, last + 1) if number not in self._wide]
+        if missing:
+            rows = self.maps[:, missing[0] : missing[-1] + 1]  # (4, n, w)
+            wide = F.interpolate(rows, size=self.width, mode="linear", align_corners=False)
+            self._wide.update(zip(missing, wide.unsqueeze(2).unbind(1), strict=True))  # (4, 1, W) each
+
+
+def _invert_lab_f(f: Tensor, clipped: Tensor, out: Tensor) -> None:
+    """Undo the Lab tone curve of scaled `f`: the cube, and below the edge its tangent there."""
+    edge = _EDGE * _ROOT
+    torch.clamp_min(f, edge, out=clipped)
+    torch.pow(clipped, 3, out=out)
+    torch.sub(f, clipped, out=clipped)
+    out.add_(clipped, alpha=3 * edge * edge)
+
+
+def _mix(xyz: Tensor, out: Tensor) -> Tensor:
+    """Turn X, Y, Z relative to the white `(3, N)` into linear RGB; `xyz` is used up."""
+    x, y, z = xyz
+    x.sub_(y)
+    z.sub_(y)
+    for component, (from_x, from_z) in zip(out, _ROWS, strict=True):
+        torch.add(y, x, alpha=from_x, out=component)
+        component.add_(z, alpha=from_z)
+    return out
+
+
+def _fit_gamut(rgb: Tensor, f: Tensor, low: float, high: float) -> int:
+    """Shrink the chroma of the colours outside, in place; return how many there were."""
+    outside = torch.minimum(torch.minimum(rgb[0], rgb[1]), rgb[2]) < low
+    outside |= torch.maximum(torch.maximum(rgb[0], rgb[1]), rgb[2]) > high
+    where = outside.nonzero()[:, 0]
+    given = f.index_select(1, where)  # (3, n)
+    chroma = given - given[1]
+    inside, step = torch.zeros_like(given[1]), 1.0
+    for _ in range(_BISECTIONS):
+        step /= 2
+        tried = _linear_rgb(given[1], chroma, inside + step)
+        lowest = torch.minimum(torch.minimum(tried[0], tried[1]), tried[2])
+        highest = torch.maximum(torch.maximum(tried[0], tried[1]), tried[2])
+        fits = (lowest >= low).logical_and_(highest <= high)
+        inside.add_(fits, alpha=step)  # a sum, since `torch.where` costs twenty times as much
+    rgb.index_copy_(1, where, _linear_rgb(given[1], chroma, inside))
+    return int(where.numel())
+
+
+def _linear_rgb(f_of_y: Tensor, chroma: Tensor, share: Tensor) -> Tensor:
+    f = f_of_y + chroma * share
+    linear, spare = torch.empty_like(f), torch.empty_like(f)
+    _invert_lab_f(f, spare, linear)
+    return _mix(linear, spare)
+
+
+def _to_levels(linear: Tensor, depth: int) -> np.ndarray[Any, Any]:
+    """Apply the sRGB tone curve to scaled linear RGB within 0.._SCALE `(3, N)` and round to whole levels."""
+    if depth == 8:
+        places = linear.to(torch.int32).view(-1)
+        return _tone_table().index_select(0, places).view_as(linear).numpy()
+    edge = 0.0031308 * _SCALE
+    curved = linear.clamp_min(edge).mul_(1 / _SCALE).pow_(1 / 2.4).mul_(1.055).sub_(0.055)
+    curved += (linear.clamp_max(edge) - edge) * (12.92 / _SCALE)
+    levels: np.ndarray[Any, Any] = curved.mul_(65535).add_(0.5).numpy().astype(np.uint16)
+    return levels
