@@ -1,0 +1,76 @@
+"""Opening pictures, and saying in one sentence why one cannot be opened."""
+
+import errno
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import UnidentifiedImageError
+
+from colorgan.errors import ImageReadError
+
+__all__ = ["open_source", "read_bytes", "unreadable"]
+
+
+@contextmanager
+def open_source(source: Path | BinaryIO) -> Iterator[tuple[BinaryIO, str]]:
+    """Open a path, or take a stream as it is (read into memory if it cannot seek); give it with its name.
+
+    Raises:
+        ImageReadError: It cannot be opened, or it is empty.
+    """
+    if isinstance(source, Path):
+        name = str(source)
+        try:
+            file: BinaryIO = source.open("rb")
+        except OSError as error:
+            raise unreadable(name, error) from error
+        with file:
+            _refuse_empty(file, name)
+            yield file, name
+        return
+    name = str(getattr(source, "name", "the picture on standard input"))
+    stream = source if source.seekable() else io.BytesIO(source.read())
+    _refuse_empty(stream, name)
+    yield stream, name
+
+
+def _refuse_empty(file: BinaryIO, name: str) -> None:
+    start = file.tell()
+    if file.seek(0, io.SEEK_END) == start:
+        raise ImageReadError(f"{name} is empty (0 bytes); copy it again from where it came")
+    file.seek(start)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a whole file.
+
+    Raises:
+        ImageReadError: It cannot be read, or it is empty.
+    """
+    with open_source(path) as (file, _):
+        return file.read()
+
+
+def unreadable(name: str | Path, error: Exception) -> ImageReadError:
+    """Put what went wrong with a picture into one sentence."""
+    if isinstance(error, UnidentifiedImageError):
+        return ImageReadError(f"{name} is not a picture in a format that colorgan reads, whatever its name says")
+    if isinstance(error, OSError) and error.errno is not None:
+        return ImageReadError(f"{name} cannot be read: {_reason(error)}")
+    if isinstance(error, MemoryError):
+        return ImageReadError(f"{name} does not fit into this machine's memory")
+    text = str(error).strip().rstrip(".") or type(error).__name__
+    return ImageReadError(f"{name} is damaged or cut off ({text.splitlines()[0]}); copy it again from where it came")
+
+
+def _reason(error: OSError) -> str:
+    known = {
+        errno.ENOENT: "there is no such file",
+        errno.EACCES: "permission denied; change its permissions or run as its owner",
+        errno.EISDIR: "it is a folder; pass the pictures in it",
+        errno.EIO: "the disk reports an error",
+    }
+    return known.get(error.errno or 0, error.strerror or str(error))

@@ -1,0 +1,344 @@
+"""What a file says beside its pixels: read, kept, and completed by a note of where the colours come from.
+
+The note is XMP, in the namespace `urn:colorgan:provenance:1#` (prefix `colorgan`), one `rdf:Description` with
+
+=================== ============================================================================
+`colorgan:version`  the version of colorgan
+`colorgan:model`    the name of the model
+`colorgan:hash`     the sha256 of the model's file, in hexadecimal
+`colorgan:settings` the settings, as a JSON object
+`colorgan:note`     all of it in one English sentence
+=================== ============================================================================
+
+XMP that was there before stays byte for byte, apart from an older note of colorgan's own. The Software tag of EXIF
+and TIFF, and the text chunk of that name in PNG, name colorgan and its version.
+"""
+
+import io
+import json
+import re
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+from xml.etree import ElementTree
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+from PIL import ExifTags, Image
+
+from colorgan.errors import ImageReadError
+
+__all__ = ["NAMESPACE", "Metadata", "Provenance", "describe", "exif_of", "merge_xmp", "read_metadata"]
+
+NAMESPACE = "urn:colorgan:provenance:1#"
+"""The XMP namespace of colorgan's note."""
+
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_XMP_TAG, _IPTC_TAG, _ORIENTATION = 700, 33723, 0x0112
+_SOFTWARE, _COLOR_SPACE = 0x0131, 0xA001
+_EXIF_IFD, _GPS_IFD, _INTEROP_IFD = ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop
+
+# Tags of the first directory that describe the photograph; the others describe how the old file was laid out.
+_DESCRIPTIVE = frozenset(
+    {
+        ExifTags.Base.DocumentName, ExifTags.Base.ImageDescription, ExifTags.Base.Make, ExifTags.Base.Model,
+        ExifTags.Base.PageName, _SOFTWARE, ExifTags.Base.DateTime, ExifTags.Base.Artist, ExifTags.Base.HostComputer,
+        ExifTags.Base.Rating, ExifTags.Base.RatingPercent, ExifTags.Base.Copyright, ExifTags.Base.XPTitle,
+        ExifTags.Base.XPComment, ExifTags.Base.XPAuthor, ExifTags.Base.XPKeywords, ExifTags.Base.XPSubject,
+    }
+)  # fmt: skip
+
+_quiet_lock = threading.RLock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Who coloured a picture, and how."""
+
+    version: str  # of colorgan
+    model: str
+    hash: str  # sha256 of the model's file
+    settings: Mapping[str, Any] = field(default_factory=dict)  # plain values
+
+    def __str__(self) -> str:
+        settings = ", ".join(f"{name} {value}" for name, value in self.settings.items())
+        return f"colourised by colorgan {self.version}, model {self.model} {self.hash}, settings {settings or 'default'}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Metadata:
+    """What a file says beside its pixels. An empty one (the default) is also how metadata is stripped."""
+
+    exif: bytes | None = None  # a TIFF stream without "Exif\0\0", upright, without thumbnail
+    xmp: bytes | None = None
+    iptc: bytes | None = None  # IIM records
+    dpi: tuple[float, float] | None = None
+    comment: bytes | None = None  # of JPEG and GIF
+    texts: dict[str, str] = field(default_factory=dict)  # of PNG
+    times: tuple[int, int] | None = None  # last access and modification of the file, nanoseconds
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Pillow's warnings about odd tags from the user. Warnings are per process, so one thread at a time."""
+    with _quiet_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
+    """Read the metadata of an open picture, and its EXIF orientation (1 to 8). Damaged parts are left out."""
+    with quiet():
+        exif, orientation = _read_exif(image)
+        metadata = Metadata(
+            exif=exif,
+            xmp=_as_bytes(image.info.get("xmp")) or _tiff_bytes(image, _XMP_TAG),
+            iptc=_read_iptc(image),
+            dpi=_read_dpi(image),
+            comment=_as_bytes(image.info.get("comment")),
+            texts=_read_texts(image),
+        )
+    return metadata, orientation
+
+
+def _as_bytes(value: object) -> bytes | None:
+    if isinstance(value, str):
+        return value.encode()
+    return bytes(value) if isinstance(value, bytes | bytearray) and value else None
+
+
+def _tiff_bytes(image: Image.Image, tag: int) -> bytes | None:
+    value = getattr(image, "tag_v2", {}).get(tag)
+    if isinstance(value, tuple) and all(isinstance(v, int) and 0 <= v < 256 for v in value):
+        return bytes(value)  # stored as BYTE, one number each
+    return _as_bytes(value)
+
+
+def _read_exif(image: Image.Image) -> tuple[bytes | None, int]:
+    try:
+        exif = image.getexif()
+        orientation = exif.get(_ORIENTATION, 1)
+        if not isinstance(orientation, int) or not 1 <= orientation <= 8:
+            orientation = 1
+        return exif_of(exif, turned=orientation >= 5), orientation
+    except Exception:  # Pillow raises whatever a damaged directory leads to; a picture is worth more than its tags
+        return None, 1
+
+
+def exif_of(exif: Image.Exif, *, turned: bool = False) -> bytes | None:
+    """Return the descriptive part of `exif` as a TIFF stream, None if there is nothing.
+
+    Args:
+        exif: As Pillow reads it.
+        turned: Whether width and height have changed places; sizes noted in EXIF are then left out.
+    """
+    kept = Image.Exif()
+    for tag, value in exif.items():
+        if tag in _DESCRIPTIVE:
+            kept[tag] = value
+    for number in (_EXIF_IFD, _GPS_IFD):
+        directory = dict(exif.get_ifd(number))
+        if directory:
+            kept[number] = _clean(directory, turned) if number == _EXIF_IFD else directory
+    if not kept:
+        return None
+    data = kept.tobytes()
+    return data.removeprefix(b"Exif\0\0")
+
+
+def _clean(directory: dict[int, Any], turned: bool) -> dict[int, Any]:
+    directory[_COLOR_SPACE] = 1  # the result is sRGB
+    for tag in (_INTEROP_IFD, *((ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight) if turned else ())):
+        directory.pop(tag, None)
+    return directory
+
+
+def _read_iptc(image: Image.Image) -> bytes | None:
+    photoshop = image.info.get("photoshop")
+    if isinstance(photoshop, dict):
+        return _as_bytes(photoshop.get(0x0404))
+    return _tiff_bytes(image, _IPTC_TAG)
+
+
+def _read_dpi(image: Image.Image) -> tuple[float, float] | None:
+    dpi = image.info.get("dpi")
+    try:
+        x, y = (float(value) for value in dpi)  # type: ignore[union-attr]
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (x, y) if 1 <= x < 1e6 and 1 <= y < 1e6 and (x, y) != (1, 1) else None
+
+
+def _read_texts(image: Image.Image) -> dict[str, str]:
+    if image.format != "PNG":
+        return {}
+    texts = getattr(image, "text", {})
+    return {str(key): str(value) for key, value in texts.items() if key != "XML:com.adobe.xmp"}
+
+
+def read_exif(exif: bytes | None) -> dict[int, Any]:
+    """Return the tags of an EXIF stream; those of its EXIF and GPS directories stand as dictionaries."""
+    if not exif:
+        return {}
+    with quiet():
+        found = Image.Exif()
+        found.load(b"Exif\0\0" + exif)
+        directories = {number: dict(found.get_ifd(number)) for number in (_EXIF_IFD, _GPS_IFD)}
+        return dict(found) | {int(number): values for number, values in directories.items() if values}
+
+
+def stamp_exif(exif: bytes | None, software: str | None) -> bytes | None:
+    """Set the Software tag of an EXIF stream, made anew if there is none; "Exif" and two zeros come first."""
+    if software is None:
+        return b"Exif\0\0" + exif if exif else None
+    tags = Image.Exif()
+    for tag, value in read_exif(exif).items():
+        tags[tag] = value
+    tags[_SOFTWARE] = software
+    return tags.tobytes()
+
+
+_OWN = re.compile(
+    rb'\s*<rdf:Description[^<>]*xmlns:colorgan="' + re.escape(NAMESPACE.encode()) + rb'"[^<>]*/>', re.DOTALL
+)
+_END = re.compile(rb"</(?:[\w.-]+:)?RDF\s*>")
+_ABOUT = re.compile(rb"""(?:rdf:)?about\s*=\s*("[^"<]*"|'[^'<]*')""")
+
+
+def _note(provenance: Provenance, about: bytes) -> bytes:
+    fields = {
+        "version": provenance.version,
+        "model": provenance.model,
+        "hash": provenance.hash,
+        "settings": json.dumps(dict(provenance.settings), sort_keys=True, default=str),
+        "note": str(provenance),
+    }
+    attributes = "".join(f"\n   colorgan:{name}={quoteattr(value, {chr(34): '&quot;'})}" for name, value in fields.items())
+    start = f'\n  <rdf:Description xmlns:rdf="{_RDF}" rdf:about='.encode()
+    return start + about + f'\n   xmlns:colorgan="{NAMESPACE}"{attributes}/>\n '.encode()
+
+
+def merge_xmp(xmp: bytes | None, provenance: Provenance) -> bytes:
+    """Write colorgan's note into XMP, leaving the rest as it is; XMP that cannot be parsed is replaced."""
+    packet = _well_formed(xmp)
+    if packet is None:
+        packet = (
+            '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+            f'<x:xmpmeta xmlns:x="adobe:ns:meta/">\n <rdf:RDF xmlns:rdf="{_RDF}">'
+            '</rdf:RDF>\n</x:xmpmeta>\n<?xpacket end="w"?>'
+        ).encode()
+    packet = _OWN.sub(b"", packet)
+    about = _ABOUT.search(packet)
+    end = list(_END.finditer(packet))[-1].start()
+    return packet[:end] + _note(provenance, about.group(1) if about else b'""') + packet[end:]
+
+
+def _well_formed(xmp: bytes | None) -> bytes | None:
+    """Return XMP as UTF-8 with an open rdf:RDF element, None if it is none or holds a document type."""
+    if not xmp:
+        return None
+    for bom, name in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+        if xmp.startswith(bom):
+            xmp = xmp.decode(name, "replace").encode()
+    xmp = xmp.rstrip(b"\0")
+    return xmp if _END.search(xmp) and _parse_xml(xmp) is not None else None
+
+
+def _parse_xml(xmp: bytes) -> ElementTree.Element | None:
+    if b"<!DOCTYPE" in xmp or b"<!ENTITY" in xmp:  # entities are how XML files attack their readers; XMP has none
+        return None
+    try:
+        return ElementTree.fromstring(xmp)  # noqa: S314 - see above
+    except (ElementTree.ParseError, ValueError):
+        return None
+
+
+def _read_note(xmp: bytes | None) -> Provenance | None:
+    root = _parse_xml(xmp) if xmp and NAMESPACE.encode() in xmp else None
+    if root is None:
+        return None
+    for element in root.iter(f"{{{_RDF}}}Description"):
+        values = {name: element.get(f"{{{NAMESPACE}}}{name}") for name in ("version", "model", "hash", "settings")}
+        if values["version"] is not None:
+            return Provenance(
+                version=values["version"],
+                model=values["model"] or "",
+                hash=values["hash"] or "",
+                settings=_json_object(values["settings"]),
+            )
+    return None
+
+
+def _json_object(text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def describe(path: Path) -> Provenance | None:
+    """Read back who coloured the picture at `path`; None if its file does not say.
+
+    Raises:
+        ImageReadError: There is no readable picture.
+    """
+    from colorgan.images.files import read_bytes, unreadable
+
+    data = read_bytes(path)
+    try:
+        with quiet(), Image.open(io.BytesIO(data)) as image:
+            xmp = _as_bytes(image.info.get("xmp")) or _tiff_bytes(image, _XMP_TAG)
+    except Exception as error:
+        xmp = _tiff_xmp(data)
+        if xmp is None:
+            raise unreadable(path, error) from error
+    return _read_note(xmp)
+
+
+def _tiff_xmp(data: bytes) -> bytes | None:
+    """Read XMP from a TIFF whose pixels Pillow has no mode for."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+            tag = tiff.pages.first.tags.get(_XMP_TAG)
+            return b"" if tag is None else bytes(tag.value)
+    except Exception:  # not a TIFF either
+        return None
+
+
+def read_tiff_metadata(file: BinaryIO, page: Any) -> tuple[Metadata, int]:
+    """Read the metadata of a page parsed by tifffile, and its orientation."""
+    tags = page.tags
+    exif, orientation = None, tags.valueof(_ORIENTATION, 1)
+    orientation = int(orientation) if orientation in range(1, 9) else 1
+    try:
+        with quiet():
+            found = Image.Exif()
+            file.seek(0)
+            found.load_from_fp(file, page.offset)
+            exif = exif_of(found, turned=orientation >= 5)
+    except Exception:  # as in _read_exif
+        exif = None
+    iptc = tags.valueof(_IPTC_TAG)
+    metadata = Metadata(
+        exif=exif,
+        xmp=_as_bytes(tags.valueof(_XMP_TAG)),
+        iptc=np.asarray(iptc).tobytes() if isinstance(iptc, tuple) else _as_bytes(iptc),
+        dpi=_tiff_dpi(tags),
+    )
+    return metadata, orientation
+
+
+def _tiff_dpi(tags: Any) -> tuple[float, float] | None:
+    try:
+        x, y = (value[0] / value[1] for value in (tags.valueof(282), tags.valueof(283)))
+    except (TypeError, ZeroDivisionError):
+        return None
+    unit = {2: 1.0, 3: 2.54}.get(int(tags.valueof(296, 2)))
+    return (x * unit, y * unit) if unit and x > 1 and y > 1 else None

@@ -1,0 +1,300 @@
+"""Writing pictures: whole or in bands, at the source's depth, with its metadata, atomically."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from colorgan import __version__
+from colorgan.errors import ImageWriteError
+from colorgan.images.atomic import atomic_file, unwritable
+from colorgan.images.grey import BAND
+from colorgan.images.metadata import Metadata, Provenance, merge_xmp, stamp_exif
+from colorgan.images.photo import Levels, Photo
+from colorgan.images.png import write_png
+from colorgan.images.profiles import srgb_profile
+
+__all__ = [
+    "FORMATS",
+    "FORMATS_WITH_ALPHA",
+    "FORMATS_WITH_DEPTH",
+    "SUFFIX_OF",
+    "default_format",
+    "format_of",
+    "write_image",
+]
+
+SUFFIX_OF = {
+    "JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp", "AVIF": ".avif", "BMP": ".bmp", "PPM": ".ppm",
+}  # fmt: skip
+"""The usual suffix of each format that can be written."""
+
+FORMATS = frozenset(SUFFIX_OF)
+"""The formats that can be written, by Pillow's names."""
+
+FORMATS_WITH_ALPHA = frozenset({"PNG", "TIFF", "WEBP", "AVIF"})
+"""The formats that keep transparency; the others are laid on white."""
+
+FORMATS_WITH_DEPTH = frozenset({"PNG", "TIFF"})
+"""The formats that hold 16 bits a component."""
+
+_SUFFIXES = {
+    **{suffix: name for name, suffix in SUFFIX_OF.items()},
+    ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".tiff": "TIFF", ".dib": "BMP", ".pnm": "PPM", ".apng": "PNG",
+}  # fmt: skip
+_LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 65536}
+_LARGE = 1 << 25  # pixels from which PNG is written in bands
+_SEGMENT = 65_500  # bytes that one JPEG segment holds
+
+
+def format_of(path: Path) -> str | None:
+    """Return the format that a file's suffix asks for, None if none is known for it."""
+    return _SUFFIXES.get(path.suffix.lower())
+
+
+def default_format(photo: Photo) -> str:
+    """Return the format that loses nothing of a photo: its own if that holds colour, its alpha and its depth."""
+    fits = (
+        photo.format in FORMATS
+        and photo.format != "PPM"
+        and (photo.alpha is None or photo.format in FORMATS_WITH_ALPHA)
+        and (photo.depth == 8 or photo.format in FORMATS_WITH_DEPTH)
+    )
+    return photo.format if fits else "PNG"
+
+
+def write_image(
+    target: Path | BinaryIO,
+    pixels: Levels | Iterable[Levels],
+    *,
+    format: str,  # noqa: A002 - Pillow's word for it
+    shape: tuple[int, int] | None = None,
+    alpha: Levels | None = None,
+    depth: int = 8,
+    quality: int = 95,
+    metadata: Metadata | None = None,
+    provenance: Provenance | None = None,
+) -> None:
+    """Write a coloured picture, in sRGB and tagged as such.
+
+    Args:
+        target: A file, which appears only once it is complete, or a stream.
+        pixels: sRGB levels `(H, W, 3)`, uint8 or uint16, or bands of rows of such from the top, which lets large
+            TIFF and PNG files be written without holding them.
+        format: One of `FORMATS`.
+        shape: Height and width; needed with bands.
+        alpha: Opacity `(H, W)`, uint8 or uint16. Formats without it get the picture laid on white.
+        depth: 8 or 16 bits a component, whatever the type of `pixels`.
+        quality: Of JPEG (always 4:4:4), WebP and AVIF, 1 to 100.
+        metadata: What to keep of the source; None keeps nothing.
+        provenance: The note to leave of how the picture was coloured; None leaves none.
+
+    Raises:
+        ImageWriteError: The format cannot hold the picture, or the system does not let it be written. Nothing is
+            left behind, as after any exception.
+    """
+    source = _Bands(pixels, shape, alpha if format in FORMATS_WITH_ALPHA else None, depth)
+    _check(target, format, source.shape, depth)
+    if alpha is not None and source.alpha is None:
+        source.matte = alpha
+    metadata = metadata or Metadata()
+    if isinstance(target, Path):
+        with atomic_file(target, times=metadata.times) as file:
+            _encode(file, source, format, quality, metadata, provenance)
+        return
+    buffer = io.BytesIO()
+    _encode(buffer, source, format, quality, metadata, provenance)
+    try:
+        target.write(buffer.getbuffer())
+        target.flush()
+    except OSError as error:
+        raise unwritable(getattr(target, "name", "standard output"), error) from error
+
+
+def _check(target: Path | BinaryIO, name: str, shape: tuple[int, int], depth: int) -> None:
+    where = target if isinstance(target, Path) else "the result"
+    if name == "GIF":
+        raise ImageWriteError(f"{where} cannot be a GIF: 256 colours are too few for a photograph; choose png")
+    if name not in FORMATS:
+        known = ", ".join(sorted(FORMATS)).lower()
+        raise ImageWriteError(f"{where} cannot be written as {name.lower()}; choose one of {known}")
+    if depth not in (8, 16) or (depth == 16 and name not in FORMATS_WITH_DEPTH):
+        raise ImageWriteError(f"{where} cannot hold {depth} bits as {name.lower()}; choose tiff or png, or 8 bits")
+    longest = _LONGEST_SIDE.get(name)
+    if longest is not None and max(shape) > longest:
+        raise ImageWriteError(
+            f"{where} cannot be written as {name.lower()}, which ends at {longest} pixels a side, "
+            f"and this picture has {shape[1]} x {shape[0]}; choose png or tiff"
+        )
+
+
+class _Bands:
+    """The bands of a picture `(h, W, 3 or 4)`, brought to one depth, with its alpha."""
+
+    def __init__(
+        self, pixels: Levels | Iterable[Levels], shape: tuple[int, int] | None, alpha: Levels | None, depth: int
+    ) -> None:
+        if isinstance(pixels, np.ndarray):
+            shape = (int(pixels.shape[0]), int(pixels.shape[1]))
+        if shape is None:
+            raise ValueError("bands need a shape")
+        self._pixels, self.shape, self.alpha, self.depth = pixels, shape, alpha, depth
+        self.matte: Levels | None = None  # opacity over white, for formats without alpha
+        self.channels = 3 if alpha is None else 4
+
+    def __iter__(self) -> Iterator[Levels]:
+        top = 0
+        for band in self._cut():
+            rows = slice(top, top + len(band))
+            levels = _to_depth(band, self.depth)
+            if self.alpha is not None:
+                levels = np.concatenate((levels, _to_depth(self.alpha[rows], self.depth)[..., None]), axis=-1)
+            elif self.matte is not None:
+                levels = _lay_on_white(levels, self.matte[rows])
+            yield levels
+            top = rows.stop
+        if top != self.shape[0]:
+            raise ValueError(f"bands of {top} rows were given for a picture of {self.shape[0]}")
+
+    def _cut(self) -> Iterable[Levels]:
+        if not isinstance(self._pixels, np.ndarray):
+            return self._pixels
+        step = max(1, BAND // self.shape[1])
+        return (self._pixels[top : top + step] for top in range(0, self.shape[0], step))
+
+    def whole(self) -> Levels:
+        """Return the whole picture in one array."""
+        if isinstance(self._pixels, np.ndarray) and self.channels == 3 and self.matte is None:
+            return _to_depth(self._pixels, self.depth)
+        result = np.empty((*self.shape, self.channels), np.uint8 if self.depth == 8 else np.uint16)
+        top = 0
+        for band in self:
+            result[top : top + len(band)] = band
+            top += len(band)
+        return result
+
+
+def _to_depth(levels: Levels, depth: int) -> Levels:
+    if depth == 16:
+        return levels if levels.dtype == np.uint16 else levels.astype(np.uint16) * np.uint16(257)
+    if levels.dtype == np.uint8:
+        return levels
+    return ((levels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _lay_on_white(levels: Levels, opacity: Levels) -> Levels:
+    white = np.float32(np.iinfo(levels.dtype).max)
+    share = (opacity / np.float32(np.iinfo(opacity.dtype).max))[..., None]
+    return (levels * share + white * (1 - share)).round().astype(levels.dtype)
+
+
+def _encode(
+    file: BinaryIO, source: _Bands, name: str, quality: int, metadata: Metadata, provenance: Provenance | None
+) -> None:
+    software = f"colorgan {__version__}" if provenance else None
+    xmp = merge_xmp(metadata.xmp, provenance) if provenance else metadata.xmp
+    if name == "TIFF":
+        from colorgan.images.tiff_write import write_tiff
+
+        write_tiff(
+            file, source, source.shape, depth=source.depth, channels=source.channels, metadata=metadata,
+            software=software, xmp=xmp,
+        )  # fmt: skip
+        return
+    exif = stamp_exif(metadata.exif, software)
+    if name == "PNG" and (source.depth == 16 or source.shape[0] * source.shape[1] > _LARGE):
+        chunks = list(_png_chunks(metadata, software, exif, xmp))
+        write_png(file, source, source.shape, depth=source.depth, channels=source.channels, chunks=chunks)
+        return
+    options: dict[str, Any] = {"icc_profile": srgb_profile()} if name not in ("BMP", "PPM") else {}
+    options |= _OPTIONS.get(name, lambda *_: {})(metadata, quality, software)
+    options |= {"dpi": metadata.dpi} if metadata.dpi and name in ("JPEG", "PNG", "BMP") else {}
+    if name in ("JPEG", "WEBP", "AVIF", "PNG") and exif:
+        options["exif"] = exif
+    if name in ("JPEG", "WEBP", "AVIF") and xmp:
+        options["xmp"] = xmp
+    if name == "PNG" and xmp:
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
+    if name == "JPEG":
+        _fit_segments(options, provenance)
+    # Pillow hides what the system says when it writes to a file by itself.
+    buffer = io.BytesIO()
+    Image.fromarray(source.whole()).save(buffer, name, **options)
+    data = buffer.getbuffer()
+    file.write(_with_iptc(bytes(data), metadata.iptc) if name == "JPEG" and metadata.iptc else data)
+
+
+def _png_options(metadata: Metadata, quality: int, software: str | None) -> dict[str, Any]:
+    info = PngImagePlugin.PngInfo()
+    for key, text in _texts(metadata, software).items():
+        info.add_itxt(key, text) if not _is_latin(text) else info.add_text(key, text)
+    return {"pnginfo": info, "compress_level": 4}
+
+
+_OPTIONS = {
+    "JPEG": lambda metadata, quality, software: {
+        "quality": quality, "subsampling": 0, **({"comment": metadata.comment} if metadata.comment else {})
+    },
+    "WEBP": lambda metadata, quality, software: {"quality": quality, "method": 4},
+    "AVIF": lambda metadata, quality, software: {"quality": quality, "subsampling": "4:4:4"},
+    "PNG": _png_options,
+}  # fmt: skip
+
+
+def _texts(metadata: Metadata, software: str | None) -> dict[str, str]:
+    return metadata.texts | ({"Software": software} if software else {})
+
+
+def _is_latin(text: str) -> bool:
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _fit_segments(options: dict[str, Any], provenance: Provenance | None) -> None:
+    """Leave out what is too long for a JPEG segment; colorgan's own note always fits."""
+    if len(options.get("exif", b"")) > _SEGMENT:
+        options["exif"] = stamp_exif(None, f"colorgan {__version__}") if provenance else b""
+    if len(options.get("xmp", b"")) > _SEGMENT - 100:
+        options["xmp"] = merge_xmp(None, provenance) if provenance else b""
+    if len(options.get("comment", b"")) > _SEGMENT:
+        del options["comment"]
+
+
+def _with_iptc(jpeg: bytes, iptc: bytes) -> bytes:
+    """Put IPTC records behind the other application segments of a JPEG."""
+    block = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
+    content = b"Photoshop 3.0\0" + block
+    if len(content) > _SEGMENT:
+        return jpeg
+    place = 2
+    while jpeg[place] == 0xFF and 0xE0 <= jpeg[place + 1] <= 0xEF:
+        place += 2 + int(struct.unpack_from(">H", jpeg, place + 2)[0])
+    segment = b"\xff\xed" + struct.pack(">H", len(content) + 2) + content
+    return jpeg[:place] + segment + jpeg[place:]
+
+
+def _png_chunks(
+    metadata: Metadata, software: str | None, exif: bytes | None, xmp: bytes | None
+) -> Iterator[tuple[bytes, bytes]]:
+    yield b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile())
+    if metadata.dpi:
+        x, y = (round(dpi / 0.0254) for dpi in metadata.dpi)
+        yield b"pHYs", struct.pack(">IIB", x, y, 1)
+    for key, text in _texts(metadata, software).items():
+        yield b"iTXt", _key(key) + b"\0\0\0\0\0" + text.encode()
+    if xmp:
+        yield b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp
+    if exif:
+        yield b"eXIf", exif.removeprefix(b"Exif\0\0")
+
+
+def _key(text: str) -> bytes:
+    return text.encode("latin-1", "replace")[:79]
