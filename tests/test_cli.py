@@ -234,7 +234,7 @@ def test_every_module_of_the_start_is_held_by_the_linter() -> None:
     assert {name.split(".")[min(1, name.count("."))] for name in done.stdout.split()} <= held
 
 
-def test_the_linter_bans_torch_from_the_start(tmp_path: Path) -> None:
+def test_the_linter_bans_torch_from_the_start() -> None:
     """A module-level import of torch fails the lint in the modules of the start, and nowhere else."""
     root = Path(__file__).parents[1]
     for name, banned in (
@@ -243,8 +243,17 @@ def test_the_linter_bans_torch_from_the_start(tmp_path: Path) -> None:
         ("__init__.py", True),
         ("color.py", False),
     ):
+        lint = [
+            sys.executable,
+            "-m",
+            "ruff",
+            "check",
+            "--select",
+            "TID253",
+            "--stdin-filename",
+            f"src/colorgan/{name}",
+        ]
         done = subprocess.run(
-            ["ruff", "check", "--select", "TID253", "--stdin-filename", f"src/colorgan/{name}", "-"],
-            input="import torch\n", cwd=root, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            [*lint, "-"], input="import torch\n", cwd=root, capture_output=True, text=True, check=False
+        )
         assert ("TID253" in done.stdout) is banned, name
