@@ -215,5 +215,6 @@ def decode_bins(logits: Tensor, *, temperature: float = 1.0) -> Tensor:
         logits: Unnormalised log-probabilities of the bins.
         temperature: Divides the logits first; below 1 favours the likeliest bins.
     """
-    probabilities = (logits.float() / temperature).softmax(1)
-    return torch.einsum("bqhw,qc->bchw", probabilities, ab_bins().to(logits.device))
+    with torch.autocast(logits.device.type, enabled=False):
+        probabilities = (logits.float() / temperature).softmax(1)
+        return torch.einsum("bqhw,qc->bchw", probabilities, ab_bins().to(logits.device))
