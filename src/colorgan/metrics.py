@@ -12,7 +12,16 @@ from torch import Tensor
 
 from colorgan.color import rgb_to_lab
 
-__all__ = ["PSNR_LIMIT", "ab_rmse", "colorfulness", "delta_e", "delta_e_2000", "psnr", "ssim"]
+__all__ = [
+    "PSNR_LIMIT",
+    "ab_rmse",
+    "ab_rmse_of_lab",
+    "colorfulness",
+    "delta_e",
+    "delta_e_2000",
+    "psnr",
+    "ssim",
+]
 
 PSNR_LIMIT = 100.0
 """The PSNR of identical pictures, in dB: finite, so that means of many pictures stay finite."""
@@ -49,9 +58,11 @@ def _ssim_kernel() -> Tensor:
 
 
 def _blur(x: Tensor) -> Tensor:
-    """Blur `(N, 1, H, W)` with the window of SSIM, where it lies inside the picture."""
-    kernel = _ssim_kernel().to(x.device)
-    return F.conv2d(F.conv2d(x, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
+    """Blur `(N, H, W)` with the window of SSIM, where it lies inside the picture."""
+    N = len(x)
+    kernel = _ssim_kernel().to(x.device).expand(N, 1, -1)
+    # Pictures as channels of one: depthwise convolution is several times faster than a batch of single channels.
+    return F.conv2d(F.conv2d(x[None], kernel[..., None], groups=N), kernel[:, :, None], groups=N)[0]
 
 
 def ssim(prediction: Tensor, target: Tensor) -> Tensor:
@@ -61,10 +72,10 @@ def ssim(prediction: Tensor, target: Tensor) -> Tensor:
     smaller than the window are extended by repeating their edges.
     """
     B, C, H, W = target.shape
-    x, y = (image.float().reshape(B * C, 1, H, W) for image in (prediction, target))
+    x, y = (image.float().reshape(B * C, H, W) for image in (prediction, target))
     if min(H, W) < _SSIM_WINDOW:
         missing = (0, max(_SSIM_WINDOW - W, 0), 0, max(_SSIM_WINDOW - H, 0))
-        x, y = (F.pad(image, missing, mode="replicate") for image in (x, y))
+        x, y = (F.pad(image[None], missing, mode="replicate")[0] for image in (x, y))
     mean_x, mean_y, square_x, square_y, product = _blur(torch.cat((x, y, x * x, y * y, x * y))).chunk(5)
     variance_x, variance_y = square_x - mean_x**2, square_y - mean_y**2
     covariance = product - mean_x * mean_y
@@ -78,8 +89,12 @@ def ab_rmse(prediction: Tensor, target: Tensor) -> Tensor:
 
     The mean is over pixels, of the squared distance `da^2 + db^2`; a mean over both components is `sqrt(2)` smaller.
     """
-    difference = rgb_to_lab(prediction.float())[:, 1:] - rgb_to_lab(target.float())[:, 1:]
-    return difference.square().sum(1).mean((1, 2)).sqrt()
+    return ab_rmse_of_lab(rgb_to_lab(prediction.float()), rgb_to_lab(target.float()))
+
+
+def ab_rmse_of_lab(first: Tensor, second: Tensor) -> Tensor:
+    """Return `ab_rmse` of two batches that are Lab already."""
+    return (first[:, 1:] - second[:, 1:]).square().sum(1).mean((1, 2)).sqrt()
 
 
 def delta_e(prediction: Tensor, target: Tensor) -> Tensor:

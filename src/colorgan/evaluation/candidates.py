@@ -1,0 +1,173 @@
+"""What is measured: trained generators, baselines, and pictures that another program coloured."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol as Interface
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from colorgan.color import lab_to_rgb, luminance_to_grey
+from colorgan.config import Framing, RenderConfig
+from colorgan.data import PhotoFile, open_photo
+from colorgan.errors import EvaluationError
+from colorgan.evaluation.inputs import EvaluationBatch, frame_picture
+from colorgan.model import Generator
+from colorgan.rendering import predict_rendering, render_shape, shrink
+from colorgan.rendering.chroma import ChromaField, Painting, fit_chroma
+from colorgan.runtime import Runtime
+
+__all__ = [
+    "Candidate",
+    "Coloring",
+    "ForeignPictures",
+    "GreyBaseline",
+    "MeanColorBaseline",
+    "Model",
+    "match_names",
+    "round_to_8_bits",
+]
+
+
+class Candidate(Interface):
+    """Anything that colours the pictures of a batch."""
+
+    @property
+    def name(self) -> str:
+        """What the tables call it."""
+
+    def color(self, batch: EvaluationBatch) -> Tensor:
+        """Return the coloured pictures, 8-bit levels as 0..1, `(B, 3, H, W)`."""
+
+
+def round_to_8_bits(rgb: Tensor) -> Tensor:
+    """Return sRGB as it would come back from an 8-bit file."""
+    return (rgb.clamp(0, 1) * 255).round() / 255
+
+
+class GreyBaseline:
+    """The picture without colour."""
+
+    name = "grey"
+
+    def color(self, batch: EvaluationBatch) -> Tensor:
+        """Return the grey pictures."""
+        return round_to_8_bits(luminance_to_grey(batch.luminance)).expand(-1, 3, -1, -1)
+
+
+class MeanColorBaseline:
+    """One colour for everything: the mean a and b of all pictures measured. The best that a tint can do."""
+
+    name = "mean colour"
+
+    def __init__(self, ab: tuple[float, float]) -> None:
+        self.ab = ab
+
+    def color(self, batch: EvaluationBatch) -> Tensor:
+        """Return the tinted pictures."""
+        tint = (
+            batch.luminance.new_tensor(self.ab)
+            .view(1, 2, 1, 1)
+            .expand(len(batch), -1, *batch.luminance.shape[-2:])
+        )
+        return round_to_8_bits(lab_to_rgb(torch.cat((batch.luminance, tint), dim=1)))
+
+
+class Coloring:
+    """A model's colours for a batch, to be put on the pictures at any strength."""
+
+    def __init__(self, luminance: Tensor, fields: list[ChromaField]) -> None:
+        levels = luminance_to_grey(luminance.float().clamp(0, 100)) * 65535
+        self.grey = levels.round()[:, 0].cpu().numpy().astype(np.uint16)  # (B, H, W)
+        self.fields = fields
+        self.device = luminance.device
+
+    def compose(self, strength: float) -> Tensor:
+        """Return the pictures as `colorgan colorize` writes them, `(B, 3, H, W)`, 8-bit levels as 0..1."""
+        pictures = [
+            np.concatenate([band.copy() for band in Painting(grey, field.scaled(strength)).bands()])
+            for grey, field in zip(self.grey, self.fields, strict=True)
+        ]
+        return torch.from_numpy(np.stack(pictures)).to(self.device).permute(0, 3, 1, 2).float() / 255
+
+
+class Model:
+    """A generator with its settings.
+
+    Args:
+        name: What the tables call it.
+        network: The generator, in eval mode, on the runtime's device.
+        render: Its settings.
+        runtime: Device and precision.
+    """
+
+    def __init__(self, name: str, network: Generator, render: RenderConfig, runtime: Runtime) -> None:
+        self.name = name
+        self.network = network
+        self.render = render
+        self.runtime = runtime
+
+    def predict(self, batch: EvaluationBatch) -> Coloring:
+        """Ask the network once for a batch."""
+        with self.runtime.autocast():
+            rendering = predict_rendering(
+                self.network, batch.shown, self.render, batch.known, batch.hints, confidence=False
+            )
+        H, W = batch.shown.shape[-2:]
+        sizes = (self.render.size, *self.render.sizes)
+        guide = shrink(batch.shown, max(render_shape(H, W, size, self.network.config) for size in sizes))
+        luminance = batch.luminance
+        if batch.known is not None:
+            painted = F.interpolate(
+                rendering.luminance.float(), size=(H, W), mode="bilinear", align_corners=False
+            )
+            luminance = torch.where(batch.known > 0, luminance, painted)
+            guide = rendering.luminance
+        fields = [fit_chroma(ab, grey) for ab, grey in zip(rendering.ab.float(), guide.float(), strict=True)]
+        return Coloring(luminance, fields)
+
+    def color(self, batch: EvaluationBatch) -> Tensor:
+        """Colour a batch at the strength of the settings."""
+        return self.predict(batch).compose(self.render.strength)
+
+
+class ForeignPictures:
+    """Pictures that any other program coloured, found by the names of the originals.
+
+    Args:
+        name: What the tables call it.
+        pictures: The coloured pictures by the original's name.
+        framing: How they are brought to size: as the originals are.
+    """
+
+    def __init__(self, name: str, pictures: Mapping[str, PhotoFile], framing: Framing) -> None:
+        self.name = name
+        self.pictures = pictures
+        self.framing = framing
+
+    def color(self, batch: EvaluationBatch) -> Tensor:
+        """Read the pictures of a batch."""
+        arrays = []
+        for name, target in zip(batch.names, batch.target, strict=True):
+            image = frame_picture(open_photo(self.pictures[name]), self.framing)
+            if (image.height, image.width) != tuple(target.shape[-2:]):
+                raise EvaluationError(
+                    f"{self.pictures[name].name} has {image.width} x {image.height} pixels, its original "
+                    f"{target.shape[-1]} x {target.shape[-2]}; compare pictures of the same size, or use "
+                    "--protocol squash256"
+                )
+            arrays.append(np.asarray(image))
+        pictures = torch.from_numpy(np.stack(arrays)).to(batch.target.device)
+        return pictures.permute(0, 3, 1, 2).float() / 255
+
+
+def match_names(originals: list[PhotoFile], coloured: list[PhotoFile]) -> dict[str, PhotoFile]:
+    """Find the coloured picture of each original: the same relative path, the suffix apart."""
+    by_stem = {_stem(photo.name): photo for photo in coloured}
+    return {photo.name: by_stem[_stem(photo.name)] for photo in originals if _stem(photo.name) in by_stem}
+
+
+def _stem(name: str) -> str:
+    return Path(name).with_suffix("").as_posix()

@@ -1,0 +1,336 @@
+"""Measuring colouring programs on photographs."""
+
+import dataclasses
+import io
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from colorgan import __version__
+from colorgan.color import rgb_to_lab
+from colorgan.config import RenderConfig
+from colorgan.data import PhotoFile, find_photos, open_photo
+from colorgan.data.augment import is_nearly_grey
+from colorgan.errors import EvaluationError, ImageReadError, UsageError
+from colorgan.evaluation.candidates import (
+    Candidate,
+    ForeignPictures,
+    GreyBaseline,
+    MeanColorBaseline,
+    Model,
+    match_names,
+)
+from colorgan.evaluation.front import Front, summarize_front
+from colorgan.evaluation.inputs import EvaluationBatch, frame_picture, make_batch
+from colorgan.evaluation.measures import CORE_METRICS, Comparison, Measure, build_measures, find_labels
+from colorgan.evaluation.protocol import Protocol
+from colorgan.evaluation.report import CandidateScores, Example, Report
+from colorgan.evaluation.statistics import Bootstrap, Values
+from colorgan.metrics import colorfulness, psnr
+from colorgan.rendering.front import STRENGTHS, measure_front
+from colorgan.runtime import Runtime, pick_runtime
+from colorgan.weights.file import LoadedGenerator, load_generator
+from colorgan.weights.store import resolve_weights
+
+__all__ = ["OnProgress", "evaluate"]
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is being done, how many pictures are done, and how many there are."""
+
+_BATCH_PIXELS = {"cpu": 4 * 256 * 256, "cuda": 64 * 256 * 256}
+"""Large enough for the network, small enough for the cache."""
+_FRONT_STRENGTHS = (*STRENGTHS, 3.5, 4.0)
+
+
+@torch.inference_mode()
+def evaluate(
+    data: Path | str | Sequence[PhotoFile],
+    weights: Sequence[str | Path | LoadedGenerator] = ("default",),
+    *,
+    metrics: Sequence[str] = CORE_METRICS,
+    protocol: Protocol | None = None,
+    render_size: int | None = None,
+    strength: float | None = None,
+    pairs: Path | None = None,
+    front: bool = False,
+    examples: int = 0,
+    labels: Mapping[str, int] | None = None,
+    backbones: Mapping[str, Path] | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    on_progress: OnProgress | None = None,
+) -> Report:
+    """Measure generators, baselines and coloured pictures on photographs.
+
+    Args:
+        data: A folder or .tar file of photographs, or the photographs.
+        weights: Generators: registered names, files, or loaded ones. With several, all are compared to the first.
+        metrics: Which of `colorgan.evaluation.METRICS`.
+        protocol: How pictures are prepared; the default protocol if left out.
+        render_size: Overrides the size at which the networks see the pictures.
+        strength: Overrides the factor on chroma.
+        pairs: A folder of pictures that any program coloured, named as the originals are; only pictures that it
+            holds are measured, for all candidates.
+        front: Whether to sweep the strength of each generator, for comparison at equal colourfulness.
+        examples: How many of the worst and of the best pictures to keep in the report.
+        labels: The ImageNet class of each picture by name, for the metric `top5`.
+        backbones: Files of backbones, instead of those in the store.
+        device: Where to compute.
+        precision: In which arithmetic the networks run.
+        on_progress: Is told how far the work is.
+
+    Raises:
+        UsageError: A metric is unknown, or nothing would be measured.
+        DataError: There are no photographs.
+        EvaluationError: No photograph can be measured, or a metric lacks what it needs.
+        WeightsError: A weights file is missing or cannot be used.
+        DeviceError: The device or precision does not exist here.
+    """
+    protocol, tell = protocol or Protocol(), on_progress or (lambda *_: None)
+    if not weights and pairs is None:
+        raise UsageError("there is nothing to measure: pass weights, or pictures with --pairs")
+    runtime = pick_runtime(device, precision)
+    photos = find_photos(Path(data)) if isinstance(data, Path | str) else list(data)
+    chosen = labels if labels is None or "top5" in metrics else None
+    found = find_labels([p.name for p in photos], chosen) if "top5" in metrics else None
+    measures = build_measures(metrics, device=runtime.device, labels=found, backbones=backbones)
+    models = [_load_model(w, n, runtime, render_size, strength) for n, w in enumerate(weights, start=1)]
+    _check_names([model.model.name for model in models])
+    foreign = None if pairs is None else match_names(photos, find_photos(pairs))
+
+    survey = _survey(photos, protocol, foreign, tell)
+    pictures = [] if foreign is None else [ForeignPictures(str(pairs), foreign, protocol.framing)]
+    scorers = [
+        _Scorer(GreyBaseline(), "baseline", {}, measures),
+        _Scorer(MeanColorBaseline(survey.mean_ab), "baseline", {}, measures),
+        *(_Scorer(model.model, "model", model.facts, measures) for model in models),
+        *(_Scorer(picture, "pictures", {}, measures) for picture in pictures),
+    ]
+    session = _Session(survey.photos, protocol, runtime, tell)
+    scores = _score_all(scorers, session, measures)
+    report = Report(
+        protocol=protocol,
+        metrics=tuple(measure.name for measure in measures),
+        names=tuple(photo.name for photo in survey.photos),
+        left_out=survey.left_out,
+        photographs=scores.photographs,
+        candidates=scores.candidates,
+        environment=_describe_environment(runtime),
+    )
+    if front:
+        swept = tuple(_sweep(model.model, session, report.bootstrap) for model in models)
+        report = dataclasses.replace(report, fronts=swept)
+    if examples:
+        first = models[0].model if models else pictures[0]
+        report = dataclasses.replace(report, examples=_pick_examples(first, session, examples))
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _NamedModel:
+    model: Model
+    facts: dict[str, str]
+
+
+def _load_model(
+    weights: str | Path | LoadedGenerator,
+    number: int,
+    runtime: Runtime,
+    size: int | None,
+    strength: float | None,
+) -> _NamedModel:
+    if isinstance(weights, LoadedGenerator):
+        loaded, name = weights, str(weights.provenance.get("name", f"model {number}"))
+        loaded.network.to(runtime.device)
+    else:
+        loaded, name = load_generator(resolve_weights(weights), runtime.device), str(weights)
+    changes = {key: value for key, value in (("size", size), ("strength", strength)) if value is not None}
+    render: RenderConfig = dataclasses.replace(loaded.render, **changes)  # type: ignore[arg-type]
+    facts = {"sha256": loaded.sha256, "settings": _describe_render(render)}
+    return _NamedModel(Model(name, loaded.network, render, runtime), facts)
+
+
+def _describe_render(render: RenderConfig) -> str:
+    parts = [
+        f"render size {' + '.join(map(str, (render.size, *render.sizes)))}",
+        f"strength {render.strength:g}",
+    ]
+    if render.flip:
+        parts.append("averaged with the mirrored picture")
+    if render.bins_share:
+        parts.append(f"{render.bins_share:.0%} from the bins at temperature {render.temperature:g}")
+    return ", ".join(parts)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"the weights {name} are given twice; compare different ones")
+
+
+def _describe_environment(runtime: Runtime) -> dict[str, str]:
+    versions = {package: version(package) for package in ("torch", "torchvision", "pillow")}
+    return {"device": str(runtime), "colorgan": __version__, "python": platform.python_version(), **versions}
+
+
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    photos: list[PhotoFile]  # that can be measured
+    left_out: tuple[tuple[str, str], ...]
+    mean_ab: tuple[float, float]
+
+
+def _survey(
+    photos: Sequence[PhotoFile], protocol: Protocol, foreign: Mapping[str, PhotoFile] | None, tell: OnProgress
+) -> _Survey:
+    """Look at each photograph once: which can be measured, and what is their mean colour."""
+    usable, left_out, mean_ab = [], [], torch.zeros(2, dtype=torch.float64)
+    for number, photo in enumerate(photos):
+        tell("looking at the photographs", number, len(photos))
+        reason = (
+            "not among the coloured pictures" if foreign is not None and photo.name not in foreign else None
+        )
+        try:
+            image = None if reason else open_photo(photo)
+        except ImageReadError as error:
+            image, reason = None, f"cannot be read: {error}"
+        if image is not None and is_nearly_grey(image):
+            reason = "grey or nearly so: there is no colour to compare with"
+        if image is None or reason:
+            left_out.append((photo.name, reason or ""))
+            continue
+        usable.append(photo)
+        sample = np.array(frame_picture(image, protocol.framing))[
+            ::4, ::4
+        ]  # a sixteenth is enough for a mean
+        framed = torch.from_numpy(sample).permute(2, 0, 1).float() / 255
+        mean_ab += rgb_to_lab(framed)[1:].mean((1, 2))
+    if not usable:
+        raise EvaluationError(
+            f"none of {len(photos)} photographs can be measured; the first, {left_out[0][0]}: {left_out[0][1]}"
+        )
+    a, b = (mean_ab / len(usable)).tolist()
+    return _Survey(usable, tuple(left_out), (a, b))
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What all passes over the photographs share."""
+
+    photos: Sequence[PhotoFile]
+    protocol: Protocol
+    runtime: Runtime
+    tell: OnProgress
+
+    def batches(self, doing: str) -> Iterator[EvaluationBatch]:
+        """Yield the photographs in order, neighbours of one size together, and tell how far that is."""
+        most = _BATCH_PIXELS.get(self.runtime.device.type, 16 * 256 * 256)
+        names: list[str] = []
+        images: list[Image.Image] = []
+        for number, photo in enumerate(self.photos):
+            image = frame_picture(open_photo(photo), self.protocol.framing)
+            pixels = image.width * image.height
+            if images and (image.size != images[0].size or (len(images) + 1) * pixels > most):
+                yield make_batch(names, images, self.protocol, self.runtime.device)
+                self.tell(doing, number, len(self.photos))
+                names, images = [], []
+            names.append(photo.name)
+            images.append(image)
+        if images:
+            yield make_batch(names, images, self.protocol, self.runtime.device)
+        self.tell(doing, len(self.photos), len(self.photos))
+
+
+class _Scorer:
+    """Collects one candidate's values."""
+
+    def __init__(
+        self, candidate: Candidate, kind: str, facts: Mapping[str, str], measures: Sequence[Measure]
+    ) -> None:
+        self.candidate, self.kind, self.facts, self.measures = candidate, kind, facts, measures
+        self.collected: dict[str, list[Tensor]] = {measure.name: [] for measure in measures}
+
+    def score(self, batch: EvaluationBatch) -> None:
+        """Measure a batch."""
+        comparison = Comparison(self.candidate.color(batch), batch)
+        for measure in self.measures:
+            self.collected[measure.name].append(measure.compute(comparison).cpu())
+
+    def finish(self) -> CandidateScores:
+        """Return all values."""
+        values = {name: _join(parts) for name, parts in self.collected.items()}
+        return CandidateScores(self.candidate.name, self.kind, self.facts, values)
+
+
+def _join(parts: Sequence[Tensor]) -> Values:
+    joined: Values = torch.cat([part.double() for part in parts], dim=-1).numpy()
+    return joined
+
+
+@dataclass(frozen=True, slots=True)
+class _Scores:
+    candidates: tuple[CandidateScores, ...]
+    photographs: dict[str, Values]
+
+
+def _score_all(scorers: Sequence[_Scorer], session: _Session, measures: Sequence[Measure]) -> _Scores:
+    alone = [measure for measure in measures if measure.judges_photographs]
+    photographs: dict[str, list[Tensor]] = {measure.name: [] for measure in alone}
+    for batch in session.batches("measuring"):
+        for measure in alone:
+            photographs[measure.name].append(measure.compute(Comparison(batch.target, batch)).cpu())
+        for scorer in scorers:
+            scorer.score(batch)
+    return _Scores(
+        tuple(scorer.finish() for scorer in scorers),
+        {name: _join(parts) for name, parts in photographs.items()},
+    )
+
+
+def _sweep(model: Model, session: _Session, bootstrap: Bootstrap) -> Front:
+    gains, colours, real = [], [], []
+    for batch in session.batches(f"sweeping the strength of {model.name}"):
+        points = measure_front(model.predict(batch).compose, batch.target, _FRONT_STRENGTHS)
+        gains.append(torch.stack([point.gain for point in points]).cpu())
+        colours.append(torch.stack([point.colorfulness for point in points]).cpu())
+        real.append(colorfulness(batch.target).cpu())
+    return summarize_front(
+        model.name,
+        (0.0, *_FRONT_STRENGTHS),
+        gains=_join(gains),
+        colours=_join(colours),
+        photographs=_join(real),
+        bootstrap=bootstrap,
+    )
+
+
+def _pick_examples(candidate: Candidate, session: _Session, count: int) -> dict[str, tuple[Example, ...]]:
+    """Keep the pictures with the smallest and the largest gain over grey."""
+    examples: list[Example] = []
+    for batch in session.batches("choosing examples"):
+        grey, coloured = GreyBaseline().color(batch), candidate.color(batch)
+        gains = (psnr(coloured, batch.target) - psnr(grey, batch.target)).tolist()
+        for name, gain, *pictures in zip(batch.names, gains, grey, coloured, batch.target, strict=True):
+            examples.append(Example(name, gain, *map(_encode_jpeg, pictures)))
+        examples.sort(key=lambda example: example.gain)
+        del examples[count : max(count, len(examples) - count)]
+    middle = len(examples) // 2
+    return {
+        "worst": tuple(examples[:count][: max(middle, 1)]),
+        "best": tuple(examples[::-1][: min(count, middle)]),
+    }
+
+
+def _encode_jpeg(rgb: Tensor) -> bytes:
+    image = Image.fromarray((rgb * 255).round().byte().permute(1, 2, 0).cpu().contiguous().numpy())
+    image.thumbnail((512, 512))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()

@@ -1,0 +1,79 @@
+"""The protocol: everything that must be the same for two results to be comparable."""
+
+from dataclasses import dataclass
+
+from colorgan.config import Degradation, Framing, Occlusion
+from colorgan.errors import ConfigError
+
+__all__ = ["HINT_SIDE", "PATCHY_SHARE", "Protocol"]
+
+HINT_SIDE = 6
+"""Side of a hint's square in pixels, on a picture of 256 x 256; larger and smaller pictures scale it."""
+
+PATCHY_SHARE = 0.2
+"""Share of the pixels that `Occlusion.PAPER` takes away."""
+
+_FRAMINGS = {
+    Framing.SQUASH256: "squashed to 256 x 256 whatever their aspect, bicubic with antialiasing",
+    Framing.CROP256: "short side brought to 256, bicubic with antialiasing, the middle 256 x 256 cut out",
+    Framing.FULL: "full size",
+}
+_OCCLUSIONS = {
+    Occlusion.PAPER: f"{PATCHY_SHARE:.0%} of the pixels missing, one by one",
+    Occlusion.RECTANGLES: "1 to 4 rectangles missing",
+    Occlusion.SCRATCHES: "1 to 4 scratches missing",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How pictures are prepared, damaged, hinted, and their values put together.
+
+    Everything random depends on `seed` and the picture's name only, so every model meets the same damage and hints,
+    on every machine and whatever else is in the folder.
+    """
+
+    framing: Framing = Framing.SQUASH256
+    occlusion: Occlusion = Occlusion.NONE
+    degradation: Degradation = Degradation.NONE
+    hints: int = 0  # places where the true colour is given
+    seed: int = 0
+    resamples: int = 2000  # of the bootstrap
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be meant."""
+        if self.hints < 0:
+            raise ConfigError(f"the number of hints must be 0 or more, got {self.hints}")
+        if self.resamples < 100:
+            raise ConfigError(f"a bootstrap needs 100 resamples or more, got {self.resamples}")
+
+    def describe(self) -> dict[str, str]:
+        """Return what a reader must know, line by line: name and text."""
+        return {
+            "pictures": _FRAMINGS[self.framing],
+            "input": self._describe_input(),
+            "luminance": self._describe_luminance(),
+            "colours": "8-bit sRGB, rounded before they are measured",
+            "aggregation": "mean over pictures of each picture's value; 95 % intervals by bootstrap over pictures "
+            f"({self.resamples} resamples, seed {self.seed})",
+        }
+
+    def _describe_input(self) -> str:
+        parts = []
+        if self.degradation is Degradation.OLD_PHOTO:
+            parts.append("aged like an old photograph")
+        if self.occlusion is not Occlusion.NONE:
+            parts.append(_OCCLUSIONS[self.occlusion])
+        if self.hints:
+            parts.append(
+                f"{self.hints} true colour hints at random places ({HINT_SIDE} x {HINT_SIDE} px of 256 x 256)"
+            )
+        return ", ".join(parts) or "clean, no hints"
+
+    def _describe_luminance(self) -> str:
+        kept = "kept from the picture (CIE L*), colours outside sRGB give up chroma"
+        if self.degradation is not Degradation.NONE:
+            kept = "kept from the picture before ageing (CIE L*), so that only colour is judged"
+        if self.occlusion is not Occlusion.NONE:
+            kept += "; painted by the model where it is missing, mid-grey in the baselines"
+        return kept
