@@ -17,9 +17,10 @@ and TIFF, and the text chunk of that name in PNG, name colorgan and its version.
 import io
 import json
 import re
+import struct
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,30 +28,19 @@ from typing import Any, BinaryIO
 from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
-import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
+from PIL.ExifTags import Base
 
-from colorgan.errors import ImageReadError
+from colorgan.images.exif import Entry, ascii_entry, describe_photograph, encode_exif, parse_exif, read_directory
+from colorgan.images.files import read_bytes, unreadable
 
-__all__ = ["NAMESPACE", "Metadata", "Provenance", "describe", "exif_of", "merge_xmp", "read_metadata"]
+__all__ = ["NAMESPACE", "Metadata", "Provenance", "describe", "merge_xmp", "read_metadata"]
 
 NAMESPACE = "urn:colorgan:provenance:1#"
 """The XMP namespace of colorgan's note."""
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_XMP_TAG, _IPTC_TAG, _ORIENTATION = 700, 33723, 0x0112
-_SOFTWARE, _COLOR_SPACE = 0x0131, 0xA001
-_EXIF_IFD, _GPS_IFD, _INTEROP_IFD = ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop
-
-# Tags of the first directory that describe the photograph; the others describe how the old file was laid out.
-_DESCRIPTIVE = frozenset(
-    {
-        ExifTags.Base.DocumentName, ExifTags.Base.ImageDescription, ExifTags.Base.Make, ExifTags.Base.Model,
-        ExifTags.Base.PageName, _SOFTWARE, ExifTags.Base.DateTime, ExifTags.Base.Artist, ExifTags.Base.HostComputer,
-        ExifTags.Base.Rating, ExifTags.Base.RatingPercent, ExifTags.Base.Copyright, ExifTags.Base.XPTitle,
-        ExifTags.Base.XPComment, ExifTags.Base.XPAuthor, ExifTags.Base.XPKeywords, ExifTags.Base.XPSubject,
-    }
-)  # fmt: skip
+_XMP_TAG, _IPTC_TAG = 700, 33723
 
 _quiet_lock = threading.RLock()
 
@@ -73,7 +63,7 @@ class Provenance:
 class Metadata:
     """What a file says beside its pixels. An empty one (the default) is also how metadata is stripped."""
 
-    exif: bytes | None = None  # a TIFF stream without "Exif\0\0", upright, without thumbnail
+    exif: bytes | None = None  # an EXIF block without "Exif\0\0", upright, without thumbnail
     xmp: bytes | None = None
     iptc: bytes | None = None  # IIM records
     dpi: tuple[float, float] | None = None
@@ -91,18 +81,47 @@ def quiet() -> Iterator[None]:
 
 
 def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
-    """Read the metadata of an open picture, and its EXIF orientation (1 to 8). Damaged parts are left out."""
-    with quiet():
-        exif, orientation = _read_exif(image)
-        metadata = Metadata(
-            exif=exif,
-            xmp=_as_bytes(image.info.get("xmp")) or _tiff_bytes(image, _XMP_TAG),
-            iptc=_read_iptc(image),
-            dpi=_read_dpi(image),
-            comment=_as_bytes(image.info.get("comment")),
-            texts=_read_texts(image),
-        )
+    """Read the metadata of a loaded picture, and its EXIF orientation (1 to 8). Damaged parts are left out.
+
+    Of a TIFF, Pillow has applied the orientation while loading, so that it is 1.
+    """
+    xmp = _as_bytes(image.info.get("xmp")) or _tiff_bytes(image, _XMP_TAG)
+    entries = _raw_exif(image)
+    orientation = 1 if image.format == "TIFF" else _orientation(entries, xmp)
+    metadata = Metadata(
+        exif=encode_exif(describe_photograph(entries, turned=orientation >= 5)) or None,
+        xmp=_set_upright(xmp),
+        iptc=_read_iptc(image),
+        dpi=_read_dpi(image),
+        comment=_as_bytes(image.info.get("comment")),
+        texts=_read_texts(image),
+    )
     return metadata, orientation
+
+
+def _raw_exif(image: Image.Image) -> tuple[Entry, ...]:
+    if exif := _as_bytes(image.info.get("exif")):
+        return parse_exif(exif)
+    try:
+        with quiet():  # PNG's older ways, and pictures made in memory
+            return parse_exif(image.getexif().tobytes())
+    except Exception:  # Pillow raises whatever a damaged directory leads to; a picture is worth more than its tags
+        return ()
+
+
+_ORIENTATION_XMP = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|\s*>\s*))([1-8])""")
+
+
+def _orientation(entries: Iterable[Entry], xmp: bytes | None) -> int:
+    """Find the orientation in EXIF, else in XMP."""
+    numbers = [n for entry in entries if entry.tag == Base.Orientation for n in entry.numbers()]
+    if not numbers and xmp and (match := _ORIENTATION_XMP.search(xmp)):
+        numbers = [int(match[2])]
+    return numbers[0] if numbers and 1 <= numbers[0] <= 8 else 1
+
+
+def _set_upright(xmp: bytes | None) -> bytes | None:
+    return _ORIENTATION_XMP.sub(rb"\g<1>1", xmp) if xmp else None
 
 
 def _as_bytes(value: object) -> bytes | None:
@@ -116,45 +135,6 @@ def _tiff_bytes(image: Image.Image, tag: int) -> bytes | None:
     if isinstance(value, tuple) and all(isinstance(v, int) and 0 <= v < 256 for v in value):
         return bytes(value)  # stored as BYTE, one number each
     return _as_bytes(value)
-
-
-def _read_exif(image: Image.Image) -> tuple[bytes | None, int]:
-    try:
-        exif = image.getexif()
-        orientation = exif.get(_ORIENTATION, 1)
-        if not isinstance(orientation, int) or not 1 <= orientation <= 8:
-            orientation = 1
-        return exif_of(exif, turned=orientation >= 5), orientation
-    except Exception:  # Pillow raises whatever a damaged directory leads to; a picture is worth more than its tags
-        return None, 1
-
-
-def exif_of(exif: Image.Exif, *, turned: bool = False) -> bytes | None:
-    """Return the descriptive part of `exif` as a TIFF stream, None if there is nothing.
-
-    Args:
-        exif: As Pillow reads it.
-        turned: Whether width and height have changed places; sizes noted in EXIF are then left out.
-    """
-    kept = Image.Exif()
-    for tag, value in exif.items():
-        if tag in _DESCRIPTIVE:
-            kept[tag] = value
-    for number in (_EXIF_IFD, _GPS_IFD):
-        directory = dict(exif.get_ifd(number))
-        if directory:
-            kept[number] = _clean(directory, turned) if number == _EXIF_IFD else directory
-    if not kept:
-        return None
-    data = kept.tobytes()
-    return data.removeprefix(b"Exif\0\0")
-
-
-def _clean(directory: dict[int, Any], turned: bool) -> dict[int, Any]:
-    directory[_COLOR_SPACE] = 1  # the result is sRGB
-    for tag in (_INTEROP_IFD, *((ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight) if turned else ())):
-        directory.pop(tag, None)
-    return directory
 
 
 def _read_iptc(image: Image.Image) -> bytes | None:
@@ -180,26 +160,12 @@ def _read_texts(image: Image.Image) -> dict[str, str]:
     return {str(key): str(value) for key, value in texts.items() if key != "XML:com.adobe.xmp"}
 
 
-def read_exif(exif: bytes | None) -> dict[int, Any]:
-    """Return the tags of an EXIF stream; those of its EXIF and GPS directories stand as dictionaries."""
-    if not exif:
-        return {}
-    with quiet():
-        found = Image.Exif()
-        found.load(b"Exif\0\0" + exif)
-        directories = {number: dict(found.get_ifd(number)) for number in (_EXIF_IFD, _GPS_IFD)}
-        return dict(found) | {int(number): values for number, values in directories.items() if values}
-
-
-def stamp_exif(exif: bytes | None, software: str | None) -> bytes | None:
-    """Set the Software tag of an EXIF stream, made anew if there is none; "Exif" and two zeros come first."""
+def stamp_exif(exif: bytes | None, software: str | None) -> bytes:
+    """Set the Software tag of an EXIF block, made anew if there is none; return it without "Exif" and two zeros."""
     if software is None:
-        return b"Exif\0\0" + exif if exif else None
-    tags = Image.Exif()
-    for tag, value in read_exif(exif).items():
-        tags[tag] = value
-    tags[_SOFTWARE] = software
-    return tags.tobytes()
+        return exif or b""
+    kept = (entry for entry in parse_exif(exif or b"") if entry.tag != Base.Software)
+    return encode_exif((*kept, ascii_entry(Base.Software, software)))
 
 
 _OWN = re.compile(
@@ -287,8 +253,6 @@ def describe(path: Path) -> Provenance | None:
     Raises:
         ImageReadError: There is no readable picture.
     """
-    from colorgan.images.files import read_bytes, unreadable
-
     data = read_bytes(path)
     try:
         with quiet(), Image.open(io.BytesIO(data)) as image:
@@ -313,24 +277,18 @@ def _tiff_xmp(data: bytes) -> bytes | None:
 
 
 def read_tiff_metadata(file: BinaryIO, page: Any) -> tuple[Metadata, int]:
-    """Read the metadata of a page parsed by tifffile, and its orientation."""
-    tags = page.tags
-    exif, orientation = None, tags.valueof(_ORIENTATION, 1)
-    orientation = int(orientation) if orientation in range(1, 9) else 1
+    """Read the metadata of a page that tifffile has parsed, and its orientation."""
     try:
-        with quiet():
-            found = Image.Exif()
-            file.seek(0)
-            found.load_from_fp(file, page.offset)
-            exif = exif_of(found, turned=orientation >= 5)
-    except Exception:  # as in _read_exif
-        exif = None
-    iptc = tags.valueof(_IPTC_TAG)
+        entries = read_directory(file, page.offset)
+    except (ValueError, struct.error, OverflowError):
+        entries = ()
+    values = {entry.tag: entry.data for entry in entries}
+    orientation = _orientation(entries, None)
     metadata = Metadata(
-        exif=exif,
-        xmp=_as_bytes(tags.valueof(_XMP_TAG)),
-        iptc=np.asarray(iptc).tobytes() if isinstance(iptc, tuple) else _as_bytes(iptc),
-        dpi=_tiff_dpi(tags),
+        exif=encode_exif(describe_photograph(entries, turned=orientation >= 5)) or None,
+        xmp=_set_upright(values.get(_XMP_TAG)),
+        iptc=values.get(_IPTC_TAG),
+        dpi=_tiff_dpi(page.tags),
     )
     return metadata, orientation
 

@@ -12,6 +12,7 @@ from PIL import Image
 from colorgan.errors import ImageReadError
 from colorgan.images.grey import BAND, PixelSource
 from colorgan.images.photo import Levels
+from colorgan.images.png_read import DeepPngPixels, is_deep_png
 from colorgan.images.profiles import convert_to_srgb, lab_profile, profile_space
 
 __all__ = ["ArrayPixels", "PillowPixels", "array_pixels", "open_pixels"]
@@ -149,28 +150,12 @@ def open_pixels(file: BinaryIO, image: Image.Image) -> PixelSource:
 def _deep_reader(file: BinaryIO, image: Image.Image) -> Callable[[], PixelSource] | None:
     file.seek(0)
     start = file.read(512)
-    if image.format == "PNG" and start[24:25] == b"\x10" and start[25:26] in (b"\2", b"\4", b"\6"):
-        return lambda: _read_deep_png(file, image)
+    if is_deep_png(start):
+        image.load()  # the chunks behind the pixels hold metadata
+        return lambda: DeepPngPixels(file)
     if image.format == "PPM" and (header := _PPM.match(start)) and int(header[3]) > 255:
         return lambda: _read_deep_ppm(file, header)
     return None
-
-
-def _read_deep_png(file: BinaryIO, image: Image.Image) -> ArrayPixels:
-    """Read a 16-bit PNG in colour or with alpha: torchvision's libpng keeps all bits."""
-    import torch
-    from torchvision.io import ImageReadMode, decode_png
-
-    image.load()  # the chunks behind the pixels hold metadata
-    file.seek(0)
-    data = torch.frombuffer(bytearray(file.read()), dtype=torch.uint8)
-    try:
-        channels = decode_png(data, ImageReadMode.UNCHANGED).movedim(0, -1).numpy()  # (H, W, 2 to 4)
-    except RuntimeError as error:
-        raise ImageReadError(f"its 16-bit PNG data is damaged ({str(error).splitlines()[0]})") from error
-    if channels.shape[2] == 2:
-        return ArrayPixels(channels[..., 0], channels[..., 1])
-    return ArrayPixels(channels[..., :3], channels[..., 3] if channels.shape[2] == 4 else None)
 
 
 _GAP = rb"(?:\s+|#[^\r\n]*[\r\n])+"

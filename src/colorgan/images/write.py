@@ -16,7 +16,7 @@ from colorgan.images.atomic import atomic_file, unwritable
 from colorgan.images.grey import BAND
 from colorgan.images.metadata import Metadata, Provenance, merge_xmp, stamp_exif
 from colorgan.images.photo import Levels, Photo
-from colorgan.images.png import write_png
+from colorgan.images.png_write import write_png
 from colorgan.images.profiles import srgb_profile
 
 __all__ = [
@@ -215,7 +215,7 @@ def _encode(
     options |= _OPTIONS.get(name, lambda *_: {})(metadata, quality, software)
     options |= {"dpi": metadata.dpi} if metadata.dpi and name in ("JPEG", "PNG", "BMP") else {}
     if name in ("JPEG", "WEBP", "AVIF", "PNG") and exif:
-        options["exif"] = exif
+        options["exif"] = b"Exif\0\0" + exif
     if name in ("JPEG", "WEBP", "AVIF") and xmp:
         options["xmp"] = xmp
     if name == "PNG" and xmp:
@@ -261,7 +261,8 @@ def _is_latin(text: str) -> bool:
 def _fit_segments(options: dict[str, Any], provenance: Provenance | None) -> None:
     """Leave out what is too long for a JPEG segment; colorgan's own note always fits."""
     if len(options.get("exif", b"")) > _SEGMENT:
-        options["exif"] = stamp_exif(None, f"colorgan {__version__}") if provenance else b""
+        software = f"colorgan {__version__}" if provenance else None
+        options["exif"] = b"Exif\0\0" + stamp_exif(None, software)
     if len(options.get("xmp", b"")) > _SEGMENT - 100:
         options["xmp"] = merge_xmp(None, provenance) if provenance else b""
     if len(options.get("comment", b"")) > _SEGMENT:
@@ -282,7 +283,7 @@ def _with_iptc(jpeg: bytes, iptc: bytes) -> bytes:
 
 
 def _png_chunks(
-    metadata: Metadata, software: str | None, exif: bytes | None, xmp: bytes | None
+    metadata: Metadata, software: str | None, exif: bytes, xmp: bytes | None
 ) -> Iterator[tuple[bytes, bytes]]:
     yield b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile())
     if metadata.dpi:
@@ -293,7 +294,7 @@ def _png_chunks(
     if xmp:
         yield b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp
     if exif:
-        yield b"eXIf", exif.removeprefix(b"Exif\0\0")
+        yield b"eXIf", exif
 
 
 def _key(text: str) -> bytes:
