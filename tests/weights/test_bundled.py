@@ -1,0 +1,35 @@
+"""The generator that comes with the package is the one that the registry describes."""
+
+import pytest
+import torch
+
+from colorgan.weights.file import load_generator
+from colorgan.weights.registry import read_registry
+from colorgan.weights.store import WeightsStore, hash_file, resolve_weights
+
+BUNDLED = [entry for entry in read_registry() if entry.bundled]
+
+
+@pytest.mark.parametrize("entry", BUNDLED, ids=lambda entry: entry.name)
+def test_size_and_sha256_are_in_the_registry(entry) -> None:
+    path = WeightsStore().path_of(entry)
+    size, sha256 = path.stat().st_size, hash_file(path)
+    assert (entry.size, entry.sha256) == (size, sha256), (
+        f'in src/colorgan/weights/registry.toml, set [{entry.name}] to\nsize = {size}\nsha256 = "{sha256}"'
+    )
+
+
+@pytest.mark.parametrize("entry", BUNDLED, ids=lambda entry: entry.name)
+def test_rebuilds_its_network(entry) -> None:
+    loaded = load_generator(resolve_weights(entry.name))
+    with torch.no_grad():
+        prediction = loaded.network(torch.full((1, 1, 33, 40), 50.0))
+    assert prediction.coarse_ab.isfinite().all()
+    assert loaded.sha256 == entry.sha256
+    assert loaded.provenance["name"] == entry.name
+    assert loaded.provenance["version"] == entry.version
+
+
+def test_is_read_by_torch_itself_without_running_code() -> None:
+    content = torch.load(resolve_weights("default"), weights_only=True)
+    assert content.keys() == {"format", "model", "render", "provenance", "weights"}
