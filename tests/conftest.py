@@ -43,9 +43,7 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def tiny_config() -> ModelConfig:
     """A generator small enough for any test: the compact form with narrow stages and every head."""
-    return ModelConfig(
-        bottleneck_width=16, decoder_widths=(16, 8, 8), attention_heads=2, repair_widths=(8, 4)
-    )
+    return ModelConfig(bottleneck_width=16, decoder_widths=(16, 8, 8), attention_heads=2, repair_widths=(8, 4))
 
 
 @pytest.fixture

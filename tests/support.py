@@ -29,6 +29,4 @@ def run_colorgan(
 ) -> subprocess.CompletedProcess[str]:
     """Run the real command in a process of its own and return what it printed."""
     command = [sys.executable, "-m", "colorgan", *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, check=False, timeout=240, **options
-    )
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=240, **options)

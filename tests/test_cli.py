@@ -68,18 +68,14 @@ class TestStart:
 
 
 class TestApp:
-    def test_help_lists_the_commands(
-        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_help_lists_the_commands(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         assert run_main(monkeypatch, "--help") == 0
         captured = capsys.readouterr()
         assert captured.err == ""
         assert all(re.search(rf"^\W*{command}\b", captured.out, re.MULTILINE) for command in COMMANDS)
         assert "\x1b" not in captured.out
 
-    def test_no_arguments_help(
-        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_no_arguments_help(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         assert run_main(monkeypatch) == 2
         captured = capsys.readouterr()
         assert "Usage: colorgan" in captured.out + captured.err
@@ -95,14 +91,10 @@ class TestApp:
         assert run_main(monkeypatch, "--version") == 0
         line = capsys.readouterr().out
         number = r"\d+\.\d+\S*"
-        expected = (
-            rf"colorgan {re.escape(__version__)} \(Python {number}, torch {number}, torchvision {number}\)\n"
-        )
+        expected = rf"colorgan {re.escape(__version__)} \(Python {number}, torch {number}, torchvision {number}\)\n"
         assert re.fullmatch(expected, line)
 
-    @pytest.mark.parametrize(
-        "arguments", [("nothing-such",), ("colorize", "--nothing-such"), ("--nothing-such",)]
-    )
+    @pytest.mark.parametrize("arguments", [("nothing-such",), ("colorize", "--nothing-such"), ("--nothing-such",)])
     def test_wrong_use_exits_2(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
     ) -> None:
@@ -152,9 +144,7 @@ class TestMain:
     def test_success_exits_0(self, failing: list[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
         assert run_main(monkeypatch, "fail") == 0
 
-    @pytest.mark.parametrize(
-        ("error", "code"), [(DataError("no [b]photos[/b] here"), 1), (UsageError("no"), 2)]
-    )
+    @pytest.mark.parametrize(("error", "code"), [(DataError("no [b]photos[/b] here"), 1), (UsageError("no"), 2)])
     def test_a_known_error_is_one_line(
         self,
         failing: list[BaseException],
@@ -194,9 +184,7 @@ class TestMain:
         assert run_main(monkeypatch, "fail") == 130
         assert "Traceback" not in capsys.readouterr().err
 
-    def test_a_bug_keeps_its_traceback(
-        self, failing: list[BaseException], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_bug_keeps_its_traceback(self, failing: list[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
         failing.append(ZeroDivisionError())
         monkeypatch.setattr("sys.argv", ["colorgan", "fail"])
         with pytest.raises(ZeroDivisionError):

@@ -139,9 +139,7 @@ class TestLabToRgb:
         theirs = skimage.color.lab2rgb(lab[0, :, :, 0].T.double().numpy())
         assert np.abs(lab_to_rgb(lab)[0, :, :, 0].T.clamp(0, 1).numpy() - theirs).max() < 0.5 / 255
 
-    @pytest.mark.parametrize(
-        "lab", [(0.0, 0.0, 0.0), (100.0, 0.0, 0.0), (0.0, 60.0, -60.0), (100.0, -90.0, 90.0)]
-    )
+    @pytest.mark.parametrize("lab", [(0.0, 0.0, 0.0), (100.0, 0.0, 0.0), (0.0, 60.0, -60.0), (100.0, -90.0, 90.0)])
     def test_gradient_is_finite(self, lab: tuple[float, ...]) -> None:
         colour = one_colour(*lab).requires_grad_()
         lab_to_rgb(colour).sum().backward()
@@ -162,9 +160,7 @@ class TestLinearRgbToLab:
 class TestGreyToLuminance:
     def test_agrees_with_rgb_to_lab(self) -> None:
         greys = all_greys()
-        torch.testing.assert_close(
-            grey_to_luminance(greys[:, :1]), rgb_to_lab(greys)[:, :1], atol=1e-5, rtol=0
-        )
+        torch.testing.assert_close(grey_to_luminance(greys[:, :1]), rgb_to_lab(greys)[:, :1], atol=1e-5, rtol=0)
 
     def test_is_not_the_grey_level(self) -> None:
         # Half of the sRGB scale is L* 53.39 (Lindbloom's calculator), not 50.

@@ -22,9 +22,7 @@ def open_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 
 class TestStdout:
-    def test_a_path_survives_a_pipe(
-        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_path_survives_a_pipe(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("COLUMNS")
         path = "/a folder/" + "long name " * 60 + "[bold].png"
         console.stdout().print(path, markup=False)

@@ -27,9 +27,7 @@ class TestTree:
 
     def test_all_are_listed(self) -> None:
         defined = {
-            name
-            for name, value in vars(errors).items()
-            if isinstance(value, type) and issubclass(value, ColorganError)
+            name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, ColorganError)
         }
         assert defined == set(errors.__all__)
 

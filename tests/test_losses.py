@@ -158,8 +158,7 @@ class TestDiscriminatorLoss:
         real, fake = ([torch.randn(2, 1, n, n) for n in (6, 2)] for _ in range(2))
         bce = F.binary_cross_entropy_with_logits
         expected = sum(
-            (bce(r, torch.ones_like(r)) + bce(f, torch.zeros_like(f))) / 2
-            for r, f in zip(real, fake, strict=True)
+            (bce(r, torch.ones_like(r)) + bce(f, torch.zeros_like(f))) / 2 for r, f in zip(real, fake, strict=True)
         )
         torch.testing.assert_close(discriminator_loss(real, fake), expected / 2)
 
@@ -192,9 +191,7 @@ class TestPerceptualLoss:
         ours, truth = torch.rand(2, 1, 3, 32, 32)
         with torch.device("meta"):
             features = vgg19(weights=None).features
-        features.load_state_dict(
-            {k.removeprefix("features."): v for k, v in vgg19_state.items()}, assign=True
-        )
+        features.load_state_dict({k.removeprefix("features."): v for k, v in vgg19_state.items()}, assign=True)
         mean, std = torch.tensor(IMAGENET_MEAN).view(3, 1, 1), torch.tensor(IMAGENET_STD).view(3, 1, 1)
         expected = 0.0
         for tap, weight in zip((3, 8, 15, 24), (0.1, 0.2, 0.3, 0.4), strict=True):
@@ -257,9 +254,7 @@ class TestPerceptualLoss:
 
 
 class TestGeneratorLoss:
-    def compute(
-        self, perceptual: PerceptualLoss, weights: dict[str, float]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def compute(self, perceptual: PerceptualLoss, weights: dict[str, float]) -> tuple[Tensor, dict[str, Tensor]]:
         torch.manual_seed(0)
         lab, known = some_lab(), torch.ones(2, 1, 32, 32)
         known[..., :9] = 0
@@ -307,9 +302,7 @@ class TestGeneratorLoss:
             GeneratorLoss(LossConfig(perceptual=1.0))
 
     @pytest.mark.parametrize("luminance", [0.0, 100.0])
-    def test_gradient_is_finite_at_black_and_white(
-        self, perceptual: PerceptualLoss, luminance: float
-    ) -> None:
+    def test_gradient_is_finite_at_black_and_white(self, perceptual: PerceptualLoss, luminance: float) -> None:
         lab = torch.zeros(1, 3, 32, 32)
         lab[:, 0] = luminance
         leaves = {

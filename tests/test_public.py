@@ -59,10 +59,7 @@ class TestSurface:
         tree = ast.parse(Path(colorgan.__file__).read_text(encoding="utf-8"))
         checked = next(node for node in tree.body if isinstance(node, ast.If))
         seen = {
-            alias.name: node.module
-            for node in checked.body
-            if isinstance(node, ast.ImportFrom)
-            for alias in node.names
+            alias.name: node.module for node in checked.body if isinstance(node, ast.ImportFrom) for alias in node.names
         }
         assert seen == colorgan._HOMES
 

@@ -39,9 +39,7 @@ def _print_version(wanted: bool) -> None:
     if not wanted:
         return
     others = f"torch {_version_of('torch')}, torchvision {_version_of('torchvision')}"
-    console.stdout().print(
-        f"colorgan {__version__} (Python {platform.python_version()}, {others})", markup=False
-    )
+    console.stdout().print(f"colorgan {__version__} (Python {platform.python_version()}, {others})", markup=False)
     raise typer.Exit
 
 
@@ -50,9 +48,7 @@ def _options(
     *,
     show_version: Annotated[
         bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the versions and exit."
-        ),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the versions and exit."),
     ] = False,
 ) -> None:
     pass

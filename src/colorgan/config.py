@@ -10,8 +10,8 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 from colorgan.errors import ConfigError
 
 __all__ = [
-    "ColorInput",
     "AugmentConfig",
+    "ColorInput",
     "Degradation",
     "DeviceChoice",
     "DiscriminatorConfig",
@@ -176,9 +176,7 @@ class ModelConfig:
             f"attention_heads must divide the widths {attended}, got {self.attention_heads}",
         )
         if self.output is OutputSpace.RGB:
-            _require(
-                self.output_stride == 1, "an rgb output must be decoded to stride 1: give more decoder_widths"
-            )
+            _require(self.output_stride == 1, "an rgb output must be decoded to stride 1: give more decoder_widths")
             _require(not self.bins and not self.repair_widths, "an rgb output has no bins and no repair head")
         _require(
             len(self.repair_widths) in (0, self.output_stride.bit_length() - 1),

@@ -3,7 +3,7 @@
 Colour conversions and losses are computed in float32, whatever the precision of the networks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -30,6 +30,14 @@ __all__ = [
     "smooth_l1_loss",
     "tap_positions",
 ]
+
+
+MeanOverProcesses = Callable[[Tensor], Tensor]
+"""Where several processes share a batch: the mean of a number over them, so that all divide by the same one."""
+
+
+def _alone(x: Tensor) -> Tensor:
+    return x
 
 
 class LossTerms(NamedTuple):
@@ -77,13 +85,15 @@ def bins_loss(logits: Tensor, ab: Tensor, class_weights: Tensor | None = None) -
     return (surprise * weight).sum(1).mean()
 
 
-def luminance_loss(prediction: Prediction, lab: Tensor, known: Tensor | None) -> Tensor:
+def luminance_loss(
+    prediction: Prediction, lab: Tensor, known: Tensor | None, mean_over_processes: MeanOverProcesses = _alone
+) -> Tensor:
     """Mean absolute error of L / 100 over the pixels where it was missing; 0 where none was."""
     if known is None:
         return lab.new_zeros(())
     missing = 1 - known
     error = (prediction.luminance - lab[:, :1]).abs() / 100
-    return (error * missing).sum() / missing.sum().clamp_min(1)
+    return (error * missing).sum() / mean_over_processes(missing.sum()).clamp_min(1)
 
 
 def adversarial_loss(verdict: Sequence[Tensor]) -> Tensor:
@@ -118,9 +128,7 @@ def _squeezenet_features() -> tuple[nn.Sequential, dict[str, int]]:
     with torch.device("meta"):
         features = squeezenet1_1(weights=None).features
     fires = [position for position, layer in enumerate(features) if isinstance(layer, Fire)]
-    return features, {"relu1": 1} | {
-        f"fire{number}": position for number, position in enumerate(fires, start=2)
-    }
+    return features, {"relu1": 1} | {f"fire{number}": position for number, position in enumerate(fires, start=2)}
 
 
 _BACKBONES = {
@@ -160,9 +168,7 @@ class PerceptualLoss(nn.Module):
             raise ConfigError(
                 f"{config.perceptual_backbone} has no tap {unknown[0]!r}; its taps are {', '.join(names)}"
             )
-        self.taps = {
-            names[tap]: w for tap, w in zip(config.perceptual_taps, config.perceptual_weights, strict=True)
-        }
+        self.taps = {names[tap]: w for tap, w in zip(config.perceptual_taps, config.perceptual_weights, strict=True)}
         self.features = features[: max(self.taps) + 1]
         wanted = self.features.state_dict()
         given = {k.removeprefix("features."): v.float() for k, v in state.items()}
@@ -177,15 +183,16 @@ class PerceptualLoss(nn.Module):
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
-    def forward(self, prediction: Tensor, truth: Tensor) -> Tensor:
+    def forward(
+        self, prediction: Tensor, truth: Tensor, mean_over_processes: MeanOverProcesses = _alone
+    ) -> Tensor:
         """Return the distance between two batches of sRGB pictures `(B, 3, H, W)` in 0..1."""
         with torch.no_grad():
             expected = self._activations(truth)
+        scales = [mean_over_processes(x.float().abs().mean()).clamp_min(1e-6) for x in expected]
         distances = [
-            weight * F.l1_loss(found.float(), wanted.float()) / wanted.float().abs().mean().clamp_min(1e-6)
-            for weight, found, wanted in zip(
-                self.taps.values(), self._activations(prediction), expected, strict=True
-            )
+            weight * F.l1_loss(found.float(), wanted.float()) / scale
+            for weight, found, wanted in zip(self.taps.values(), self._activations(prediction), expected, strict=True)
         ]
         return torch.stack(distances).sum()
 
@@ -215,6 +222,7 @@ class GeneratorLoss(nn.Module):
             raise ConfigError("the loss has a perceptual term: pass the PerceptualLoss that computes it")
         self.config = config
         self.perceptual = perceptual
+        self.mean_over_processes: MeanOverProcesses = _alone
         # How often each bin is the truth, as seen so far; part of the training state.
         self.register_buffer("bin_frequency", torch.full((BIN_COUNT,), 1 / BIN_COUNT))
 
@@ -242,9 +250,11 @@ class GeneratorLoss(nn.Module):
             ab = F.adaptive_avg_pool2d(lab[:, 1:], (h, w))
             terms["bins"] = config.bins, bins_loss(prediction.bins, ab, self._class_weights(ab))
         if config.luminance > 0:
-            terms["luminance"] = config.luminance, luminance_loss(prediction, lab, known)
+            terms["luminance"] = config.luminance, luminance_loss(
+                prediction, lab, known, self.mean_over_processes
+            )
         if config.perceptual > 0 and self.perceptual is not None:
-            distance = self.perceptual(assemble_rgb(prediction), lab_to_rgb(lab))
+            distance = self.perceptual(assemble_rgb(prediction), lab_to_rgb(lab), self.mean_over_processes)
             terms["perceptual"] = config.perceptual, distance
         if config.adversarial > 0 and verdict is not None:
             terms["adversarial"] = config.adversarial, adversarial_loss(verdict)
@@ -262,6 +272,7 @@ class GeneratorLoss(nn.Module):
             return None
         index, weight = encode_bins(ab)
         seen = torch.zeros_like(self.bin_frequency).index_add_(0, index.flatten(), weight.flatten())
+        seen = self.mean_over_processes(seen)
         if self.training:
             self.bin_frequency.lerp_(seen / seen.sum(), 0.01)
         # Zhang, Isola and Efros (ECCV 2016): half the frequency, half uniform, so that rare bins stay bounded.

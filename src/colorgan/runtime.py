@@ -50,9 +50,7 @@ def pick_runtime(device: str = "auto", precision: str = "auto") -> Runtime:
     try:
         choice = PrecisionChoice(precision)
     except ValueError:
-        raise DeviceError(
-            f"unknown precision {precision!r}; use one of {', '.join(PrecisionChoice)}"
-        ) from None
+        raise DeviceError(f"unknown precision {precision!r}; use one of {', '.join(PrecisionChoice)}") from None
     if choice is PrecisionChoice.AUTO:
         return Runtime(chosen, torch.bfloat16 if _has_native_bfloat16(chosen) else torch.float32)
     if choice is PrecisionChoice.FLOAT16 and chosen.type == "cpu":

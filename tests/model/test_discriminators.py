@@ -53,9 +53,7 @@ class TestEveryKind:
     def test_gradient_reaches_the_picture(self, kind: DiscriminatorKind, level: float) -> None:
         torch.manual_seed(0)
         rgb = torch.full((2, 3, 64, 64), level, requires_grad=True)
-        torch.stack(
-            [logits.mean() for logits in build_discriminator(small(kind)).eval()(rgb)]
-        ).sum().backward()
+        torch.stack([logits.mean() for logits in build_discriminator(small(kind)).eval()(rgb)]).sum().backward()
         assert rgb.grad is not None
         assert rgb.grad.isfinite().all()
         assert rgb.grad.abs().max() > 0

@@ -155,9 +155,7 @@ class TestLoadBackbone:
         torch.testing.assert_close(inner(ours, 8), inner(theirs, 8), atol=1e-3, rtol=1e-3)
 
     @pytest.mark.parametrize("name", [EncoderName.VGG16_BN, EncoderName.MOBILENET_V2])
-    def test_every_tensor_is_taken(
-        self, torchvision_networks: dict[EncoderName, nn.Module], name: EncoderName
-    ) -> None:
+    def test_every_tensor_is_taken(self, torchvision_networks: dict[EncoderName, nn.Module], name: EncoderName) -> None:
         encoder = build_encoder(name)
         state = torchvision_networks[name].state_dict()
         load_backbone(encoder, state)
@@ -166,9 +164,7 @@ class TestLoadBackbone:
             if not key.startswith((first, "canvas")) and not key.endswith("num_batches_tracked"):
                 assert torch.equal(tensor, state[key]), key
 
-    def test_a_partial_file_says_what_it_lacks(
-        self, torchvision_networks: dict[EncoderName, nn.Module]
-    ) -> None:
+    def test_a_partial_file_says_what_it_lacks(self, torchvision_networks: dict[EncoderName, nn.Module]) -> None:
         state = torchvision_networks[EncoderName.VGG16_BN].state_dict()
         some = {k: v for k, v in state.items() if int(k.split(".")[1]) < 34}
         encoder = build_encoder(EncoderName.VGG16_BN)

@@ -10,9 +10,7 @@ from colorgan.model import Generator, Prediction, build_generator
 from colorgan.model.blocks import SelfAttention2d
 
 CONFIGS = {
-    "compact": ModelConfig(
-        bottleneck_width=16, decoder_widths=(16, 8, 8), attention_heads=2, repair_widths=(8, 4)
-    ),
+    "compact": ModelConfig(bottleneck_width=16, decoder_widths=(16, 8, 8), attention_heads=2, repair_widths=(8, 4)),
     "lite": ModelConfig(
         encoder=EncoderName.EFFICIENTNET_LITE0,
         bottleneck_width=16,
@@ -117,9 +115,7 @@ class TestShapes:
             assert prediction.rgb is None
             assert prediction.bins is not None
             assert prediction.bins.shape == (1, 304, *coarse)
-        assert all(
-            answer.isfinite().all() and answer.dtype == torch.float32 for answer in answers(prediction)
-        )
+        assert all(answer.isfinite().all() and answer.dtype == torch.float32 for answer in answers(prediction))
 
     def test_half_precision_answers_in_float32(self, built: dict[str, Generator]) -> None:
         with torch.autocast("cpu", torch.bfloat16):
@@ -135,9 +131,7 @@ class TestShapes:
 
 class TestInput:
     @pytest.mark.parametrize("known", [None, torch.zeros(1, 1, 32, 32)])
-    def test_the_encoder_sees_the_normalised_srgb_grey(
-        self, built: dict[str, Generator], known: Tensor | None
-    ) -> None:
+    def test_the_encoder_sees_the_normalised_srgb_grey(self, built: dict[str, Generator], known: Tensor | None) -> None:
         seen: list[Tensor] = []
         hook = built["compact"].encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         grey = torch.rand(1, 1, 32, 32)

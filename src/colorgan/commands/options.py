@@ -22,14 +22,10 @@ def _set_verbose(wanted: bool) -> None:
 
 DeviceOption = Annotated[
     str,
-    typer.Option(
-        "--device", metavar="auto|cpu|cuda[:N]|mps", help=f"Where to compute. Default: {DeviceChoice.AUTO}."
-    ),
+    typer.Option("--device", metavar="auto|cpu|cuda[:N]|mps", help=f"Where to compute. Default: {DeviceChoice.AUTO}."),
 ]
 PrecisionOption = Annotated[PrecisionChoice, typer.Option("--precision", help="Arithmetic of the network.")]
-QuietOption = Annotated[
-    bool, typer.Option("--quiet", "-q", callback=_set_quiet, help="Say nothing but errors.")
-]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", callback=_set_quiet, help="Say nothing but errors.")]
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", callback=_set_verbose, help="Say more, and show tracebacks.")
 ]

@@ -76,8 +76,7 @@ class RepairHead(nn.Module):
         super().__init__()
         ins = (in_channels, *widths[:-1])
         self.ups = nn.ModuleList(
-            nn.ConvTranspose2d(i, o, 4, stride=2, padding=1, bias=False)
-            for i, o in zip(ins, widths, strict=True)
+            nn.ConvTranspose2d(i, o, 4, stride=2, padding=1, bias=False) for i, o in zip(ins, widths, strict=True)
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(o) for o in widths)
         self.convs = nn.ModuleList(ConvNormAct(o + s, o) for o, s in zip(widths, skip_channels, strict=True))

@@ -180,9 +180,7 @@ def _make_grey(features: nn.Sequential) -> None:
     if not isinstance(old, nn.Conv2d):
         raise TypeError(f"an encoder must begin with a convolution, got {type(old).__name__}")
     new = nn.Conv2d(1, old.out_channels, 3, stride=old.stride[0], padding=1)
-    weight, bias = adapt_first_convolution(
-        old.weight.detach(), None if old.bias is None else old.bias.detach()
-    )
+    weight, bias = adapt_first_convolution(old.weight.detach(), None if old.bias is None else old.bias.detach())
     new.weight.data.copy_(weight)
     if new.bias is not None:
         new.bias.data.copy_(bias)
@@ -243,15 +241,11 @@ _LITE0_GROUPS = (
 def _efficientnet_lite0() -> _Parts:
     """EfficientNet-Lite0 (Google, 2020): B0 without squeeze-and-excitation, with ReLU6."""
     norm = partial(nn.BatchNorm2d, eps=1e-3)
-    layers: list[nn.Module] = [
-        Conv2dNormActivation(3, 32, stride=2, norm_layer=norm, activation_layer=nn.ReLU6)
-    ]
+    layers: list[nn.Module] = [Conv2dNormActivation(3, 32, stride=2, norm_layer=norm, activation_layer=nn.ReLU6)]
     channels = 32
     for repeats, kernel, stride, expansion, width in _LITE0_GROUPS:
         for repeat in range(repeats):
-            block = InvertedResidual(
-                channels, width, stride if repeat == 0 else 1, expansion, norm_layer=norm
-            )
+            block = InvertedResidual(channels, width, stride if repeat == 0 else 1, expansion, norm_layer=norm)
             depthwise = block.conv[-3][0]
             block.conv[-3][0] = nn.Conv2d(
                 depthwise.in_channels,

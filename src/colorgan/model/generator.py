@@ -40,19 +40,15 @@ class Generator(nn.Module):
 
         widths = (deepest, *[config.bottleneck_width] * len(config.bottleneck_kernels))
         convs = [
-            ConvNormAct(i, o, k)
-            for i, o, k in zip(widths[:-1], widths[1:], config.bottleneck_kernels, strict=True)
+            ConvNormAct(i, o, k) for i, o, k in zip(widths[:-1], widths[1:], config.bottleneck_kernels, strict=True)
         ]
-        attention = (
-            [SelfAttention2d(widths[-1], config.attention_heads)] if config.bottleneck_attention else []
-        )
+        attention = [SelfAttention2d(widths[-1], config.attention_heads)] if config.bottleneck_attention else []
         self.bottleneck = nn.Sequential(*convs, *attention)
 
         ins = (config.bottleneck_width, *config.decoder_widths[:-1])
         heads = [config.attention_heads if i in config.attention_stages else None for i in range(len(ins))]
         self.decoder = nn.ModuleList(
-            DecoderStage(i, s, o, h)
-            for i, s, o, h in zip(ins, skips, config.decoder_widths, heads, strict=True)
+            DecoderStage(i, s, o, h) for i, s, o, h in zip(ins, skips, config.decoder_widths, heads, strict=True)
         )
         last = config.decoder_widths[-1]
         self.color = nn.Conv2d(last, 3 if config.output is OutputSpace.RGB else 2, 1)
@@ -66,9 +62,7 @@ class Generator(nn.Module):
             self.config.decoder_widths[-1], [channels.get(s, 0) for s in strides], self.config.repair_widths
         )
 
-    def forward(
-        self, luminance: Tensor, known: Tensor | None = None, hints: Tensor | None = None
-    ) -> Prediction:
+    def forward(self, luminance: Tensor, known: Tensor | None = None, hints: Tensor | None = None) -> Prediction:
         """Colour a batch.
 
         Args:
@@ -122,9 +116,7 @@ class Generator(nn.Module):
         mask = points[:, :1]
         return torch.cat((unknown, mask, points[:, 1:] * mask / AB_LIMIT), dim=1)
 
-    def _paint(
-        self, x: Tensor, skips: list[Tensor], z: Tensor, luminance: Tensor, known: Tensor | None
-    ) -> Tensor:
+    def _paint(self, x: Tensor, skips: list[Tensor], z: Tensor, luminance: Tensor, known: Tensor | None) -> Tensor:
         if known is None or self.repair is None:
             return luminance
         _, _, H, W = luminance.shape

@@ -73,7 +73,7 @@ def predict_rendering(
         answers.append(_read(network(small, trusted, points), config, confidence))
         if config.flip:
             mirrored = network(*(None if x is None else x.flip(-1) for x in (small, trusted, points)))
-            answers.append(_mirror(_read(mirrored, config)))
+            answers.append(_mirror(_read(mirrored, config, confidence)))
     return answers[0] if len(answers) == 1 else _average(answers)
 
 
@@ -102,6 +102,4 @@ def _average(answers: list[Rendering]) -> Rendering:
         return torch.stack(same).mean(0)
 
     confidences = [a.confidence for a in answers if a.confidence is not None]
-    return Rendering(
-        mean([a.ab for a in answers]), mean(confidences) if confidences else None, answers[0].luminance
-    )
+    return Rendering(mean([a.ab for a in answers]), mean(confidences) if confidences else None, answers[0].luminance)
