@@ -1,6 +1,247 @@
-"""A command."""
+"""`colorgan eval`: measure how well pictures are coloured."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from colorgan import console
+from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
+from colorgan.config import Degradation, DeviceChoice, Framing, Occlusion, PrecisionChoice
+from colorgan.errors import EvaluationError, UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from colorgan.evaluation import Report
+
+_INPUT, _OUTPUT, _MACHINE = "What the networks are shown", "Results", "Machine"
+_EXAMPLES = 8
+_LEFT_OUT_SHOWN = 5
 
 
-def evaluate() -> None:
-    """Not there yet."""
-    raise NotImplementedError
+def evaluate(
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Folder of colour photographs, or a .tar file of them; a val folder inside is used. Default: the "
+            "validation photographs of the latest training run, else ./imagenet-mini.",
+            show_default=False,
+        ),
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weights",
+            metavar="NAME|FILE",
+            help="Generator to measure; repeat it to compare several. Default: the latest training run's where its "
+            "photographs are used, else the one that comes with colorgan.",
+        ),
+    ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="psnr, ssim, colorfulness, delta-e, ab-rmse (the default), perceptual, lpips, top5; repeat it.",
+        ),
+    ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option("--pairs", metavar="DIR", help="Pictures coloured by any program, named as the photographs."),
+    ] = None,
+    front: Annotated[
+        bool, typer.Option("--front", help="Sweep the strength, to compare at equal colourfulness.")
+    ] = False,
+    framing: Annotated[
+        Framing, typer.Option("--protocol", help="How pictures are brought to size.")
+    ] = Framing.SQUASH256,
+    occlusion: Annotated[
+        Occlusion, typer.Option("--occlusion", help="Luminance to take away.", rich_help_panel=_INPUT)
+    ] = Occlusion.NONE,
+    degradation: Annotated[
+        Degradation, typer.Option("--degrade", help="Damage to simulate.", rich_help_panel=_INPUT)
+    ] = Degradation.NONE,
+    hints: Annotated[
+        int, typer.Option("--hints", min=0, help="True colours given at random places.", rich_help_panel=_INPUT)
+    ] = 0,
+    render_size: Annotated[
+        int | None,
+        typer.Option("--render-size", min=16, help="Size at which the networks see pictures.", rich_help_panel=_INPUT),
+    ] = None,
+    strength: Annotated[
+        float | None, typer.Option("--strength", min=0, help="Factor on the colours' chroma.", rich_help_panel=_INPUT)
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="FILE.csv", help="Picture names and ImageNet classes, for top5."),
+    ] = None,
+    backbones: Annotated[
+        list[str] | None,
+        typer.Option("--backbone", metavar="NAME=FILE", help="A backbone's file, instead of the one in the store."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of damage, hints and the bootstrap.")] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON instead of tables.", rich_help_panel=_OUTPUT)
+    ] = False,
+    per_image: Annotated[
+        Path | None,
+        typer.Option("--per-image", metavar="FILE.csv", help="Write each picture's values.", rich_help_panel=_OUTPUT),
+    ] = None,
+    report_file: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE.html", help="Write a page to look at.", rich_help_panel=_OUTPUT),
+    ] = None,
+    device: DeviceOption = DeviceChoice.AUTO,
+    precision: PrecisionOption = PrecisionChoice.AUTO,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Measure how well networks, or any other program, colour photographs.
+
+    The photographs' colours are taken away and put back, and the result is compared to them, beside the grey picture
+    and one constant colour. The protocol is printed with every result.
+    """
+    from colorgan import evaluation
+
+    for file in (per_image, report_file):
+        _check_folder(file)
+    found = evaluation.find_data(data)
+    chosen: list[str] | list[Path] = weights or ([found.weights] if found.weights else ["default"])
+    if pairs is not None and not weights:
+        chosen = []
+    console.say(f"{len(found.photos)} photographs: {found.source}")
+    with _progress() as on_progress:
+        report = evaluation.evaluate(
+            found.photos,
+            chosen,
+            metrics=metrics or evaluation.CORE_METRICS,
+            protocol=evaluation.Protocol(
+                framing=framing, occlusion=occlusion, degradation=degradation, hints=hints, seed=seed
+            ),
+            render_size=render_size,
+            strength=strength,
+            pairs=pairs,
+            front=front,
+            examples=_EXAMPLES if report_file else 0,
+            labels=evaluation.read_labels(labels) if labels else None,
+            backbones=_parse_backbones(backbones or []),
+            device=device,
+            precision=precision,
+            on_progress=on_progress,
+        )
+    if as_json:
+        typer.echo(evaluation.report_to_json(report))
+    else:
+        _print_report(report)
+    if per_image:
+        _write(per_image, evaluation.report_to_csv(report))
+    if report_file:
+        _write(report_file, evaluation.report_to_html(report))
+
+
+def _parse_backbones(options: list[str]) -> dict[str, Path]:
+    backbones = {}
+    for option in options:
+        name, found, file = option.partition("=")
+        if not found or not name or not file:
+            raise UsageError(f"--backbone takes NAME=FILE, got {option!r}")
+        backbones[name] = Path(file)
+    return backbones
+
+
+def _check_folder(file: Path | None) -> None:
+    if file is not None and not file.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {file.parent} to write {file.name} to; make it first")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EvaluationError(f"{file} cannot be written: {error.strerror}") from error
+    console.say(f"wrote {file}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    with console.progress_bar(unit="photographs") as bar:
+        tasks = {}
+
+        def show(doing: str, done: int, total: int) -> None:
+            if doing not in tasks:
+                tasks[doing] = bar.add_task(doing, total=total, note="")
+            bar.update(tasks[doing], completed=done)
+
+        yield show
+
+
+def _print_report(report: "Report") -> None:
+    out = console.stdout()
+    facts = {"measured": f"{len(report.names)} photographs", **report.protocol.describe()}
+    for candidate in report.candidates:
+        if candidate.facts:
+            facts[candidate.name] = ", ".join(f"{key} {value}" for key, value in candidate.facts.items())
+    facts["made with"] = ", ".join(f"{key} {value}" for key, value in report.environment.items())
+    for reason, count in report.left_out_counts.items():
+        facts[f"left out: {count}"] = reason
+    table = console.make_table("", "")
+    table.show_header = False
+    for name, text in facts.items():
+        table.add_row(name, text)
+    out.print(table)
+    for name, reason in report.left_out[:_LEFT_OUT_SHOWN]:
+        console.say(f"left out {name}: {reason}")
+    out.print()
+    out.print(_figures_table(report))
+    if report.fronts:
+        out.print()
+        for part in _front_tables(report):
+            out.print(part)
+
+
+def _figures_table(report: "Report") -> "Table":
+    from colorgan.evaluation.page import format_difference, format_figure, format_range
+
+    several = any(row.against_first for row in report.rows)
+    heads = ["figure", "of", ">value", ">95 % interval", ">against grey, paired"]
+    table = console.make_table(*heads, *([f">against {report.first_model}, paired"] if several else []))
+    last = ""
+    for row in report.rows:
+        statistic = row.statistic
+        is_new, last = statistic.key != last, statistic.key
+        if is_new and table.row_count:
+            table.add_row()
+        cells = [
+            f"{statistic.label} ({statistic.unit}; {statistic.better} is better)" if is_new else "",
+            row.candidate,
+            format_figure(row.figure, statistic.digits),
+            format_range(row.figure, statistic.digits),
+            format_difference(row.against_grey, statistic.digits),
+        ]
+        cells += [format_difference(row.against_first, statistic.digits)] if several else []
+        table.add_row(*cells)
+    return table
+
+
+def _front_tables(report: "Report") -> Iterator["Table"]:
+    from colorgan.evaluation.page import format_difference
+
+    shares = list(report.fronts[0].at_shares)
+    table = console.make_table(
+        "PSNR gain over grey (dB; higher is better)", *(f">at colourfulness {s:g}" for s in shares), ">best"
+    )
+    for front in report.fronts:
+        gains = [front.at_shares[share] for share in shares]
+        cells = ["not reached" if gain is None else format_difference(gain, 2) for gain in gains]
+        table.add_row(front.name, *cells, format_difference(front.best, 2))
+    yield table
+    for front in report.fronts:
+        sweep = console.make_table(f"\n{front.name}: strength", *(f">\n{s:g}" for s in front.strengths))
+        sweep.add_row("PSNR gain, dB", *(f"{gain:+.2f}" for gain in front.gains))
+        sweep.add_row("colourfulness share", *(f"{share:.2f}" for share in front.shares))
+        yield sweep

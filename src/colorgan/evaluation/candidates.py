@@ -67,11 +67,7 @@ class MeanColorBaseline:
 
     def color(self, batch: EvaluationBatch) -> Tensor:
         """Return the tinted pictures."""
-        tint = (
-            batch.luminance.new_tensor(self.ab)
-            .view(1, 2, 1, 1)
-            .expand(len(batch), -1, *batch.luminance.shape[-2:])
-        )
+        tint = batch.luminance.new_tensor(self.ab).view(1, 2, 1, 1).expand(len(batch), -1, *batch.luminance.shape[-2:])
         return round_to_8_bits(lab_to_rgb(torch.cat((batch.luminance, tint), dim=1)))
 
 
@@ -120,9 +116,7 @@ class Model:
         guide = shrink(batch.shown, max(render_shape(H, W, size, self.network.config) for size in sizes))
         luminance = batch.luminance
         if batch.known is not None:
-            painted = F.interpolate(
-                rendering.luminance.float(), size=(H, W), mode="bilinear", align_corners=False
-            )
+            painted = F.interpolate(rendering.luminance.float(), size=(H, W), mode="bilinear", align_corners=False)
             luminance = torch.where(batch.known > 0, luminance, painted)
             guide = rendering.luminance
         fields = [fit_chroma(ab, grey) for ab, grey in zip(rendering.ab.float(), guide.float(), strict=True)]

@@ -194,9 +194,7 @@ def _survey(
     usable, left_out, mean_ab = [], [], torch.zeros(2, dtype=torch.float64)
     for number, photo in enumerate(photos):
         tell("looking at the photographs", number, len(photos))
-        reason = (
-            "not among the coloured pictures" if foreign is not None and photo.name not in foreign else None
-        )
+        reason = "not among the coloured pictures" if foreign is not None and photo.name not in foreign else None
         try:
             image = None if reason else open_photo(photo)
         except ImageReadError as error:
@@ -207,9 +205,7 @@ def _survey(
             left_out.append((photo.name, reason or ""))
             continue
         usable.append(photo)
-        sample = np.array(frame_picture(image, protocol.framing))[
-            ::4, ::4
-        ]  # a sixteenth is enough for a mean
+        sample = np.array(frame_picture(image, protocol.framing))[::4, ::4]  # a sixteenth is enough for a mean
         framed = torch.from_numpy(sample).permute(2, 0, 1).float() / 255
         mean_ab += rgb_to_lab(framed)[1:].mean((1, 2))
     if not usable:
@@ -251,9 +247,7 @@ class _Session:
 class _Scorer:
     """Collects one candidate's values."""
 
-    def __init__(
-        self, candidate: Candidate, kind: str, facts: Mapping[str, str], measures: Sequence[Measure]
-    ) -> None:
+    def __init__(self, candidate: Candidate, kind: str, facts: Mapping[str, str], measures: Sequence[Measure]) -> None:
         self.candidate, self.kind, self.facts, self.measures = candidate, kind, facts, measures
         self.collected: dict[str, list[Tensor]] = {measure.name: [] for measure in measures}
 

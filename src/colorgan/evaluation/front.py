@@ -49,9 +49,7 @@ def summarize_front(
     resampled = []
     for index in bootstrap.indices():
         weights = np.stack([np.bincount(row, minlength=bootstrap.count) for row in index]) / bootstrap.count
-        resampled += list(
-            zip(weights @ gains.T, (weights @ colours.T) / (weights @ photographs)[:, None], strict=True)
-        )
+        resampled += list(zip(weights @ gains.T, (weights @ colours.T) / (weights @ photographs)[:, None], strict=True))
     at_shares: dict[float, Interval | None] = {}
     for share in SHARES:
         here = gain_at_share(shares.tolist(), mean_gains.tolist(), share)

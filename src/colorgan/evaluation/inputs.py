@@ -46,9 +46,7 @@ def frame_picture(image: Image.Image, framing: Framing) -> Image.Image:
     scale = _SIDE / min(image.size)
     width, height = (max(_SIDE, round(side * scale)) for side in image.size)
     left, top = (width - _SIDE) // 2, (height - _SIDE) // 2
-    return image.resize((width, height), Image.Resampling.BICUBIC).crop(
-        (left, top, left + _SIDE, top + _SIDE)
-    )
+    return image.resize((width, height), Image.Resampling.BICUBIC).crop((left, top, left + _SIDE, top + _SIDE))
 
 
 def make_batch(
@@ -63,10 +61,7 @@ def make_batch(
     lab = rgb_to_lab(target)
     luminance, shown, known, hints = lab[:, :1], lab[:, :1], None, None
     if protocol.degradation is Degradation.OLD_PHOTO:
-        aged = [
-            age_photo(array, _picture_rng(name, protocol, 1))
-            for name, array in zip(names, arrays, strict=True)
-        ]
+        aged = [age_photo(array, _picture_rng(name, protocol, 1)) for name, array in zip(names, arrays, strict=True)]
         shown = rgb_to_lab(_stack(aged).to(device) / 255)[:, :1]
     if protocol.occlusion is not Occlusion.NONE:
         shape = arrays[0].shape[:2]
@@ -75,9 +70,7 @@ def make_batch(
         luminance = torch.where(known > 0, luminance, grey_to_luminance(torch.tensor(0.5, device=device)))
     if protocol.hints:
         rngs = [_picture_rng(name, protocol, 3) for name in names]
-        hints = torch.stack(
-            [place_hints(ab, protocol.hints, rng) for ab, rng in zip(lab[:, 1:], rngs, strict=True)]
-        )
+        hints = torch.stack([place_hints(ab, protocol.hints, rng) for ab, rng in zip(lab[:, 1:], rngs, strict=True)])
     return EvaluationBatch(tuple(names), target, lab, luminance, shown, known, hints)
 
 

@@ -81,9 +81,7 @@ def build_measures(
     return [_build(name, device, labels, find) for name in dict.fromkeys(names)]
 
 
-def _build(
-    name: str, device: torch.device, labels: Mapping[str, int] | None, find: "_BackboneFinder"
-) -> Measure:
+def _build(name: str, device: torch.device, labels: Mapping[str, int] | None, find: "_BackboneFinder") -> Measure:
     if name in _PURE:
         return _PURE[name]
     if name == "perceptual":
@@ -180,9 +178,7 @@ def _top5(state: dict[str, Tensor], labels: Mapping[str, int] | None, device: to
     network = squeezenet1_1(weights=None)
     network.load_state_dict(state)
     network = network.to(device).eval().to(memory_format=torch.channels_last)
-    mean, std = (
-        torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD)
-    )
+    mean, std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
 
     def compute(c: Comparison) -> Tensor:
         square = c.coloured
@@ -213,9 +209,7 @@ def read_labels(path: Path) -> dict[str, int]:
         if len(row) >= 2 and row[1].strip().isdecimal() and int(row[1]) < 1000:
             labels[row[0].strip()] = int(row[1])
         elif number > 1:
-            raise UsageError(
-                f"{path}, line {number}: expected a name and a class number 0..999, got {','.join(row)!r}"
-            )
+            raise UsageError(f"{path}, line {number}: expected a name and a class number 0..999, got {','.join(row)!r}")
     return labels
 
 
@@ -228,9 +222,7 @@ def find_labels(names: Sequence[str], given: Mapping[str, int] | None = None) ->
     if given is not None:
         missing = [name for name in names if name not in given]
         if missing:
-            raise UsageError(
-                f"the labels name no class for {missing[0]} ({len(missing)} of {len(names)} pictures)"
-            )
+            raise UsageError(f"the labels name no class for {missing[0]} ({len(missing)} of {len(names)} pictures)")
         return {name: given[name] for name in names}
     heads = {name: name.rpartition("/")[2].partition("_")[0] for name in names}
     if all(len(head) == 4 and head.isdecimal() and int(head) < 1000 for head in heads.values()):

@@ -65,9 +65,7 @@ class Protocol:
         if self.occlusion is not Occlusion.NONE:
             parts.append(_OCCLUSIONS[self.occlusion])
         if self.hints:
-            parts.append(
-                f"{self.hints} true colour hints at random places ({HINT_SIDE} x {HINT_SIDE} px of 256 x 256)"
-            )
+            parts.append(f"{self.hints} true colour hints at random places ({HINT_SIDE} x {HINT_SIDE} px of 256 x 256)")
         return ", ".join(parts) or "clean, no hints"
 
     def _describe_luminance(self) -> str:

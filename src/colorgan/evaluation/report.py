@@ -56,15 +56,11 @@ class Report:
     metrics: tuple[str, ...]
     names: tuple[str, ...]  # of the pictures that were measured
     left_out: tuple[tuple[str, str], ...]  # pictures that were not, with the reason
-    photographs: Mapping[
-        str, Values
-    ]  # the photographs' own values (N,) of metrics that judge a picture alone
+    photographs: Mapping[str, Values]  # the photographs' own values (N,) of metrics that judge a picture alone
     candidates: tuple[CandidateScores, ...]  # baselines first
     environment: Mapping[str, str]  # device, precision, versions
     fronts: tuple[Front, ...] = ()
-    examples: Mapping[str, tuple[Example, ...]] = field(
-        default_factory=dict
-    )  # "worst" and "best" of the first model
+    examples: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)  # "worst" and "best" of the first model
 
     @property
     def bootstrap(self) -> Bootstrap:
@@ -104,8 +100,7 @@ class Report:
                 for other in ("grey", self.first_model)
             ]
             differences = [
-                None if other is None else self.bootstrap.interval(statistic, own, columns[other])
-                for other in others
+                None if other is None else self.bootstrap.interval(statistic, own, columns[other]) for other in others
             ]
             rows.append(Row(statistic, candidate.name, self.bootstrap.interval(statistic, own), *differences))
         return rows
@@ -150,8 +145,7 @@ def _front_to_mapping(front: Front) -> dict[str, Any]:
         "gains_db": list(front.gains),
         "colorfulness_shares": list(front.shares),
         "gain_at_share": [
-            {"share": share, "gain": None if gain is None else asdict(gain)}
-            for share, gain in front.at_shares.items()
+            {"share": share, "gain": None if gain is None else asdict(gain)} for share, gain in front.at_shares.items()
         ],
         "best_gain": asdict(front.best),
     }

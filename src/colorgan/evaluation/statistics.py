@@ -160,7 +160,5 @@ class Bootstrap:
 
 def summarize(value: Values, resampled: Sequence[Values]) -> Interval:
     """Return a figure with the 2.5 and 97.5 percentiles of its resampled values."""
-    low, high = (
-        np.nanpercentile(np.concatenate(resampled), [2.5, 97.5]) if np.isfinite(value) else (np.nan, np.nan)
-    )
+    low, high = np.nanpercentile(np.concatenate(resampled), [2.5, 97.5]) if np.isfinite(value) else (np.nan, np.nan)
     return Interval(float(value), float(low), float(high))

@@ -1,0 +1,191 @@
+"""The report as one HTML page that needs nothing else: no network, no script."""
+
+import base64
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from colorgan.evaluation.front import Front
+from colorgan.evaluation.plots import plot_distributions, plot_fronts
+from colorgan.evaluation.report import Example, Report, Row
+from colorgan.evaluation.statistics import STATISTICS, Interval
+
+__all__ = ["format_difference", "format_figure", "format_range", "report_to_html"]
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1d1f23; --soft: #646b76; --line: #d9dce2; --page: #fff; --band: #f4f5f7;
+  --c0: #8b8f98; --c1: #b07a3f; --c2: #2463c9; --c3: #c2410c; --c4: #15803d; --c5: #7c3aed; --c6: #be185d; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8eaee; --soft: #a0a7b4; --line: #3a3f49; --page: #16181d;
+  --band: #1f2229; --c2: #6ea4ff; --c3: #fb8a4c; --c4: #4cc277; --c5: #b190ff; --c6: #f472b6; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 72rem; background: var(--page); color: var(--ink);
+  font: 16px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.6rem; margin: 0 0 .25rem; } h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; }
+h3 { font-size: 1rem; margin: 0 0 .25rem; }
+p, dd { margin: 0; color: var(--soft); }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.25rem; margin: 1rem 0 0; }
+dt { font-weight: 600; } dd { overflow-wrap: anywhere; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .92rem; }
+th, td { padding: .3rem .7rem; text-align: right; white-space: nowrap; }
+th { color: var(--soft); font-weight: 600; border-bottom: 1px solid var(--line); }
+th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
+tr.first td { border-top: 1px solid var(--line); } td small { color: var(--soft); display: block; }
+.grid2 { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1.5rem; }
+svg { width: 100%; height: auto; display: block; font: 11px system-ui, sans-serif; }
+svg .grid { stroke: var(--line); stroke-width: 1; } svg text { fill: var(--soft); } svg .x { text-anchor: middle; }
+svg .y { text-anchor: end; } svg .mark { stroke: var(--soft); stroke-dasharray: 4 3; }
+svg polyline { fill: none; stroke-width: 2; stroke-linejoin: round; }
+.key { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 0 0 .75rem; font-size: .9rem; }
+.key i { display: inline-block; width: 1.1rem; height: .25rem; border-radius: 2px; margin-right: .4rem;
+  vertical-align: middle; }
+figure { margin: 0 0 1rem; } figcaption { font-size: .85rem; color: var(--soft); overflow-wrap: anywhere; }
+.trio { display: grid; grid-template-columns: repeat(3, 1fr); gap: 3px; }
+.trio img { width: 100%; display: block; }
+details { margin-top: 1rem; color: var(--soft); }
+"""
+_COLORS = 7
+
+
+def format_figure(interval: Interval, digits: int) -> str:
+    """Return a figure's value."""
+    return "-" if interval.value != interval.value else f"{interval.value:.{digits}f}"
+
+
+def format_range(interval: Interval, digits: int) -> str:
+    """Return a figure's interval."""
+    return "-" if interval.low != interval.low else f"{interval.low:.{digits}f} .. {interval.high:.{digits}f}"
+
+
+def format_difference(interval: Interval | None, digits: int) -> str:
+    """Return a paired difference with its interval, or nothing."""
+    if interval is None:
+        return ""
+    if interval.value != interval.value:
+        return "-"
+    return f"{interval.value:+.{digits}f} ({interval.low:+.{digits}f} .. {interval.high:+.{digits}f})"
+
+
+def report_to_html(report: Report) -> str:
+    """Return the whole report as a page: protocol, table, front, distributions, worst and best pictures."""
+    series = {c.name: min(number, _COLORS - 1) for number, c in enumerate(report.candidates)}
+    parts = [
+        f"<h1>How well {escape(report.first_model or 'the baselines')} colours</h1>",
+        f"<p>{len(report.names)} photographs</p>",
+        _protocol(report),
+        "<h2>Figures</h2>",
+        _table(report),
+        *_front_section(report.fronts, series),
+        "<h2>Single pictures</h2>",
+        _key(series),
+        _distributions(report, series),
+        *_examples(report),
+        _left_out(report),
+    ]
+    rules = "".join(f".s{n} {{ stroke: var(--c{n}); }} circle.s{n} {{ fill: var(--c{n}); }}" for n in range(_COLORS))
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>colorgan eval</title><style>{_STYLE}{rules}</style></head><body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _protocol(report: Report) -> str:
+    lines = dict(report.protocol.describe())
+    for candidate in report.candidates:
+        if candidate.facts:
+            lines[candidate.name] = ", ".join(f"{key} {value}" for key, value in candidate.facts.items())
+    lines["made with"] = ", ".join(f"{key} {value}" for key, value in report.environment.items())
+    return "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in lines.items()) + "</dl>"
+
+
+def _table(report: Report) -> str:
+    several = any(row.against_first for row in report.rows)
+    heads = ["figure", "of", "value", "95 % interval", "against grey"]
+    heads += [f"against {report.first_model}"] if several else []
+    lines, last = [], ""
+    for row in report.rows:
+        is_first, last = row.statistic.key != last, row.statistic.key
+        lines.append(_table_row(row, is_first=is_first, several=several))
+    head = "".join(f"<th>{escape(h)}</th>" for h in heads)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def _table_row(row: Row, *, is_first: bool, several: bool) -> str:
+    statistic, digits = row.statistic, row.statistic.digits
+    label = ""
+    if is_first:
+        label = (
+            f"{escape(statistic.label)}<small>{escape(statistic.unit)}, {escape(statistic.better)} is better</small>"
+        )
+    cells = [
+        label,
+        escape(row.candidate),
+        format_figure(row.figure, digits),
+        format_range(row.figure, digits),
+        format_difference(row.against_grey, digits),
+    ]
+    cells += [format_difference(row.against_first, digits)] if several else []
+    kind = ' class="first"' if is_first else ""
+    return f"<tr{kind}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _key(series: dict[str, int]) -> str:
+    items = (f'<span><i style="background: var(--c{n})"></i>{escape(name)}</span>' for name, n in series.items())
+    return f'<div class="key">{"".join(items)}</div>'
+
+
+def _front_section(fronts: Sequence[Front], series: dict[str, int]) -> Iterable[str]:
+    if not fronts:
+        return
+    yield "<h2>Front: PSNR at equal colourfulness</h2>"
+    yield _key({front.name: series[front.name] for front in fronts})
+    yield f'<div style="max-width: 44rem">{plot_fronts(fronts, series)}</div>'
+    shares = list(fronts[0].at_shares)
+    heads = ["model", *(f"PSNR gain at colourfulness {share:g}" for share in shares), "best PSNR gain"]
+    rows = [
+        [escape(front.name), *(_gain(front.at_shares[share]) for share in shares), _gain(front.best)]
+        for front in fronts
+    ]
+    head = "".join(f"<th>{h}</th>" for h in heads)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    yield f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _gain(interval: Interval | None) -> str:
+    return "not reached" if interval is None else format_difference(interval, 2) + " dB"
+
+
+def _distributions(report: Report, series: dict[str, int]) -> str:
+    plots = []
+    for metric in report.metrics:
+        statistic = next(s for s in STATISTICS if s.key == metric)
+        columns = {c.name: c.values[metric] for c in report.candidates}
+        plot = plot_distributions(columns, series, f"{statistic.label}, {statistic.unit}")
+        plots.append(f"<div><h3>{escape(statistic.label)}</h3>{plot}</div>")
+    return f'<div class="grid2">{"".join(plots)}</div>'
+
+
+def _examples(report: Report) -> Iterable[str]:
+    for end, examples in report.examples.items():
+        if examples:
+            yield f"<h2>{end.capitalize()} pictures of {escape(report.first_model or '')}</h2>"
+            yield "<p>From left to right: in grey, coloured, the photograph.</p>"
+            yield f'<div class="grid2">{"".join(map(_figure, examples))}</div>'
+
+
+def _figure(example: Example) -> str:
+    pictures = zip(
+        ("grey", "coloured", "photograph"), (example.grey, example.coloured, example.photograph), strict=True
+    )
+    images = "".join(
+        f'<img alt="{alt}" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}">' for alt, data in pictures
+    )
+    caption = f"{escape(example.name)}: {example.gain:+.2f} dB over grey"
+    return f'<figure><div class="trio">{images}</div><figcaption>{caption}</figcaption></figure>'
+
+
+def _left_out(report: Report) -> str:
+    if not report.left_out:
+        return ""
+    items = "".join(f"<li>{escape(name)}: {escape(reason)}</li>" for name, reason in report.left_out)
+    return f"<details><summary>{len(report.left_out)} pictures left out</summary><ul>{items}</ul></details>"
