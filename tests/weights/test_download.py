@@ -1,18 +1,22 @@
 """Downloads from a server on this machine that stalls, truncates, lies and corrupts."""
 
 import hashlib
+import io
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
+from email.message import Message
 from pathlib import Path
 
 import pytest
 
 import weights_support
 from colorgan.errors import DownloadError
+from colorgan.weights import download
 from colorgan.weights.download import FetchPolicy, fetch_weights
 from weights_support import CONTENT, Behaviour, FileServer, Reply, make_entry
 
@@ -175,6 +179,23 @@ class TestBadServer:
             world.fetch(url)
         assert not world.target.exists()
 
+    def test_redirecting_elsewhere_is_followed(self, world: World) -> None:
+        there = world.files.url("there")
+        assert world.fetch(world.files.url("a", Reply.status(302, Location=there)))
+
+    def test_redirecting_in_circles_is_left(self, world: World) -> None:
+        url = world.files.url("a", Reply.status(302, Location=f"{world.files.address}/a"))
+        with pytest.raises(DownloadError, match="infinite loop"):
+            world.fetch(url)
+        assert world.naps == []
+
+    def test_redirecting_out_of_encryption_is_not_followed(self) -> None:
+        request = urllib.request.Request("https://example.org/a")
+        follow = download._SafeRedirectHandler().redirect_request
+        with pytest.raises(download._MirrorError, match="not encrypted"):
+            follow(request, io.BytesIO(), 302, "Found", Message(), "http://example.org/a")
+        assert follow(request, io.BytesIO(), 302, "Found", Message(), "https://example.net/a") is not None
+
     def test_nobody_listens(self, world: World) -> None:
         with pytest.raises(DownloadError, match="cannot be reached"):
             world.fetch("http://127.0.0.1:9/a")
@@ -212,6 +233,11 @@ class TestResume:
 
 
 class TestSurroundings:
+    def test_a_right_file_needs_no_lock(self, world: World) -> None:
+        world.target.write_bytes(CONTENT)
+        assert not world.fetch(world.files.url("a"))
+        assert [path.name for path in world.target.parent.iterdir()] == ["thing.pth"]
+
     def test_a_full_disk_is_seen_before_the_first_byte(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         usage = shutil.disk_usage(".")._replace(free=len(CONTENT) - 1)
         monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
@@ -264,6 +290,7 @@ class TestSurroundings:
 FETCH = """
 import sys
 from pathlib import Path
+from colorgan.weights import download
 from colorgan.weights.download import fetch_weights
 from weights_support import make_entry
 print(fetch_weights(make_entry(sys.argv[1]), Path(sys.argv[2])))

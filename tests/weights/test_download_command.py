@@ -68,6 +68,17 @@ class TestFetch:
         assert "s left" in steps[-1]
         assert last == "thing: installed"
 
+    def test_tells_what_was_resumed_and_how_fast_it_goes(self, capsys: pytest.CaptureFixture[str]) -> None:
+        times = iter([0.0, 1.0, 2.0])
+        reporter = command._LineReporter("thing", clock=lambda: next(times))
+        for received in (4_000_000, 4_500_000, 6_000_000, 8_000_000):
+            reporter.progress(received, 10_000_000)
+        assert capsys.readouterr().err.splitlines() == [
+            "thing: fetching 10.0 MB, 40 % of it already here",
+            "thing: 60 % of 10.0 MB, 2.0 MB/s, 2 s left",
+            "thing: 80 % of 10.0 MB, 2.0 MB/s, 1 s left",
+        ]
+
     def test_again_fetches_nothing(self, run: Callable[..., Answer], known: FileServer) -> None:
         run("thing")
         answer = run("thing")

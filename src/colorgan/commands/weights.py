@@ -29,9 +29,7 @@ def download_weights(
         list[str] | None, typer.Argument(metavar="NAME", help="What to fetch; --list shows the names.")
     ] = None,
     *,
-    list_names: Annotated[
-        bool, typer.Option("--list", help="Show what there is, and what is installed.")
-    ] = False,
+    list_names: Annotated[bool, typer.Option("--list", help="Show what there is, and what is installed.")] = False,
     verify: Annotated[
         bool,
         typer.Option("--verify", help="Compare installed files with the registry; all of them without NAME."),
@@ -39,13 +37,9 @@ def download_weights(
     remove: Annotated[bool, typer.Option("--remove", help="Delete installed files.")] = False,
     source: Annotated[
         Path | None,
-        typer.Option(
-            "--from", metavar="FILE", help="Install a file (or from a folder of them) without network."
-        ),
+        typer.Option("--from", metavar="FILE", help="Install a file (or from a folder of them) without network."),
     ] = None,
-    url: Annotated[
-        str | None, typer.Option("--url", metavar="URL", help="Fetch from here; needs --sha256.")
-    ] = None,
+    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="Fetch from here; needs --sha256.")] = None,
     sha256: Annotated[
         str | None, typer.Option("--sha256", metavar="H", help="The 64 digits that --url must give.")
     ] = None,
@@ -87,9 +81,7 @@ def download_weights(
     elif remove:
         _run_each(entries, lambda entry: {"path": str(store.remove(entry))}, "removed", as_json=as_json)
     else:
-        _run_each(
-            entries, lambda entry: _install(store, entry, source, force=force), "installed", as_json=as_json
-        )
+        _run_each(entries, lambda entry: _install(store, entry, source, force=force), "installed", as_json=as_json)
 
 
 def _check_options(names: Sequence[str], modes: Sequence[bool], url: str | None, sha256: str | None) -> None:
@@ -97,9 +89,7 @@ def _check_options(names: Sequence[str], modes: Sequence[bool], url: str | None,
     if sum(modes) > 1:
         raise UsageError("--list, --verify, --remove, --from and --url exclude each other; give one of them")
     if (url is None) != (sha256 is None):
-        raise UsageError(
-            "--url and --sha256 belong together: a file from anywhere is only taken if its hash is known"
-        )
+        raise UsageError("--url and --sha256 belong together: a file from anywhere is only taken if its hash is known")
     if sha256 is not None and (len(sha256) != 64 or set(sha256.lower()) - set("0123456789abcdef")):
         raise UsageError(f"--sha256 must be 64 hexadecimal digits, got {sha256!r}")
     if url is not None and urlsplit(url).scheme not in ("http", "https", "file"):
@@ -119,14 +109,10 @@ def _find_entries(store: "WeightsStore", names: Sequence[str], source: Path | No
         carried = {path.name for path in source.iterdir()} if source.is_dir() else {source.name}
         entries = [entry for entry in store.registry if entry.file in carried and not entry.bundled]
         if not entries:
-            raise UsageError(
-                f"{source} has no name that the registry knows; give the NAME that it is to have"
-            )
+            raise UsageError(f"{source} has no name that the registry knows; give the NAME that it is to have")
         return entries
     if source is not None and len(names) > 1 and not source.is_dir():
-        raise UsageError(
-            f"--from installs one file, got {len(names)} names; pass the folder that holds them all"
-        )
+        raise UsageError(f"--from installs one file, got {len(names)} names; pass the folder that holds them all")
     try:
         return [store.registry[name] for name in names]
     except WeightsNotFoundError as error:
@@ -172,9 +158,7 @@ def _verify(store: "WeightsStore", entry: "RegistryEntry") -> dict[str, Any]:
     return {"path": str(store.path_of(entry)), "sha256": sha256}
 
 
-def _install(
-    store: "WeightsStore", entry: "RegistryEntry", source: Path | None, *, force: bool
-) -> dict[str, Any]:
+def _install(store: "WeightsStore", entry: "RegistryEntry", source: Path | None, *, force: bool) -> dict[str, Any]:
     """Bring one entry's file into the store."""
     if entry.bundled:
         console.say(f"{entry.name}: comes with colorgan, nothing to fetch")
@@ -212,9 +196,7 @@ def _fetch_url(
     name = names[0] if names else Path(file).stem
     if name not in store.registry:
         suffix = Path(file).suffix if Path(file).suffix in (".pt", ".pth") else ".pt"
-        entry = RegistryEntry(
-            name=name, kind=WeightsKind.GENERATOR, urls=(url,), sha256=sha256, file=f"{name}{suffix}"
-        )
+        entry = RegistryEntry(name=name, kind=WeightsKind.GENERATOR, urls=(url,), sha256=sha256, file=f"{name}{suffix}")
     elif store.registry[name].fits_sha256(sha256) and not store.registry[name].bundled:
         entry = dataclasses.replace(store.registry[name], urls=(url,), file=store.registry[name].file)
     else:
@@ -284,14 +266,15 @@ class _LineReporter:
         self._told = 0  # tenths
 
     def progress(self, received: int, total: int | None) -> None:
-        if self._began is None:
-            self._began = (self._clock(), received)
-            console.say(f"{self._name}: fetching {_format_size(total or 0)}")
         tenths = 10 * received // total if total else 0
-        if total and tenths > self._told:
+        if self._began is None:
+            self._began, self._told = (self._clock(), received), tenths
+            here = f", {tenths}0 % of it already here" if tenths else ""
+            console.say(f"{self._name}: fetching {_format_size(total or 0)}{here}")
+        elif total and tenths > self._told:
             self._told = tenths
             rate = (received - self._began[1]) / max(self._clock() - self._began[0], 1e-6)
-            left = f", {(total - received) / rate:.0f} s left" if rate else ""
+            left = f", {(total - received) / rate:.0f} s left" if rate > 0 else ""
             console.say(f"{self._name}: {tenths}0 % of {_format_size(total)}, {rate / 1e6:.1f} MB/s{left}")
 
     def note(self, message: str) -> None:

@@ -101,6 +101,8 @@ def fetch_weights(
             folder cannot be written.
     """
     policy, reporter = policy or FetchPolicy(), reporter or _SilentReporter()
+    if not force and _is_right(entry, target):  # asked before the lock too: the folder may be read-only
+        return False
     part = part_of(target)
     lock = target.with_name(f".{target.name}.lock")
     wait_note = f"waiting for another process that fetches {target.name}"
@@ -186,9 +188,7 @@ class _Fetch:
         name = self.entry.name
         if all(urlsplit(url).scheme == "file" for url in urls):
             return f"Give the file that the registry means; `colorgan download-weights --list --json {name}` shows it"
-        return (
-            f"Try again later, or carry the file here and run `colorgan download-weights {name} --from FILE`"
-        )
+        return f"Try again later, or carry the file here and run `colorgan download-weights {name} --from FILE`"
 
     def _fetch_from(self, url: str) -> None:
         """Complete `part` from one mirror, with retries."""
@@ -270,11 +270,10 @@ class _Fetch:
             return self.entry.size if self.entry.is_exact else self.entry.size + 1024
         return total or LARGEST_UNKNOWN
 
-    def _copy(
-        self, response: http.client.HTTPResponse, file: IO[bytes], received: int, total: int | None
-    ) -> None:
+    def _copy(self, response: http.client.HTTPResponse, file: IO[bytes], received: int, total: int | None) -> None:
         """Copy a response's body to `file` and to the disk, no further than it can be right."""
         expected = total or self.entry.size or None
+        self.reporter.progress(received, expected)
         try:
             while block := self._read(response):
                 received += len(block)
@@ -297,6 +296,23 @@ class _Fetch:
             raise _PassingError(f"broke the connection ({type(error).__name__})") from error
 
 
+class _SafeRedirectHandler(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but none from an encrypted connection to an open one."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        if req.type == "https" and urlsplit(newurl).scheme != "https":
+            raise _MirrorError(f"redirects to {newurl}, which is not encrypted")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 def _make_opener() -> urllib.request.OpenerDirector:
     """Make an opener for http, https and file, and nothing else, with the proxies of the moment."""
     opener = urllib.request.OpenerDirector()
@@ -305,7 +321,7 @@ def _make_opener() -> urllib.request.OpenerDirector:
         urllib.request.HTTPHandler(),
         urllib.request.HTTPSHandler(),
         urllib.request.FileHandler(),
-        urllib.request.HTTPRedirectHandler(),
+        _SafeRedirectHandler(),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
         urllib.request.UnknownHandler(),

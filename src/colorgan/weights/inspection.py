@@ -74,7 +74,7 @@ def inspect_weights(data: bytes, name: str) -> Any:
     """
     inspector = _Inspector(data, name)
     try:
-        return inspector.read_zip() if data[:2] == b"PK" else inspector.read_legacy()
+        return inspector.read_zip() if data[:4] == b"PK\x03\x04" else inspector.read_legacy()
     except WeightsInvalidError:
         raise
     except Exception as error:  # a damaged pickle can fail in any way

@@ -61,13 +61,9 @@ class RegistryEntry:
             object.__setattr__(self, "file", unquote(urlsplit(self.urls[0]).path).rpartition("/")[2])
         for name in (self.name, *self.aliases, self.file):
             if not _NAME.fullmatch(name) or _WINDOWS_DEVICE.fullmatch(name):
-                raise ConfigError(
-                    f"{name!r} cannot name a weights file; use letters, digits, '.', '-' and '_' only"
-                )
+                raise ConfigError(f"{name!r} cannot name a weights file; use letters, digits, '.', '-' and '_' only")
         if not _SHA256.fullmatch(self.sha256):
-            raise ConfigError(
-                f"sha256 must be 64 hexadecimal digits, or the first 8 or more, got {self.sha256!r}"
-            )
+            raise ConfigError(f"sha256 must be 64 hexadecimal digits, or the first 8 or more, got {self.sha256!r}")
         if self.size < 0:
             raise ConfigError(f"size must be the file's bytes, or 0 where unknown, got {self.size}")
         if not self.urls and not self.bundled:

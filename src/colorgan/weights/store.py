@@ -31,9 +31,7 @@ BUNDLED = Path(__file__).with_name("bundled")
 def data_directory() -> Path:
     """Return the folder for everything that colorgan keeps between runs; it may not exist yet."""
     override = os.environ.get("COLORGAN_DATA_DIR")
-    return (
-        Path(override).expanduser() if override else platformdirs.user_data_path("colorgan", appauthor=False)
-    )
+    return Path(override).expanduser() if override else platformdirs.user_data_path("colorgan", appauthor=False)
 
 
 def hash_file(path: Path) -> str:
