@@ -14,7 +14,7 @@ from PIL.ExifTags import IFD, Base
 
 __all__ = ["Entry", "ascii_entry", "encode_directory", "encode_exif", "numbers_entry", "parse_exif", "read_directory"]
 
-ASCII, SHORT, LONG, RATIONAL, UNDEFINED, LONG8 = 2, 3, 4, 5, 7, 16
+BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, LONG8 = 1, 2, 3, 4, 5, 7, 16
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _WORDS = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}  # what byte order applies to
 _FORMATS = {SHORT: "u2", LONG: "u4", RATIONAL: "u4", LONG8: "u8"}
@@ -41,10 +41,6 @@ class Entry:
     count: int
     data: bytes = b""
     entries: tuple["Entry", ...] | None = None  # of the directory that this entry points to
-
-    def text(self) -> str:
-        """Return what an ASCII entry says."""
-        return self.data.rstrip(b"\0").decode("utf-8", "replace")
 
     def numbers(self) -> list[int]:
         """Return the values of an entry of whole numbers."""
@@ -88,13 +84,13 @@ def _entries(file: BinaryIO, offset: int, order: str, big: bool, depth: int) -> 
     layout = f"{order}HHQ8s" if big else f"{order}HHI4s"
     size = struct.calcsize(layout)
     raw = file.read(min(count, 65535) * size)
-    found = (_entry(file, struct.unpack_from(layout, raw, n), order, big, depth) for n in range(0, len(raw) - size + 1, size))
+    found = (
+        _entry(file, struct.unpack_from(layout, raw, n), order, big, depth) for n in range(0, len(raw) - size + 1, size)
+    )
     return tuple(entry for entry in found if entry is not None)
 
 
-def _entry(
-    file: BinaryIO, raw: tuple[int, int, int, bytes], order: str, big: bool, depth: int
-) -> Entry | None:
+def _entry(file: BinaryIO, raw: tuple[int, int, int, bytes], order: str, big: bool, depth: int) -> Entry | None:
     tag, kind, count, inline = raw
     size = _SIZES.get(kind, 0) * count
     if not 0 < size <= _LONGEST:

@@ -75,7 +75,7 @@ def grey_of(levels: Levels, tables: ToneTables) -> NDArray[np.uint16]:
     np.sqrt(light.clip(0, 1, out=light), out=light)
     light *= _STEPS - 1
     light += 0.5
-    return _encoding().take(light.astype(np.uint32))
+    return np.asarray(_encoding().take(light.astype(np.uint32)))
 
 
 def _is_neutral(levels: Levels) -> bool:

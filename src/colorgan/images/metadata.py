@@ -25,13 +25,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 from xml.sax.saxutils import quoteattr
 
 from PIL import Image
 from PIL.ExifTags import Base
 
-from colorgan.images.exif import Entry, ascii_entry, describe_photograph, encode_exif, parse_exif, read_directory
+from colorgan.images.exif import Entry, describe_photograph, encode_exif, parse_exif, read_directory
 from colorgan.images.files import read_bytes, unreadable
 
 __all__ = ["NAMESPACE", "Metadata", "Provenance", "describe", "merge_xmp", "read_metadata"]
@@ -56,7 +56,9 @@ class Provenance:
 
     def __str__(self) -> str:
         settings = ", ".join(f"{name} {value}" for name, value in self.settings.items())
-        return f"colourised by colorgan {self.version}, model {self.model} {self.hash}, settings {settings or 'default'}"
+        return (
+            f"colourised by colorgan {self.version}, model {self.model} {self.hash}, settings {settings or 'default'}"
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -157,15 +159,7 @@ def _read_texts(image: Image.Image) -> dict[str, str]:
     if image.format != "PNG":
         return {}
     texts = getattr(image, "text", {})
-    return {str(key): str(value) for key, value in texts.items() if key != "XML:com.adobe.xmp"}
-
-
-def stamp_exif(exif: bytes | None, software: str | None) -> bytes:
-    """Set the Software tag of an EXIF block, made anew if there is none; return it without "Exif" and two zeros."""
-    if software is None:
-        return exif or b""
-    kept = (entry for entry in parse_exif(exif or b"") if entry.tag != Base.Software)
-    return encode_exif((*kept, ascii_entry(Base.Software, software)))
+    return {str(key): str(value) for key, value in texts.items() if not key.startswith(("XML:", "Raw profile"))}
 
 
 _OWN = re.compile(
@@ -183,7 +177,9 @@ def _note(provenance: Provenance, about: bytes) -> bytes:
         "settings": json.dumps(dict(provenance.settings), sort_keys=True, default=str),
         "note": str(provenance),
     }
-    attributes = "".join(f"\n   colorgan:{name}={quoteattr(value, {chr(34): '&quot;'})}" for name, value in fields.items())
+    attributes = "".join(
+        f"\n   colorgan:{name}={quoteattr(value, {chr(34): '&quot;'})}" for name, value in fields.items()
+    )
     start = f'\n  <rdf:Description xmlns:rdf="{_RDF}" rdf:about='.encode()
     return start + about + f'\n   xmlns:colorgan="{NAMESPACE}"{attributes}/>\n '.encode()
 
@@ -214,12 +210,12 @@ def _well_formed(xmp: bytes | None) -> bytes | None:
     return xmp if _END.search(xmp) and _parse_xml(xmp) is not None else None
 
 
-def _parse_xml(xmp: bytes) -> ElementTree.Element | None:
+def _parse_xml(xmp: bytes) -> ET.Element | None:
     if b"<!DOCTYPE" in xmp or b"<!ENTITY" in xmp:  # entities are how XML files attack their readers; XMP has none
         return None
     try:
-        return ElementTree.fromstring(xmp)  # noqa: S314 - see above
-    except (ElementTree.ParseError, ValueError):
+        return ET.fromstring(xmp)  # noqa: S314 - see above
+    except (ET.ParseError, ValueError):
         return None
 
 

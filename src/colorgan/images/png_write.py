@@ -6,13 +6,15 @@ differences (section 12.7 of the specification).
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colorgan.images.photo import Levels
+from colorgan.images.profiles import srgb_profile
+from colorgan.images.texts import Texts
 
 __all__ = ["write_png"]
 
@@ -27,9 +29,9 @@ def write_png(
     *,
     depth: int,
     channels: int,
-    chunks: Iterable[tuple[bytes, bytes]] = (),
+    texts: Texts,
 ) -> None:
-    """Write a PNG.
+    """Write a PNG in sRGB.
 
     Args:
         file: Where to, from its position on.
@@ -37,12 +39,12 @@ def write_png(
         shape: Height and width.
         depth: 8 or 16 bits a component.
         channels: 3 (RGB) or 4 (RGB and alpha).
-        chunks: Names and contents of the chunks to stand before the pixels.
+        texts: What to write beside the pixels.
     """
     height, width = shape
     file.write(b"\x89PNG\r\n\x1a\n")
     _write_chunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, depth, _COLOR_TYPES[channels], 0, 0, 0))
-    for name, content in chunks:
+    for name, content in _chunks(texts):
         _write_chunk(file, name, content)
     deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, 15, 9, zlib.Z_FILTERED)
     step = channels * depth // 8
@@ -55,6 +57,20 @@ def write_png(
         above = rows[-1]
     _write_chunk(file, b"IDAT", deflate.flush())
     _write_chunk(file, b"IEND", b"")
+
+
+def _chunks(texts: Texts) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the chunks that stand before the pixels."""
+    yield b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile())
+    if texts.dpi:
+        x, y = (round(dpi / 0.0254) for dpi in texts.dpi)
+        yield b"pHYs", struct.pack(">IIB", x, y, 1)
+    for key, text in texts.texts.items():
+        yield b"iTXt", key.encode("latin-1", "replace")[:79] + bytes(5) + text.encode()
+    if texts.xmp:
+        yield b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + texts.xmp
+    if texts.exif:
+        yield b"eXIf", texts.exif
 
 
 def _write_chunk(file: BinaryIO, name: bytes, content: bytes) -> None:

@@ -10,6 +10,7 @@ import struct
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +113,7 @@ def tone_tables(icc: bytes, levels: int) -> ToneTables | None:
         x = np.arange(levels) / (levels - 1)
         if profile.space == "GRAY":
             tables = _grey_table(profile, x)
-            plain = decode_srgb(x)[None]
+            plain: NDArray[Any] = decode_srgb(x)[None]
         elif profile.space == "RGB" and "A2B0" not in profile.tags:
             tables = _matrix_tables(profile, x)
             plain = srgb_tables(levels)
@@ -150,7 +151,9 @@ def _matrix_tables(profile: _Profile, x: NDArray[np.float64]) -> NDArray[np.floa
 @lru_cache(maxsize=1)
 def srgb_profile() -> bytes:
     """Return the ICC profile of sRGB that results are tagged with."""
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    # Little CMS notes the moment of its making; results must be the same from one run to the next.
+    return made[:24] + struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + made[36:84] + bytes(16) + made[100:]
 
 
 @lru_cache(maxsize=16)

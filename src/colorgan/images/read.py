@@ -29,7 +29,8 @@ MAX_PIXELS = 500_000_000
 """Larger pictures are refused unless the caller raises the limit: a small file can claim any size."""
 
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .tif .tiff .webp .bmp .dib .gif .pgm .ppm .pbm .pnm .avif .jp2".split()
+    [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".tif", ".tiff", ".webp", ".bmp", ".dib", ".gif", ".pgm"]
+    + [".ppm", ".pbm", ".pnm", ".avif", ".jp2"]
 )
 """The suffixes by which folders are searched for pictures, in lower case."""
 
@@ -45,9 +46,7 @@ def is_image_name(path: str | Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith("._")
 
 
-def read_photos(
-    source: Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, keep_rgb: bool = False
-) -> list[Photo]:
+def read_photos(source: Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, keep_rgb: bool = False) -> list[Photo]:
     """Read a picture; a TIFF of several pages gives one photo a page, an animation its first frame.
 
     Args:
@@ -61,9 +60,7 @@ def read_photos(
     return list(iter_photos(source, max_pixels=max_pixels, keep_rgb=keep_rgb))
 
 
-def iter_photos(
-    source: Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, keep_rgb: bool = False
-) -> Iterator[Photo]:
+def iter_photos(source: Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, keep_rgb: bool = False) -> Iterator[Photo]:
     """Read a picture page by page, as `read_photos` does, holding one page at a time."""
     with open_source(source) as (file, name):
         times = _times(file)
@@ -126,8 +123,11 @@ def _open(file: BinaryIO) -> Iterator[Image.Image]:
 def _tiff_pages(file: BinaryIO, max_pixels: int, keep_rgb: bool) -> Iterator[Photo]:
     with tifffile.TiffFile(file) as tiff:
         numbers = [n for n, page in enumerate(tiff.pages) if n == 0 or not _is_auxiliary(page)]
+        if not numbers:
+            raise ImageReadError("it is a TIFF without pages")
         for place, number in enumerate(numbers):
             page = tiff.pages[number]
+            assert isinstance(page, tifffile.TiffPage)  # noqa: S101 - frames are read only where asked for
             _check_size((page.imagewidth, page.imagelength), max_pixels)
             found: dict[str, Any] = {"format": "TIFF", "page": place, "pages": len(numbers)}
             if is_deep(page):
@@ -167,9 +167,7 @@ def photo_from_image(image: Image.Image | NDArray[Any], *, keep_rgb: bool = Fals
     image.load()
     metadata, orientation = read_metadata(image)
     profile = image.info.get("icc_profile")
-    return _finish(
-        PillowPixels(image), profile, orientation, keep_rgb, metadata=metadata, format=image.format or ""
-    )
+    return _finish(PillowPixels(image), profile, orientation, keep_rgb, metadata=metadata, format=image.format or "")
 
 
 def _finish(pixels: PixelSource, profile: bytes | None, orientation: int, keep_rgb: bool, **found: Any) -> Photo:

@@ -11,21 +11,10 @@ from typing import BinaryIO
 import numpy as np
 from PIL.ExifTags import Base
 
-from colorgan.images.exif import (
-    LONG,
-    LONG8,
-    RATIONAL,
-    SHORT,
-    UNDEFINED,
-    Entry,
-    ascii_entry,
-    encode_directory,
-    numbers_entry,
-    parse_exif,
-)
-from colorgan.images.metadata import Metadata
+from colorgan.images.exif import BYTE, LONG, LONG8, RATIONAL, SHORT, UNDEFINED, Entry, encode_directory, numbers_entry
 from colorgan.images.photo import Levels
 from colorgan.images.profiles import srgb_profile
+from colorgan.images.texts import Texts
 
 __all__ = ["write_tiff"]
 
@@ -43,9 +32,7 @@ def write_tiff(
     *,
     depth: int,
     channels: int,
-    metadata: Metadata,
-    software: str | None,
-    xmp: bytes | None,
+    texts: Texts,
 ) -> None:
     """Write a TIFF in sRGB, deflated with horizontal differencing.
 
@@ -55,9 +42,7 @@ def write_tiff(
         shape: Height and width.
         depth: 8 or 16 bits a component.
         channels: 3 (RGB) or 4 (RGB and alpha).
-        metadata: What to keep of the source, apart from XMP.
-        software: For the Software tag.
-        xmp: XMP to write.
+        texts: What to write beside the pixels.
     """
     height, width = shape
     rows = max(1, min(height, _STRIP // (width * channels)))
@@ -75,7 +60,7 @@ def write_tiff(
         numbers_entry(Base.StripByteCounts, kind, *counts),
         numbers_entry(Base.RowsPerStrip, LONG, rows),
         *_layout(shape, depth, channels),
-        *_description(metadata, software, xmp),
+        *_description(texts),
     ]
     place = file.tell()
     file.write(encode_directory(entries, place, big=big))
@@ -98,20 +83,16 @@ def _layout(shape: tuple[int, int], depth: int, channels: int) -> Iterator[Entry
     yield Entry(_ICC, UNDEFINED, len(srgb_profile()), srgb_profile())
 
 
-def _description(metadata: Metadata, software: str | None, xmp: bytes | None) -> Iterator[Entry]:
-    for entry in parse_exif(metadata.exif or b""):
-        if entry.tag != Base.Software or software is None:
-            yield entry
-    if software is not None:
-        yield ascii_entry(Base.Software, software)
-    if metadata.dpi:
-        for tag, dpi in zip((Base.XResolution, Base.YResolution), metadata.dpi, strict=True):
+def _description(texts: Texts) -> Iterator[Entry]:
+    yield from texts.entries
+    if texts.dpi:
+        for tag, dpi in zip((Base.XResolution, Base.YResolution), texts.dpi, strict=True):
             yield numbers_entry(tag, RATIONAL, round(dpi * 1000), 1000)
         yield numbers_entry(Base.ResolutionUnit, SHORT, _INCH)
-    if xmp:
-        yield Entry(_XMP, 1, len(xmp), xmp)
-    if metadata.iptc:
-        yield Entry(_IPTC, UNDEFINED, len(metadata.iptc), metadata.iptc)
+    if texts.xmp:
+        yield Entry(_XMP, BYTE, len(texts.xmp), texts.xmp)
+    if texts.iptc:
+        yield Entry(_IPTC, UNDEFINED, len(texts.iptc), texts.iptc)
 
 
 def _strips(bands: Iterable[Levels], rows: int) -> Iterator[bytes]:

@@ -75,4 +75,4 @@ def _transform_deep(colors: NDArray[np.uint16], profile: bytes) -> NDArray[np.ui
     below = _transform(low.astype(np.uint8), profile).astype(np.float32)
     above = _transform((low + 1).astype(np.uint8), profile).astype(np.float32)
     blended = below + (above - below) * part[..., None]
-    return (blended * 257).round().clip(0, 65535).astype(np.uint16)
+    return np.asarray((blended * 257).round().clip(0, 65535), np.uint16)

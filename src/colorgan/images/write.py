@@ -1,23 +1,21 @@
 """Writing pictures: whole or in bands, at the source's depth, with its metadata, atomically."""
 
 import io
-import struct
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, PngImagePlugin
 
-from colorgan import __version__
 from colorgan.errors import ImageWriteError
 from colorgan.images.atomic import atomic_file, unwritable
 from colorgan.images.grey import BAND
-from colorgan.images.metadata import Metadata, Provenance, merge_xmp, stamp_exif
+from colorgan.images.metadata import Metadata, Provenance
 from colorgan.images.photo import Levels, Photo
+from colorgan.images.pillow_write import encode_by_pillow
 from colorgan.images.png_write import write_png
-from colorgan.images.profiles import srgb_profile
+from colorgan.images.texts import Texts
+from colorgan.images.tiff_write import write_tiff
 
 __all__ = [
     "FORMATS",
@@ -49,7 +47,6 @@ _SUFFIXES = {
 }  # fmt: skip
 _LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 65536}
 _LARGE = 1 << 25  # pixels from which PNG is written in bands
-_SEGMENT = 65_500  # bytes that one JPEG segment holds
 
 
 def format_of(path: Path) -> str | None:
@@ -196,106 +193,10 @@ def _lay_on_white(levels: Levels, opacity: Levels) -> Levels:
 def _encode(
     file: BinaryIO, source: _Bands, name: str, quality: int, metadata: Metadata, provenance: Provenance | None
 ) -> None:
-    software = f"colorgan {__version__}" if provenance else None
-    xmp = merge_xmp(metadata.xmp, provenance) if provenance else metadata.xmp
+    texts = Texts.of(metadata, provenance)
     if name == "TIFF":
-        from colorgan.images.tiff_write import write_tiff
-
-        write_tiff(
-            file, source, source.shape, depth=source.depth, channels=source.channels, metadata=metadata,
-            software=software, xmp=xmp,
-        )  # fmt: skip
-        return
-    exif = stamp_exif(metadata.exif, software)
-    if name == "PNG" and (source.depth == 16 or source.shape[0] * source.shape[1] > _LARGE):
-        chunks = list(_png_chunks(metadata, software, exif, xmp))
-        write_png(file, source, source.shape, depth=source.depth, channels=source.channels, chunks=chunks)
-        return
-    options: dict[str, Any] = {"icc_profile": srgb_profile()} if name not in ("BMP", "PPM") else {}
-    options |= _OPTIONS.get(name, lambda *_: {})(metadata, quality, software)
-    options |= {"dpi": metadata.dpi} if metadata.dpi and name in ("JPEG", "PNG", "BMP") else {}
-    if name in ("JPEG", "WEBP", "AVIF", "PNG") and exif:
-        options["exif"] = b"Exif\0\0" + exif
-    if name in ("JPEG", "WEBP", "AVIF") and xmp:
-        options["xmp"] = xmp
-    if name == "PNG" and xmp:
-        options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
-    if name == "JPEG":
-        _fit_segments(options, provenance)
-    # Pillow hides what the system says when it writes to a file by itself.
-    buffer = io.BytesIO()
-    Image.fromarray(source.whole()).save(buffer, name, **options)
-    data = buffer.getbuffer()
-    file.write(_with_iptc(bytes(data), metadata.iptc) if name == "JPEG" and metadata.iptc else data)
-
-
-def _png_options(metadata: Metadata, quality: int, software: str | None) -> dict[str, Any]:
-    info = PngImagePlugin.PngInfo()
-    for key, text in _texts(metadata, software).items():
-        info.add_itxt(key, text) if not _is_latin(text) else info.add_text(key, text)
-    return {"pnginfo": info, "compress_level": 4}
-
-
-_OPTIONS = {
-    "JPEG": lambda metadata, quality, software: {
-        "quality": quality, "subsampling": 0, **({"comment": metadata.comment} if metadata.comment else {})
-    },
-    "WEBP": lambda metadata, quality, software: {"quality": quality, "method": 4},
-    "AVIF": lambda metadata, quality, software: {"quality": quality, "subsampling": "4:4:4"},
-    "PNG": _png_options,
-}  # fmt: skip
-
-
-def _texts(metadata: Metadata, software: str | None) -> dict[str, str]:
-    return metadata.texts | ({"Software": software} if software else {})
-
-
-def _is_latin(text: str) -> bool:
-    try:
-        text.encode("latin-1")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _fit_segments(options: dict[str, Any], provenance: Provenance | None) -> None:
-    """Leave out what is too long for a JPEG segment; colorgan's own note always fits."""
-    if len(options.get("exif", b"")) > _SEGMENT:
-        software = f"colorgan {__version__}" if provenance else None
-        options["exif"] = b"Exif\0\0" + stamp_exif(None, software)
-    if len(options.get("xmp", b"")) > _SEGMENT - 100:
-        options["xmp"] = merge_xmp(None, provenance) if provenance else b""
-    if len(options.get("comment", b"")) > _SEGMENT:
-        del options["comment"]
-
-
-def _with_iptc(jpeg: bytes, iptc: bytes) -> bytes:
-    """Put IPTC records behind the other application segments of a JPEG."""
-    block = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
-    content = b"Photoshop 3.0\0" + block
-    if len(content) > _SEGMENT:
-        return jpeg
-    place = 2
-    while jpeg[place] == 0xFF and 0xE0 <= jpeg[place + 1] <= 0xEF:
-        place += 2 + int(struct.unpack_from(">H", jpeg, place + 2)[0])
-    segment = b"\xff\xed" + struct.pack(">H", len(content) + 2) + content
-    return jpeg[:place] + segment + jpeg[place:]
-
-
-def _png_chunks(
-    metadata: Metadata, software: str | None, exif: bytes, xmp: bytes | None
-) -> Iterator[tuple[bytes, bytes]]:
-    yield b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile())
-    if metadata.dpi:
-        x, y = (round(dpi / 0.0254) for dpi in metadata.dpi)
-        yield b"pHYs", struct.pack(">IIB", x, y, 1)
-    for key, text in _texts(metadata, software).items():
-        yield b"iTXt", _key(key) + b"\0\0\0\0\0" + text.encode()
-    if xmp:
-        yield b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp
-    if exif:
-        yield b"eXIf", exif
-
-
-def _key(text: str) -> bytes:
-    return text.encode("latin-1", "replace")[:79]
+        write_tiff(file, source, source.shape, depth=source.depth, channels=source.channels, texts=texts)
+    elif name == "PNG" and (source.depth == 16 or source.shape[0] * source.shape[1] > _LARGE):
+        write_png(file, source, source.shape, depth=source.depth, channels=source.channels, texts=texts)
+    else:
+        file.write(encode_by_pillow(source.whole(), name, quality=quality, texts=texts))
