@@ -388,3 +388,35 @@ class TestRebalancing:
 
     def test_the_frequency_is_part_of_the_training_state(self) -> None:
         assert "bin_frequency" in GeneratorLoss(LossConfig()).state_dict()
+
+
+class TestManyProcesses:
+    """Terms that divide by a number of the batch must divide by the same one in every process."""
+
+    def test_the_mean_over_processes_is_that_of_the_whole_batch(self, perceptual: PerceptualLoss) -> None:
+        lab, known = some_lab(), torch.ones(2, 1, 32, 32)
+        known[0, :, :9], known[1, :, :20] = 0, 0
+        prediction = predict(lab)
+        config = LossConfig(smooth_l1=0.0, bins=0.0, luminance=1.0, perceptual=1.0)
+
+        def totals(*, shared: dict[float, Tensor] | None) -> Tensor:
+            """The mean of two processes with a picture each; `shared` gives what they divide by together."""
+            loss = GeneratorLoss(config, perceptual)
+            if shared is not None:
+                loss.mean_over_processes = lambda x: shared[x.item()]
+            parts = [Prediction(*(None if x is None else x[i : i + 1] for x in prediction)) for i in (0, 1)]
+            return torch.stack(
+                [loss(part, lab[i : i + 1], known[i : i + 1]).total for i, part in enumerate(parts)]
+            ).mean()
+
+        seen: list[list[Tensor]] = []
+        for i in (0, 1):
+            loss, own = GeneratorLoss(config, perceptual), []
+            loss.mean_over_processes = lambda x, own=own: (own.append(x), x)[1]
+            part = Prediction(*(None if x is None else x[i : i + 1] for x in prediction))
+            loss(part, lab[i : i + 1], known[i : i + 1])
+            seen.append(own)
+        shared = {x.item(): torch.stack(pair).mean() for pair in zip(*seen, strict=True) for x in pair}
+        whole = GeneratorLoss(config, perceptual)(prediction, lab, known).total
+        torch.testing.assert_close(totals(shared=shared), whole, atol=1e-4, rtol=1e-4)
+        assert not torch.isclose(totals(shared=None), whole, atol=1e-4, rtol=1e-4)

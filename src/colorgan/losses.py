@@ -183,16 +183,16 @@ class PerceptualLoss(nn.Module):
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
-    def forward(
-        self, prediction: Tensor, truth: Tensor, mean_over_processes: MeanOverProcesses = _alone
-    ) -> Tensor:
+    def forward(self, prediction: Tensor, truth: Tensor, mean_over_processes: MeanOverProcesses = _alone) -> Tensor:
         """Return the distance between two batches of sRGB pictures `(B, 3, H, W)` in 0..1."""
         with torch.no_grad():
             expected = self._activations(truth)
         scales = [mean_over_processes(x.float().abs().mean()).clamp_min(1e-6) for x in expected]
         distances = [
             weight * F.l1_loss(found.float(), wanted.float()) / scale
-            for weight, found, wanted in zip(self.taps.values(), self._activations(prediction), expected, strict=True)
+            for weight, found, wanted, scale in zip(
+                self.taps.values(), self._activations(prediction), expected, scales, strict=True
+            )
         ]
         return torch.stack(distances).sum()
 
@@ -250,9 +250,7 @@ class GeneratorLoss(nn.Module):
             ab = F.adaptive_avg_pool2d(lab[:, 1:], (h, w))
             terms["bins"] = config.bins, bins_loss(prediction.bins, ab, self._class_weights(ab))
         if config.luminance > 0:
-            terms["luminance"] = config.luminance, luminance_loss(
-                prediction, lab, known, self.mean_over_processes
-            )
+            terms["luminance"] = config.luminance, luminance_loss(prediction, lab, known, self.mean_over_processes)
         if config.perceptual > 0 and self.perceptual is not None:
             distance = self.perceptual(assemble_rgb(prediction), lab_to_rgb(lab), self.mean_over_processes)
             terms["perceptual"] = config.perceptual, distance
