@@ -1,3 +1,4 @@
+import io
 import os
 import re
 import subprocess
@@ -183,6 +184,16 @@ class TestMain:
         failing.append(KeyboardInterrupt())
         assert run_main(monkeypatch, "fail") == 130
         assert "Traceback" not in capsys.readouterr().err
+
+    @pytest.mark.parametrize(("encoding", "heard"), [("utf-8", b"a\xff\xe6\x97\xa5"), ("ascii", b"a\\udcff\\u65e5")])
+    def test_any_file_name_can_be_printed(
+        self, failing: list[BaseException], monkeypatch: pytest.MonkeyPatch, encoding: str, heard: bytes
+    ) -> None:
+        buffer = io.BytesIO()
+        monkeypatch.setattr("sys.stderr", io.TextIOWrapper(buffer, encoding=encoding, write_through=True))
+        failing.append(DataError("a\udcff\u65e5"))
+        assert run_main(monkeypatch, "fail") == 1
+        assert buffer.getvalue().strip() == b"colorgan: " + heard
 
     def test_a_bug_keeps_its_traceback(self, failing: list[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
         failing.append(ZeroDivisionError())

@@ -28,6 +28,14 @@ class TestStdout:
         console.stdout().print(path, markup=False)
         assert capsys.readouterr().out == path + "\n"
 
+    def test_a_name_is_neither_markup_nor_emoji(self, capsys: pytest.CaptureFixture[str]) -> None:
+        name = "album [old]/:camera: [/b].png"
+        table = make_table("name")
+        table.add_row(name)
+        console.stdout().print(name)
+        console.stdout().print(table)
+        assert [line.strip() for line in capsys.readouterr().out.splitlines()] == [name, "name", name]
+
     def test_columns_set_the_width(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("COLUMNS", "57")
         assert console.stdout().width == 57
@@ -127,3 +135,11 @@ class TestProgressBar:
         monkeypatch.setattr(console.settings, "verbosity", Verbosity.QUIET)
         self.draw()
         assert terminal.getvalue() == ""
+
+
+def test_a_bar_takes_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = open_terminal(monkeypatch)
+    with progress_bar() as bar:
+        bar.add_task("[old]", total=2, note="album [/b].png")
+    assert "[old]" in terminal.getvalue()
+    assert "album [/b].png" in terminal.getvalue()

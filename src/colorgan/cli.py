@@ -1,5 +1,6 @@
 """The command line: one Typer app, and the one place where errors become exit codes."""
 
+import io
 import platform
 import sys
 import traceback
@@ -54,12 +55,21 @@ def _options(
     pass
 
 
+def _print_any_name() -> None:
+    """Let every file name be printed: as its own bytes where the output is UTF-8, with escapes elsewhere."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            is_utf8 = stream.encoding.lower().replace("-", "") == "utf8"
+            stream.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
+
+
 def main() -> NoReturn:
     """Run the command line and exit.
 
     Exit codes: 0 all done; 1 something failed, and was named; 2 wrong use, nothing was done; 130 interrupted, what
     was finished is kept.
     """
+    _print_any_name()
     try:
         app()
     except ColorganError as error:

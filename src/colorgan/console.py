@@ -45,7 +45,10 @@ def _console(*, to_stderr: bool) -> Console:
     stream = sys.stderr if to_stderr else sys.stdout
     # Without a terminal a line is never folded at 80 columns, so that paths survive a pipe.
     width = None if stream.isatty() or "COLUMNS" in os.environ else 10_000
-    return Console(stderr=to_stderr, width=width, highlight=False, soft_wrap=not stream.isatty())
+    # File names may hold anything: nothing in a text is taken for markup ("[old]") or an emoji (":camera:").
+    return Console(
+        stderr=to_stderr, width=width, highlight=False, markup=False, emoji=False, soft_wrap=not stream.isatty()
+    )
 
 
 def stdout() -> Console:
@@ -90,14 +93,14 @@ def progress_bar(*, unit: str = "") -> "Iterator[Progress]":
     console = stderr()
     progress = rich.Progress(
         rich.SpinnerColumn(),
-        rich.TextColumn("{task.description}"),
+        rich.TextColumn("{task.description}", markup=False),
         rich.BarColumn(),
         rich.MofNCompleteColumn(),
         rich.TextColumn(unit),
         rich.TaskProgressColumn(),
         rich.TimeElapsedColumn(),
         rich.TimeRemainingColumn(),
-        rich.TextColumn("{task.fields[note]}"),
+        rich.TextColumn("{task.fields[note]}", markup=False),
         console=console,
         disable=not console.is_terminal or settings.verbosity is Verbosity.QUIET,
         transient=True,
