@@ -9,6 +9,7 @@ from colorgan.color import BIN_COUNT, ab_bins
 from colorgan.config import ModelConfig, RenderConfig
 from colorgan.model import Generator, Prediction
 from colorgan.rendering import predict_rendering, render_shape, shrink
+from colorgan.rendering.predict import TYPICAL_CHROMA, _even_out
 
 MODEL = ModelConfig()
 
@@ -191,3 +192,17 @@ class TestPredictRendering:
         assert rendering.ab.isfinite().all()
         assert rendering.confidence is not None
         assert 0 <= rendering.confidence.min() <= rendering.confidence.max() <= 1
+
+
+class TestEvenness:
+    def test_draws_chroma_towards_the_typical(self, tiny_generator: Generator) -> None:
+        luminance = torch.rand(2, 1, 64, 64) * 100
+        plain = predict_rendering(tiny_generator, luminance, RenderConfig(size=64))
+        even = predict_rendering(tiny_generator, luminance, RenderConfig(size=64, evenness=0.5))
+        before = plain.ab.square().sum(1).mean((1, 2)).sqrt()
+        after = even.ab.square().sum(1).mean((1, 2)).sqrt()
+        expected = before * ((TYPICAL_CHROMA / before) ** 0.5).clamp(0.5, 2)
+        torch.testing.assert_close(after, expected)
+
+    def test_grey_stays_grey(self) -> None:
+        assert _even_out(torch.zeros(1, 2, 4, 4), 1.0).abs().max() == 0

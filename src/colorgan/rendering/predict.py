@@ -13,6 +13,11 @@ from colorgan.model import Generator, Prediction
 
 __all__ = ["Rendering", "predict_rendering", "render_shape", "shrink"]
 
+TYPICAL_CHROMA = 11.0
+"""The root-mean-square chroma to which `evenness` draws pictures: the median of what the first generator predicted."""
+
+_MOST_EVENING = 2.0  # so that fog stays fog
+
 
 class Rendering(NamedTuple):
     """A generator's answer for a batch of pictures of one shape."""
@@ -74,7 +79,19 @@ def predict_rendering(
         if config.flip:
             mirrored = network(*(None if x is None else x.flip(-1) for x in (small, trusted, points)))
             answers.append(_mirror(_read(mirrored, config, confidence)))
-    return answers[0] if len(answers) == 1 else _average(answers)
+    answer = answers[0] if len(answers) == 1 else _average(answers)
+    return answer._replace(ab=_even_out(answer.ab, config.evenness)) if config.evenness > 0 else answer
+
+
+def _even_out(ab: Tensor, evenness: float) -> Tensor:
+    """Bring the pictures' vividness nearer to each other: a network that is unsure of a picture colours it pale.
+
+    The root-mean-square chroma c of a picture becomes `c ** (1 - evenness) * typical ** evenness`. At equal mean
+    colourfulness this costs less error than strengthening all pictures alike.
+    """
+    chroma = ab.square().sum(1, keepdim=True).mean((2, 3), keepdim=True).sqrt()
+    factor = (TYPICAL_CHROMA / chroma.clamp_min(1e-3)) ** evenness
+    return ab * factor.clamp(1 / _MOST_EVENING, _MOST_EVENING)
 
 
 def _read(prediction: Prediction, config: RenderConfig, with_confidence: bool) -> Rendering:
