@@ -44,6 +44,13 @@ class Reply:
         handler.wfile.write(CONTENT[: len(CONTENT) // 2])
 
     @staticmethod
+    def a_tenth_then_close(handler: "Handler") -> None:
+        first = handler.asked_start
+        headers = {"Content-Range": f"bytes {first}-{len(CONTENT) - 1}/{len(CONTENT)}"} if first else {}
+        handler.begin(206 if first else 200, len(CONTENT) - first, **headers)
+        handler.wfile.write(CONTENT[first : first + len(CONTENT) // 10])
+
+    @staticmethod
     def one_byte_wrong(handler: "Handler") -> None:
         handler.begin(200, len(CONTENT))
         handler.wfile.write(CONTENT[:1000] + b"\xff" + CONTENT[1001:])
@@ -57,7 +64,7 @@ class Reply:
     def endless(handler: "Handler") -> None:
         handler.begin(200, None)
         for _ in range(100):
-            handler.wfile.write(CONTENT)
+            handler.wfile.write(CONTENT[::-1])
 
     @staticmethod
     def slowly(handler: "Handler") -> None:

@@ -113,6 +113,19 @@ class TestBadServer:
         assert world.target.read_bytes() == CONTENT
         assert world.files.requests[1] == ("/a", f"bytes={HALF}-")
 
+    @pytest.mark.parametrize("worth", [len(CONTENT) // 10, len(CONTENT) // 10 + 1])
+    def test_that_always_breaks_off_is_asked_as_long_as_it_gets_on(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, worth: int
+    ) -> None:
+        monkeypatch.setattr(download, "FRESH_START", worth)
+        url = world.files.url("a", Reply.a_tenth_then_close)
+        if worth == len(CONTENT) // 10:
+            assert world.fetch(url)
+            assert set(world.naps) == {1.0}
+        else:
+            with pytest.raises(DownloadError, match="after 3 attempts"):
+                world.fetch(url)
+
     def test_that_ignores_ranges_starts_over(self, world: World) -> None:
         url = world.files.url("a", Reply.half_then_close, Reply.whole_ignoring_ranges)
         assert world.fetch(url)

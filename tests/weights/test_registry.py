@@ -32,6 +32,12 @@ def write_entry(path: Path, name: str = "mine", **changes: str) -> None:
     path.write_text(f'["{name}"]\n' + "\n".join(lines), encoding="utf-8")
 
 
+def read_registry_without(custom: Path) -> Registry:
+    """Read the built-in registry alone."""
+    custom.write_text("")
+    return read_registry()
+
+
 class TestBuiltIn:
     def test_names(self) -> None:
         names = [entry.name for entry in read_registry()]
@@ -147,6 +153,11 @@ class TestExtension:
         write_entry(custom, urls='["https://evil.example.org/vgg19-dcbb9e9d.pth"]')
         with pytest.raises(ConfigError, match=r"takes the file name 'vgg19-dcbb9e9d.pth'"):
             read_registry()
+
+    def test_may_say_again_what_is_known(self, custom: Path) -> None:
+        known = read_registry_without(custom)["vgg19"]
+        write_entry(custom, "vgg19", sha256=f'"{known.sha256}"')
+        assert read_registry()["vgg19"] == known
 
     def test_replaces_a_name_when_it_says_so(self, custom: Path) -> None:
         write_entry(custom, "vgg19", override="true")

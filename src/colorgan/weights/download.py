@@ -278,6 +278,7 @@ class _Fetch:
             while block := self._read(response):
                 received += len(block)
                 if received > self._limit(total):
+                    file.truncate(0)
                     raise _MirrorError(f"sends more than {self._limit(total):,} bytes")
                 file.write(block)
                 self.reporter.progress(received, expected)

@@ -185,6 +185,8 @@ def _add(entries: dict[str, RegistryEntry], entry: RegistryEntry, path: Path) ->
         names = {other.name, *other.aliases} & {entry.name, *entry.aliases}
         if not names and (other.file != entry.file or other.bundled or entry.bundled):
             continue
+        if entry.name == other.name and entry.sha256 == other.sha256 and not entry.override:
+            return  # the same file, known already
         if not (entry.override and entry.name == other.name):
             taken = f"the name {min(names)!r}" if names else f"the file name {entry.file!r}"
             raise ConfigError(
