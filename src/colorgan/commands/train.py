@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,38 +13,49 @@ import typer
 from colorgan import console
 from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
 from colorgan.config import DeviceChoice, PrecisionChoice
+from colorgan.errors import UsageError
 
 if TYPE_CHECKING:
     from colorgan.training import Finished, Setup, StepDone, Trainer, TrainingOptions, Validated
+    from colorgan.training.preflight import Preflight
+    from colorgan.training.tensorboard import TensorBoardLog
 
-_LENGTH, _WEIGHTS, _MACHINE = "How long", "Weights to start from", "Machine"
+_LENGTH, _WEIGHTS, _MACHINE, _LOOK = "How long", "Weights to start from", "Machine", "Looking at recipes and runs"
 _TALK_SECONDS = 30.0  # between lines about progress where there is no terminal
+
+
+class CacheChoice(StrEnum):
+    """Where decoded photographs are kept."""
+
+    NONE = "none"
+    RAM = "ram"
 
 
 def train(
     *,
     data: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--data",
             help="Folder of photographs, a .tar file of them, or a folder with train and val inside (ImageNet-mini).",
-            show_default=False,
         ),
-    ],
+    ] = None,
     validation_data: Annotated[
         Path | None,
         typer.Option("--val-data", help="Photographs to validate on. Default: the val folder, or 2 % of --data."),
     ] = None,
     recipe: Annotated[
-        str, typer.Option("--recipe", metavar="default|paper|debug|FILE.toml", help="What to train, and how.")
-    ] = "default",
+        str | None,
+        typer.Option(
+            "--recipe",
+            metavar="default|paper|debug|FILE.toml",
+            help="What to train, and how. Default: default, or that of the resumed run.",
+        ),
+    ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe, such as loss.bins=0.5."),
     ] = None,
-    print_recipe: Annotated[
-        bool, typer.Option("--print-recipe", help="Print the recipe with every value, as TOML, and stop.")
-    ] = False,
     run_dir: Annotated[
         Path | None, typer.Option("--run-dir", help="Where the run's files go. Default: runs/RECIPE-TIME.")
     ] = None,
@@ -55,8 +67,11 @@ def train(
         float | None,
         typer.Option("--minutes", help="Time to train; the schedule is fitted to it.", rich_help_panel=_LENGTH),
     ] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Photographs a step and process.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", min=1, help="Photographs a step and process.")
+    ] = None,
     size: Annotated[int | None, typer.Option("--size", min=8, help="Side of the training pictures, pixels.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of everything random. Default: 0.")] = None,
     resume: Annotated[
         str | None,
         typer.Option(
@@ -95,8 +110,35 @@ def train(
         int | None,
         typer.Option("--workers", min=0, help="Processes that decode photographs.", rich_help_panel=_MACHINE),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and build everything, then stop.")] = False,
+    cache: Annotated[
+        CacheChoice | None,
+        typer.Option("--cache", help="Keep decoded photographs in memory.", rich_help_panel=_MACHINE),
+    ] = None,
+    compiled: Annotated[
+        bool,
+        typer.Option(
+            "--compile", help="Compile the generator: minutes to start, faster on GPUs.", rich_help_panel=_MACHINE
+        ),
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write for TensorBoard.", rich_help_panel=_MACHINE)
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check data, disk, speed and memory, then stop.", rich_help_panel=_LOOK)
+    ] = False,
+    print_recipe: Annotated[
+        bool,
+        typer.Option(
+            "--print-recipe", help="Print the recipe with every value, as TOML, and stop.", rich_help_panel=_LOOK
+        ),
+    ] = False,
+    status: Annotated[
+        Path | None, typer.Option("--status", metavar="RUN_DIR", help="Sum a run up, and stop.", rich_help_panel=_LOOK)
+    ] = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option("--plots", metavar="RUN_DIR", help="Draw a run's curves, and stop.", rich_help_panel=_LOOK),
+    ] = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -105,11 +147,15 @@ def train(
     Writes a journal, checkpoints, sample sheets and the best generator to the run's folder. Ctrl-C saves and stops;
     --resume auto goes on.
     """
-    from colorgan.training import TrainingOptions, load_recipe, recipe_to_toml
-
     if print_recipe:
-        console.stdout().print(recipe_to_toml(load_recipe(recipe, overrides or ())), markup=False, end="")
-        return
+        return _print_recipe(recipe or "default", overrides or [])
+    if status is not None:
+        return _print_status(status)
+    if plots is not None:
+        return _print_plots(plots)
+
+    from colorgan.training import TrainingOptions
+
     options = TrainingOptions(
         data=data,
         validation_data=validation_data,
@@ -129,29 +175,124 @@ def train(
         perceptual_weights=str(perceptual_weights) if perceptual_weights else None,
         seed=seed,
         workers=workers,
+        cache=None if cache is None else cache is CacheChoice.RAM,
+        compile=compiled,
     )
-    raise typer.Exit(_run(options, dry_run=dry_run))
+    raise typer.Exit(_run(options, dry_run=dry_run, tensorboard=tensorboard))
 
 
-def _run(options: "TrainingOptions", *, dry_run: bool) -> int:
+# --- looking at recipes and runs --------------------------------------------------------------------------------------
+
+
+def _print_recipe(recipe: str, overrides: list[str]) -> None:
+    from colorgan.training import load_recipe, recipe_to_toml
+
+    console.stdout().print(recipe_to_toml(load_recipe(recipe, overrides)), markup=False, end="")
+
+
+def _print_status(run_dir: Path) -> None:
+    from colorgan.training.status import summarize_run
+
+    status = summarize_run(run_dir)
+    rows: list[tuple[str, str]] = [("state", status.state), ("step", str(status.step))]
+    if status.progress is not None:
+        rows.append(("progress", f"{status.progress:.1%}"))
+    rows.append(("time", _duration(status.seconds)))
+    if status.seconds_left is not None and status.state != "finished":
+        rows.append(("time left", f"about {_duration(status.seconds_left)}"))
+    if status.images_per_second is not None:
+        rows.append(("speed", f"{status.images_per_second:.1f} images/s, {status.waiting or 0:.1%} waiting for data"))
+    rows += [(name, f"{value:.4g}") for name, value in status.losses.items()]
+    for title, entry in (("best", status.best), ("last", status.last)):
+        if entry is not None:
+            rows.append((f"{title} score", f"{entry['score']:+.3f} dB at step {entry['step']}"))
+            colours = f"{entry['colorfulness']:.1f} of {entry['real_colorfulness']:.1f}"
+            rows.append(("", f"PSNR {entry['psnr']:.2f} dB (grey {entry['grey_psnr']:.2f}), colourfulness {colours}"))
+    rows.append(("left out", f"{status.left_out} photographs, damaged or nearly grey"))
+    rows.append(("checkpoint", str(status.checkpoint or "none yet")))
+    table = console.make_table("run", str(run_dir))
+    for row in rows:
+        table.add_row(*row)
+    console.stdout().print(table)
+
+
+def _print_plots(run_dir: Path) -> None:
+    from colorgan.training.journal import read_journal
+    from colorgan.training.plots import draw_curves
+    from colorgan.training.trainer import CURVES_NAME
+
+    path = draw_curves(read_journal(run_dir / "journal.jsonl"), run_dir / CURVES_NAME)
+    if path is None:
+        raise UsageError(f"the journal of {run_dir} has nothing to draw yet; wait until it has taken a few more steps")
+    console.stdout().print(str(path), markup=False)
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{seconds / 60:.1f} min"
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+def _run(options: "TrainingOptions", *, dry_run: bool, tensorboard: bool) -> int:
     from colorgan.runtime import pick_runtime
-    from colorgan.training import prepare_training
-    from colorgan.training.distributed import joined_processes
+    from colorgan.training import begin_run, prepare_training
+    from colorgan.training.distributed import PeerFailedError, joined_processes, own_runtime
+    from colorgan.training.preflight import check_before_run
+    from colorgan.training.tensorboard import TensorBoardLog
 
-    runtime = pick_runtime(options.device, options.precision)
-    with joined_processes(runtime) as processes:
-        setup = prepare_training(options, processes)
-        if processes.leads:
-            _introduce(setup)
-        return 0 if dry_run else _train(setup.trainer)
+    runtime = own_runtime(pick_runtime(options.device, options.precision))
+    try:
+        with joined_processes(runtime) as processes:
+            setup = prepare_training(options, processes, runtime)
+            trainer = setup.trainer
+            if processes.leads:
+                _introduce(setup)
+            log = None
+            if tensorboard and processes.leads:
+                log = TensorBoardLog(trainer.run_dir / "tensorboard", trainer.recipe.run.journal_steps)
+            _introduce_check(processes.from_leader(lambda: check_before_run(trainer)), trainer)
+            if dry_run:
+                return 0
+            begin_run(setup)
+            return _train(trainer, log)
+    except PeerFailedError as error:  # the process that failed says why
+        console.say(str(error), detail=True)
+        return error.exit_code
 
 
 def _introduce(setup: "Setup") -> None:
     trainer = setup.trainer
-    console.say(f"computes on {trainer.runtime}")
+    several = f", {trainer.processes.world} processes" if trainer.processes.world > 1 else ""
+    console.say(f"computes on {trainer.runtime}{several}")
     for note in setup.notes:
         console.say(note)
     console.say(f"the run's files go to {trainer.run_dir}")
+
+
+def _introduce_check(found: "Preflight", trainer: "Trainer") -> None:
+    if not trainer.processes.leads:
+        return
+    data = found.data
+    least, middle, most = data.short_sides
+    console.say(
+        f"of {data.looked_at} photographs looked at, {len(data.unreadable)} are unreadable and {len(data.grey)} nearly "
+        f"grey; short sides {least} to {most} pixels, half of them {middle} or more"
+    )
+    for _, reason in data.unreadable:
+        console.warn(reason)
+    if middle < trainer.recipe.run.size:
+        console.warn(f"most photographs are smaller than the training size, {trainer.recipe.run.size} pixels")
+    if found.steps_in_all is not None:
+        length = f"about {found.steps_in_all} steps in {trainer.budget.minutes:g} minutes"
+    else:
+        length = f"about {_duration(found.seconds_in_all or 0)} for {trainer.budget.steps} steps"
+    memory = "" if found.memory_bytes is None else f", memory {found.memory_bytes / 1e9:.1f} GB"
+    console.say(
+        f"{found.seconds_per_step:.2f} s a step, {length}{memory}, disk {found.disk_needed / 1e9:.2f} GB of "
+        f"{found.disk_free / 1e9:.0f} GB free"
+    )
 
 
 @contextmanager
@@ -162,7 +303,8 @@ def _gentle_interrupts(trainer: "Trainer") -> Iterator[None]:
         if trainer.stop_requested:
             raise KeyboardInterrupt
         trainer.stop_requested = True
-        console.say("stopping after this step; press Ctrl-C again to stop at once")
+        if trainer.processes.leads:
+            console.say("stopping after this step; press Ctrl-C again to stop at once")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -172,17 +314,21 @@ def _gentle_interrupts(trainer: "Trainer") -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _train(trainer: "Trainer") -> int:
+def _train(trainer: "Trainer", log: "TensorBoardLog | None") -> int:
     from colorgan.training import Finished, Saved, StepDone, Validated
 
-    left_out = 0
+    left_out: set[str] = set()
     said = time.monotonic()
     with _gentle_interrupts(trainer), console.progress_bar() as bar:
         task = bar.add_task("training", total=1000, note="")
         for event in trainer.run():
+            if log is not None:
+                log.take(event)
             match event:
+                case _ if not trainer.processes.leads:
+                    pass
                 case StepDone():
-                    left_out += len(event.left_out)
+                    left_out.update(name for name, _ in event.left_out)
                     bar.update(task, completed=round(1000 * event.progress), note=_summary(event))
                     if bar.disable and time.monotonic() - said > _TALK_SECONDS:
                         said = time.monotonic()
@@ -192,8 +338,10 @@ def _train(trainer: "Trainer") -> int:
                 case Saved():
                     console.say(f"saved {event.path}", detail=True)
                 case Finished():
-                    return _conclude(trainer, event, left_out)
-    return 0
+                    _conclude(trainer, event, left_out)
+    if log is not None:
+        log.close()
+    return 130 if trainer.progress < 1 else 0
 
 
 def _summary(event: "StepDone") -> str:
@@ -210,14 +358,15 @@ def _verdict(event: "Validated") -> str:
     )
 
 
-def _conclude(trainer: "Trainer", event: "Finished", left_out: int) -> int:
+def _conclude(trainer: "Trainer", event: "Finished", left_out: set[str]) -> None:
     if left_out:
         console.warn(
-            f"{left_out} times a photograph was passed over (damaged or nearly grey); {trainer.journal.path} names them"
+            f"{len(left_out)} photographs were passed over (damaged or nearly grey); {trainer.journal.path} names them"
         )
+    if event.curves is not None:
+        console.say(f"the curves of the run: {event.curves}")
     if event.stopped:
         console.say(f"stopped at step {event.step}; go on with --resume {trainer.run_dir}")
-        return 130
-    console.say(f"the best generator, for colorgan colorize --weights {event.weights}:")
-    console.stdout().print(str(event.weights), markup=False)
-    return 0
+    elif event.weights is not None:
+        console.say(f"the best generator, for colorgan colorize --weights {event.weights}:")
+        console.stdout().print(str(event.weights), markup=False)

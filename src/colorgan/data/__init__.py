@@ -1,6 +1,6 @@
 """Photographs on disk, and what training makes of them."""
 
-from colorgan.data.dataset import Batch, PositionSampler, Sample, TrainingPhotos, make_loader
+from colorgan.data.dataset import Batch, PositionSampler, Sample, TrainingPhotos, draw_batches, make_loader
 from colorgan.data.folder import PhotoFile, PhotoSets, find_photos, find_sets, open_photo, split_by_name
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "PositionSampler",
     "Sample",
     "TrainingPhotos",
+    "draw_batches",
     "find_photos",
     "find_sets",
     "make_loader",

@@ -68,10 +68,10 @@ def _warp(image: Image.Image, config: AugmentConfig, rng: np.random.Generator) -
 
 def jitter_tone(grey: Bytes, config: AugmentConfig, rng: np.random.Generator) -> Bytes:
     """Change the tone of a grey picture as age and copying do: gamma, contrast, blur, noise, JPEG."""
-    level = grey.astype(np.float32) / 255
+    level: NDArray[np.float32] = grey.astype(np.float32) / np.float32(255)
     level **= math.exp(rng.uniform(-config.tone_gamma, config.tone_gamma))
     contrast = 1 - rng.uniform(0, config.tone_contrast)
-    level = level * contrast + rng.uniform(0, 1 - contrast)
+    level = level * np.float32(contrast) + np.float32(rng.uniform(0, 1 - contrast))
     if rng.random() < 0.5:
         level = _blur(level, rng.uniform(0, config.tone_blur))
     if rng.random() < 0.5:
@@ -82,7 +82,7 @@ def jitter_tone(grey: Bytes, config: AugmentConfig, rng: np.random.Generator) ->
 
 def _blur(level: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
     image = Image.fromarray((level.clip(0, 1) * 255).round().astype(np.uint8))
-    return np.asarray(image.filter(ImageFilter.GaussianBlur(deviation)), dtype=np.float32) / 255
+    return np.asarray(image.filter(ImageFilter.GaussianBlur(deviation)), dtype=np.float32) / np.float32(255)
 
 
 def _through_jpeg(grey: Bytes, quality: int) -> Bytes:

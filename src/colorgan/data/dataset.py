@@ -1,6 +1,8 @@
 """Photographs as training batches, each a function of the seed and its position in the run."""
 
 import functools
+import math
+import signal
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -12,12 +14,16 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from colorgan.config import AugmentConfig
 from colorgan.data.augment import draw_hints, draw_occlusion, is_nearly_grey, jitter_tone, vary_geometry
+from colorgan.data.cache import PhotoCache
 from colorgan.data.folder import PhotoFile, open_photo
 from colorgan.errors import DataError, ImageReadError
 
-__all__ = ["Batch", "PositionSampler", "Sample", "TrainingPhotos", "make_loader"]
+__all__ = ["Batch", "PositionSampler", "Sample", "TrainingPhotos", "draw_batches", "make_loader"]
 
 _MOST_REPLACEMENTS = 50
+_CACHE_MARGIN = 1.2  # short side of cached photographs, as a multiple of the training size
+
+LeftOut = tuple[tuple[str, str], ...]  # names of photographs passed over, with the reason
 
 
 class Sample(NamedTuple):
@@ -28,7 +34,7 @@ class Sample(NamedTuple):
     retoned: bool  # whether `grey` differs from the photograph's own
     known: Tensor  # (1, S, S), 1 where the luminance is given
     hints: Tensor  # (4, S, S), hint colours in sRGB, then their mask
-    left_out: tuple[tuple[str, str], ...]  # photographs met and passed over, with the reason
+    left_out: LeftOut
 
 
 class Batch(NamedTuple):
@@ -39,7 +45,17 @@ class Batch(NamedTuple):
     retoned: Tensor  # (B,), bool
     known: Tensor | None  # (B, 1, S, S); None where the luminance of the whole batch is given
     hints: Tensor | None  # (B, 4, S, S); None where the whole batch has none
-    left_out: tuple[tuple[str, str], ...]
+    left_out: LeftOut
+
+    def complete(self, *, known: bool, hints: bool) -> "Batch":
+        """Spell out the masks that are asked for and stand as None: everything known, no hints."""
+        B, _, H, W = self.rgb.shape
+        given = self
+        if known and self.known is None:
+            given = given._replace(known=self.rgb.new_ones(B, 1, H, W))
+        if hints and self.hints is None:
+            given = given._replace(hints=self.rgb.new_zeros(B, 4, H, W))
+        return given
 
     def to(self, device: torch.device) -> "Batch":
         """Bring the tensors to a device."""
@@ -47,7 +63,7 @@ class Batch(NamedTuple):
         return Batch(*moved)  # type: ignore[arg-type]
 
 
-class TrainingPhotos(Dataset[Sample]):
+class TrainingPhotos(Dataset[Sample | DataError]):
     """Training samples by position.
 
     Position p is the p-th sample of an endless run that passes over all photographs in a new order each time. The
@@ -59,20 +75,37 @@ class TrainingPhotos(Dataset[Sample]):
         size: Side of the samples, pixels.
         augment: How to vary them.
         seed: Seed of the run.
+        cached: Whether to keep decoded photographs in memory, scaled down to a little over `size`.
     """
 
-    def __init__(self, photos: Sequence[PhotoFile], size: int, augment: AugmentConfig, seed: int) -> None:
+    def __init__(
+        self,
+        photos: Sequence[PhotoFile],
+        size: int,
+        augment: AugmentConfig,
+        seed: int,
+        *,
+        cached: bool = False,
+    ) -> None:
         if not photos:
             raise DataError("there are no photographs to train on")
         self.photos = tuple(photos)
         self.size = size
         self.augment = augment
         self.seed = seed
+        self.cache = PhotoCache(len(photos), math.ceil(_CACHE_MARGIN * size)) if cached else None
+        self._short_side = math.ceil(size / augment.crop_from)
 
-    def __getitem__(self, position: int) -> Sample:
-        """Make the sample of a position (0 or more)."""
+    def __getitem__(self, position: int) -> Sample | DataError:
+        """Make the sample of a position (0 or more). An error is returned: raised, it would lose its plain words."""
         rng = np.random.default_rng((self.seed, 1, position))
-        image, left_out = self._usable_photo(position, rng)
+        try:
+            image, left_out = self._usable_photo(position, rng)
+        except DataError as error:
+            return error
+        return self._make_sample(image, left_out, rng)
+
+    def _make_sample(self, image: Image.Image, left_out: LeftOut, rng: np.random.Generator) -> Sample:
         rgb = np.asarray(vary_geometry(image, self.size, self.augment, rng))
         shape = (self.size, self.size)
         grey, retoned = np.zeros(shape, dtype=np.uint8), bool(rng.random() < self.augment.tone)
@@ -94,26 +127,31 @@ class TrainingPhotos(Dataset[Sample]):
             left_out,
         )
 
-    def _usable_photo(
-        self, position: int, rng: np.random.Generator
-    ) -> tuple[Image.Image, tuple[tuple[str, str], ...]]:
+    def _usable_photo(self, position: int, rng: np.random.Generator) -> tuple[Image.Image, LeftOut]:
         epoch, place = divmod(position, len(self.photos))
         index = int(_order(self.seed, epoch, len(self.photos))[place])
         left_out: list[tuple[str, str]] = []
         for _ in range(_MOST_REPLACEMENTS):
-            photo = self.photos[index]
             try:
-                image = open_photo(photo)
+                image = self._open(index)
                 if not is_nearly_grey(image):
                     return image, tuple(left_out)
-                left_out.append((photo.name, "nearly grey"))
+                left_out.append((self.photos[index].name, "nearly grey"))
             except ImageReadError as error:
-                left_out.append((photo.name, str(error)))
+                left_out.append((self.photos[index].name, str(error)))
             index = int(rng.integers(len(self.photos)))
         raise DataError(
             f"{_MOST_REPLACEMENTS} photographs in a row cannot be trained on, the last because: "
             f"{left_out[-1][1]} ({left_out[-1][0]}); check the data set"
         )
+
+    def _open(self, index: int) -> Image.Image:
+        if self.cache is None:
+            return open_photo(self.photos[index], short_side=self._short_side)
+        image = self.cache.get(index)
+        if image is None:
+            image = self.cache.put(index, open_photo(self.photos[index], short_side=self.cache.short_side))
+        return image
 
 
 @functools.lru_cache(maxsize=2)
@@ -147,22 +185,26 @@ class PositionSampler(Sampler[list[int]]):
             step += 1
 
 
-def _collate(samples: list[Sample]) -> Batch:
-    known = torch.stack([s.known for s in samples])
-    hints = torch.stack([s.hints for s in samples])
+def _collate(samples: list[Sample | DataError]) -> Batch | DataError:
+    good = [s for s in samples if isinstance(s, Sample)]
+    for sample in samples:
+        if isinstance(sample, DataError):
+            return sample
+    known = torch.stack([s.known for s in good])
+    hints = torch.stack([s.hints for s in good])
     return Batch(
-        torch.stack([s.rgb for s in samples]),
-        torch.stack([s.grey for s in samples]),
-        torch.tensor([s.retoned for s in samples]),
+        torch.stack([s.rgb for s in good]),
+        torch.stack([s.grey for s in good]),
+        torch.tensor([s.retoned for s in good]),
         None if bool(known.all()) else known,
         hints if bool(hints[:, 3].any()) else None,
-        tuple(item for s in samples for item in s.left_out),
+        tuple(item for s in good for item in s.left_out),
     )
 
 
 def make_loader(
     photos: TrainingPhotos, sampler: PositionSampler, *, workers: int, pin_memory: bool = False
-) -> DataLoader[Batch]:
+) -> DataLoader[Batch | DataError]:
     """Make the loader of a run: endless batches, decoded by `workers` processes (0: by this one)."""
     return DataLoader(
         photos,  # type: ignore[arg-type]
@@ -171,5 +213,35 @@ def make_loader(
         collate_fn=_collate,
         pin_memory=pin_memory,
         prefetch_factor=4 if workers > 0 else None,
-        persistent_workers=workers > 0,
+        worker_init_fn=_leave_signals_alone if workers > 0 else None,
     )
+
+
+def _leave_signals_alone(_: int) -> None:
+    """Let only the process that trains answer Ctrl-C; it ends the workers when it is done."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def draw_batches(loader: DataLoader[Batch | DataError]) -> Iterator[Batch]:
+    """Yield the batches of a loader.
+
+    Raises:
+        DataError: Too many photographs in a row are unusable, or a worker died.
+    """
+    batches = iter(loader)
+    while True:
+        try:
+            batch = next(batches)
+        except StopIteration:
+            return
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise DataError(
+                "a process that decodes photographs died, probably for want of memory; use fewer --workers "
+                f"(torch says: {error})"
+            ) from error
+        if isinstance(batch, DataError):
+            raise batch
+        yield batch

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import tarfile
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,9 +93,7 @@ def find_sets(data: Path, validation_data: Path | None = None, *, validation_sha
     return PhotoSets(tuple(kept), tuple(kept_out), data)
 
 
-def split_by_name(
-    photos: Sequence[PhotoFile], validation_share: float
-) -> tuple[list[PhotoFile], list[PhotoFile]]:
+def split_by_name(photos: Sequence[PhotoFile], validation_share: float) -> tuple[list[PhotoFile], list[PhotoFile]]:
     """Split photographs by a hash of each one's name into those to train on and those to keep out.
 
     Raises:
@@ -110,22 +109,34 @@ def split_by_name(
     return kept, kept_out
 
 
-def open_photo(photo: PhotoFile) -> Image.Image:
+def open_photo(photo: PhotoFile, *, short_side: int | None = None) -> Image.Image:
     """Decode a photograph to 8-bit RGB, upright.
+
+    Args:
+        photo: Where it lies.
+        short_side: Large JPEGs may be decoded smaller, as long as their short side keeps this many pixels; that is
+            several times faster. None decodes in full.
 
     Raises:
         ImageReadError: It is damaged, or no picture.
     """
     try:
-        with Image.open(io.BytesIO(photo.read_bytes())) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's remarks on odd files are nothing a person can act on
+            with Image.open(io.BytesIO(photo.read_bytes())) as image:
+                if short_side is not None:
+                    scale = short_side / min(image.size)
+                    image.draft("RGB", (round(image.width * scale), round(image.height * scale)))
+                return ImageOps.exif_transpose(image).convert("RGB")
+    except UnidentifiedImageError as error:
+        raise ImageReadError(f"{photo.name} is no picture, or damaged from its first bytes on") from error
+    except Exception as error:  # Pillow's plugins raise whatever they like on damaged files
         raise ImageReadError(f"{photo.name} cannot be read as a picture: {error}") from error
 
 
 def _name_hash(name: str) -> float:
     """Return a number in 0..1 that depends on the name alone."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
+    return int.from_bytes(hashlib.sha256(name.encode(errors="surrogateescape")).digest()[:8]) / 2**64
 
 
 def _is_tar(path: Path) -> bool:
@@ -133,8 +144,8 @@ def _is_tar(path: Path) -> bool:
 
 
 def _is_photo(name: str) -> bool:
-    file_name = name.rpartition("/")[2]
-    return not file_name.startswith(".") and Path(file_name).suffix.lower() in IMAGE_SUFFIXES
+    hidden = any(part.startswith(".") for part in name.split("/"))
+    return not hidden and Path(name).suffix.lower() in IMAGE_SUFFIXES
 
 
 def _walk(folder: Path, root: Path, parents: frozenset[Path]) -> list[PhotoFile]:
@@ -163,10 +174,11 @@ def _walk(folder: Path, root: Path, parents: frozenset[Path]) -> list[PhotoFile]
 def _index_tar(path: Path, prefix: str) -> list[PhotoFile]:
     try:
         with tarfile.open(path, "r:") as archive:
+            files = [(member.name.removeprefix("./"), member) for member in archive if member.isreg()]
             return [
-                PhotoFile(prefix + member.name, path, member.offset_data, member.size)
-                for member in archive
-                if member.isfile() and _is_photo(member.name)
+                PhotoFile(prefix + name, path, member.offset_data, member.size)
+                for name, member in files
+                if _is_photo(name)
             ]
     except (tarfile.TarError, OSError) as error:
         raise DataError(f"{path} cannot be read as a plain (uncompressed) tar file: {error}") from error

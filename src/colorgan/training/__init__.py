@@ -1,11 +1,13 @@
 """Training generators: recipes, the loop, checkpoints, the journal."""
 
+from colorgan.training.events import Budget, Event, Finished, Saved, StepDone, Validated
 from colorgan.training.recipe import Recipe, load_recipe, recipe_names, recipe_to_toml
-from colorgan.training.setup import Setup, TrainingOptions, prepare_training
-from colorgan.training.trainer import Budget, Finished, Saved, StepDone, Trainer, Validated
+from colorgan.training.setup import Setup, TrainingOptions, begin_run, prepare_training
+from colorgan.training.trainer import Trainer
 
 __all__ = [
     "Budget",
+    "Event",
     "Finished",
     "Recipe",
     "Saved",
@@ -14,6 +16,7 @@ __all__ = [
     "Trainer",
     "TrainingOptions",
     "Validated",
+    "begin_run",
     "load_recipe",
     "prepare_training",
     "recipe_names",

@@ -40,7 +40,8 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any], *, kept: int
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise CheckpointError(f"the checkpoint {path} cannot be written: {error.strerror}") from error
-    for old in find_checkpoints(folder)[:-kept]:
+    others = [old for old in find_checkpoints(folder) if old != path]
+    for old in others[: len(others) - (kept - 1)]:
         old.unlink(missing_ok=True)
     return path
 

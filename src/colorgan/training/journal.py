@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,21 @@ __all__ = ["Averages", "Journal", "read_journal"]
 
 
 class Journal:
-    """Appends entries to a run's journal. Each has a `kind`; values that are not numbers become null."""
+    """Appends entries to a run's journal. Each has a `kind`; values that are not finite become null."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def open(self) -> None:
+        """Make the journal if there is none; end a line that a killed run left half-written."""
+        with self.path.open("ab+") as file:
+            if file.tell() > 0:
+                file.seek(-1, os.SEEK_END)
+                if file.read() != b"\n":
+                    file.write(b"\n")
+
     def write(self, kind: str, **values: Any) -> None:
-        """Append one entry and bring it to the disk's cache, so that a killed run keeps it."""
+        """Append one entry and hand it to the system, so that a killed run keeps it."""
         line = json.dumps({"kind": kind, **{key: _plain(value) for key, value in values.items()}})
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -31,23 +40,35 @@ def _plain(value: Any) -> Any:
 
 
 def read_journal(path: Path) -> list[dict[str, Any]]:
-    """Read a journal. A last line that was cut off by a crash is passed over.
+    """Read a journal.
+
+    Lines that a killed run left half-written are passed over, and so is what a run did behind the checkpoint that it
+    was later resumed from: those steps were taken again.
 
     Raises:
         CheckpointError: There is no journal, or it holds something else.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror}); is this the folder of a run?") from error
-    entries = []
-    for number, line in enumerate(lines):
-        try:
-            entries.append(json.loads(line))
-        except json.JSONDecodeError:
-            if number < len(lines) - 1:
-                raise CheckpointError(f"{path}, line {number + 1}, is no JSON; the journal is damaged") from None
-    return entries
+    entries = [entry for entry in map(_parse, lines) if entry is not None]
+    if lines and not entries:
+        raise CheckpointError(f"{path} holds no journal of a training run")
+    kept: list[dict[str, Any]] = []
+    for entry in entries:
+        if entry["kind"] == "resumed":
+            kept = [e for e in kept if e.get("step", 0) <= entry["step"]]
+        kept.append(entry)
+    return kept
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return entry if isinstance(entry, dict) and "kind" in entry else None
 
 
 class Averages:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 
+from colorgan.config import LossConfig
 from colorgan.model import Discriminator, Generator
 from colorgan.training.recipe import OptimizerConfig, OptimizerName, Schedule
 
@@ -15,6 +16,7 @@ __all__ = [
     "build_discriminator_optimizer",
     "build_generator_optimizer",
     "freeze_early_stages",
+    "freeze_idle_heads",
     "rate_factor",
     "set_rate",
 ]
@@ -27,9 +29,7 @@ def build_generator_optimizer(network: Generator, config: OptimizerConfig) -> Op
     groups = []
     for in_encoder in (True, False):
         rate = config.learning_rate * (config.encoder_factor if in_encoder else 1)
-        parameters = [
-            p for name, p in network.named_parameters() if name.startswith("encoder.features") == in_encoder
-        ]
+        parameters = [p for name, p in network.named_parameters() if name.startswith("encoder.features") == in_encoder]
         for decays in (True, False):
             chosen = [p for p in parameters if p.requires_grad and (p.dim() > 1) == decays]
             decay = config.weight_decay if decays else 0.0
@@ -73,6 +73,19 @@ def freeze_early_stages(network: Generator, stride: int) -> None:
         layer.requires_grad_(False).eval()
 
 
+def freeze_idle_heads(network: Generator, loss: LossConfig) -> None:
+    """Keep the heads that no term of the loss looks at as they are."""
+    pictures = loss.perceptual > 0 or loss.adversarial > 0  # these terms look at all of the picture
+    heads = (
+        (network.color, pictures or loss.smooth_l1 > 0),
+        (network.bins, loss.bins > 0),
+        (network.repair, pictures or loss.luminance > 0),
+    )
+    for head, is_looked_at in heads:
+        if head is not None and not is_looked_at:
+            head.requires_grad_(False)
+
+
 class AveragedGenerator:
     """The exponential moving average of a generator's weights, batch statistics included.
 
@@ -86,6 +99,10 @@ class AveragedGenerator:
     def __init__(self, network: Generator, decay: float) -> None:
         self.network: Generator = copy.deepcopy(network).eval().requires_grad_(False)
         self.decay = decay
+
+    def restart(self, network: Generator) -> None:
+        """Begin anew with these weights."""
+        self.network.load_state_dict(network.state_dict())
 
     @torch.no_grad()
     def update(self, network: Generator, step: int) -> None:

@@ -21,7 +21,9 @@ _GAP, _HEAD = 4, 16
 
 
 @torch.inference_mode()
-def write_sheet(path: Path, network: Generator, rgb: Tensor, size: int, augment: AugmentConfig, runtime: Runtime) -> None:
+def write_sheet(
+    path: Path, network: Generator, rgb: Tensor, size: int, augment: AugmentConfig, runtime: Runtime
+) -> None:
     """Write a PNG with one row a photograph: original, what the network saw of it, what it made of that.
 
     Every second photograph is shown with missing luminance where the recipe trains on that.

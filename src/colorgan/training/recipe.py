@@ -25,6 +25,7 @@ __all__ = [
     "Recipe",
     "RunConfig",
     "Schedule",
+    "change_recipe",
     "load_recipe",
     "recipe_names",
     "recipe_to_toml",
@@ -138,6 +139,14 @@ def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     for override in overrides:
         _apply(mapping, override)
     return config_from_mapping(Recipe, mapping, where=f"recipe {name}")
+
+
+def change_recipe(recipe: Recipe, overrides: Iterable[str]) -> Recipe:
+    """Return a recipe with some values changed, as `load_recipe` does."""
+    mapping = config_to_mapping(recipe)
+    for override in overrides:
+        _apply(mapping, override)
+    return config_from_mapping(Recipe, mapping, where="the changed recipe")
 
 
 def _read(name: str) -> str:

@@ -1,37 +1,41 @@
 """From what a user asks for to a trainer that is ready to run."""
 
-import datetime
+import datetime as dt
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from colorgan import __version__
 from colorgan.config import EncoderName, config_to_mapping
 from colorgan.data import PhotoSets, find_sets
-from colorgan.data.runs import RUNS_FOLDER, latest_run, write_record
+from colorgan.data.runs import RECORD_NAME, RUNS_FOLDER, latest_run, read_record, write_record
 from colorgan.errors import CheckpointError, ConfigError, TrainingError, UsageError, WeightsError
 from colorgan.model.encoders import load_backbone
-from colorgan.runtime import pick_runtime
-from colorgan.training.checkpoint import load_checkpoint, load_latest
-from colorgan.training.distributed import Processes
-from colorgan.training.recipe import Recipe, load_recipe
-from colorgan.training.trainer import Budget, Trainer
+from colorgan.runtime import Runtime, pick_runtime
+from colorgan.training.checkpoint import find_checkpoints, load_checkpoint, load_latest
+from colorgan.training.distributed import Processes, own_runtime
+from colorgan.training.events import Budget
+from colorgan.training.recipe import Recipe, change_recipe, load_recipe
+from colorgan.training.resume import photos_digest, stored_budget, stored_recipe
+from colorgan.training.trainer import Trainer
 from colorgan.weights.file import load_generator, load_tensors
 from colorgan.weights.store import resolve_weights
 
-__all__ = ["Setup", "TrainingOptions", "prepare_training"]
+__all__ = ["Setup", "TrainingOptions", "begin_run", "prepare_training"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingOptions:
-    """What a user asks for; None leaves a choice to the recipe or to this machine."""
+    """What a user asks for; None leaves a choice to the resumed run, else to the recipe, else to this machine."""
 
-    data: Path
+    data: Path | None = None  # only a resumed run knows its own
     validation_data: Path | None = None
-    recipe: str = "default"
+    recipe: str | None = None  # "default" for a new run
     overrides: tuple[str, ...] = ()  # "table.key=value"
     run_dir: Path | None = None
     epochs: float | None = None
@@ -45,8 +49,10 @@ class TrainingOptions:
     init_from: str | None = None  # a generator, by name or path
     encoder_weights: str | None = None  # "imagenet", "none" or a file
     perceptual_weights: str | None = None  # a file; the store's if left out
-    seed: int = 0
+    seed: int | None = None  # 0 for a new run
     workers: int | None = None
+    cache: bool | None = None  # whether decoded photographs are kept in memory
+    compile: bool = False
 
     def __post_init__(self) -> None:
         """Refuse options that exclude each other or cannot be meant."""
@@ -57,6 +63,11 @@ class TrainingOptions:
             raise UsageError(f"the length of a run must be above 0, got {lengths[0]}")
         if self.resume and self.init_from:
             raise UsageError("--resume goes on with a run and --init-from begins a new one; give one of them")
+        if self.data is None and not self.resume:
+            raise UsageError("there is nothing to train on: pass a folder of photographs with --data")
+        for option, path in (("--data", self.data), ("--val-data", self.validation_data)):
+            if path is not None and not path.exists():
+                raise UsageError(f"there is no {path}; {option} needs a folder of photographs, or a .tar file of them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,50 +76,89 @@ class Setup:
 
     trainer: Trainer
     notes: tuple[str, ...]
+    data: Path
+    validation_data: Path | None  # as asked for; None where the data set has its own or is split
 
 
-def prepare_training(options: TrainingOptions, processes: Processes | None = None) -> Setup:
-    """Find the data, build the networks, bring weights or a checkpoint, and record the run.
+class _Resumed(NamedTuple):
+    """The checkpoint that a run goes on from."""
+
+    state: dict[str, Any]
+    path: Path
+    notes: tuple[str, ...]
+
+
+def prepare_training(
+    options: TrainingOptions, processes: Processes | None = None, runtime: Runtime | None = None
+) -> Setup:
+    """Find the data, build the networks, bring weights or a checkpoint; nothing is written yet.
 
     Raises:
-        ColorganError: Anything that would keep the run from starting, before anything is written.
+        ColorganError: Anything that would keep the run from starting.
     """
     processes = processes or Processes()
-    recipe = _resolve_recipe(options)
-    runtime = pick_runtime(options.device, options.precision)
-    photos = find_sets(options.data, options.validation_data)
-    notes = [f"{len(photos.train)} photographs to train on, {len(photos.validation)} to validate on"]
-    resumed = _find_checkpoint(options)
-    run_dir = resumed.parent if resumed else _choose_run_dir(options)
+    runtime = runtime or own_runtime(pick_runtime(options.device, options.precision))
+    resumed = processes.from_leader(lambda: _find_checkpoint(options))
+    recipe = _resolve_recipe(options, resumed)
+    run_dir = processes.from_leader(lambda: _choose_run_dir(options, resumed))
+    data, validation_data = _find_data(options, resumed)
+    photos = find_sets(data, validation_data)
+    _require_a_batch(photos, recipe, processes)
+    state = resumed.state if resumed else {}
     trainer = Trainer(
         recipe,
         photos,
         run_dir,
-        budget=_budget(options, recipe, photos, processes),
+        budget=_budget(options, recipe, photos, processes, state),
         runtime=runtime,
-        seed=options.seed,
+        seed=_first_given(options.seed, state.get("seed"), 0),
         workers=_count_workers(options.workers),
+        cached=_first_given(options.cache, state.get("cached"), False),
+        compiled=options.compile,
         perceptual_state=_perceptual_state(options, recipe),
         processes=processes,
     )
-    if resumed:
-        notes += _resume(trainer, resumed)
-    elif options.init_from:
-        path = resolve_weights(options.init_from)
-        trainer.start_from(load_generator(path).network)
-        notes.append(f"starts from the weights {path}")
-    else:
-        notes += _load_encoder(trainer, options, recipe)
+    notes = [f"{len(photos.train)} photographs to train on, {len(photos.validation)} to validate on"]
+    size, stride = recipe.run.size, recipe.model.stride
+    if size % stride:
+        notes.append(
+            f"size {size} is not a multiple of {stride}: the network pads each picture, which costs time; "
+            f"{stride * max(1, round(size / stride))} fits"
+        )
+    notes += _bring_weights(trainer, options, recipe, resumed)
+    return Setup(trainer, tuple(notes), data, validation_data)
+
+
+def begin_run(setup: Setup) -> None:
+    """Make the run's folder and write down what the run is made of.
+
+    Raises:
+        TrainingError: The folder cannot be written.
+    """
+    trainer = setup.trainer
+    if not trainer.processes.leads:
+        return
     trainer.open_run_dir()
-    if processes.leads:
-        _record(trainer, options)
-    return Setup(trainer, tuple(notes))
+    _record(setup)
+    if trainer.step > 0:
+        trainer.journal.write("resumed", step=trainer.step)
 
 
-def _resolve_recipe(options: TrainingOptions) -> Recipe:
+def _first_given(*values: Any) -> Any:
+    return next(value for value in values if value is not None)
+
+
+# --- what to train, on what, how long ---------------------------------------------------------------------------------
+
+
+def _resolve_recipe(options: TrainingOptions, resumed: _Resumed | None) -> Recipe:
     sizes = {"run.batch_size": options.batch_size, "run.size": options.size}
-    overrides = [f"{key}={value}" for key, value in sizes.items() if value is not None]
-    recipe = load_recipe(options.recipe, (*options.overrides, *overrides))
+    given = [f"{key}={value}" for key, value in sizes.items() if value is not None]
+    overrides = (*options.overrides, *given)
+    if resumed and options.recipe is None:
+        recipe = change_recipe(stored_recipe(resumed.state), overrides)
+    else:
+        recipe = load_recipe(options.recipe or "default", overrides)
     deepest = math.ceil(recipe.run.size / recipe.model.stride)
     if recipe.run.batch_size * deepest**2 < 2:
         raise ConfigError(
@@ -118,11 +168,41 @@ def _resolve_recipe(options: TrainingOptions) -> Recipe:
     return recipe
 
 
-def _budget(options: TrainingOptions, recipe: Recipe, photos: PhotoSets, processes: Processes) -> Budget:
+def _find_data(options: TrainingOptions, resumed: _Resumed | None) -> tuple[Path, Path | None]:
+    """Return the photographs' places: the ones asked for, or those that the resumed run's record names."""
+    if options.data is not None:
+        return options.data, options.validation_data
+    assert resumed is not None  # noqa: S101 - the options were checked
+    record = read_record(resumed.path.parent)
+    data, separate = Path(record["data"]), record.get("separate_validation")
+    if not data.exists():
+        raise UsageError(f"the run was trained on {data}, which is gone; pass its photographs with --data")
+    return data, options.validation_data or (Path(separate) if separate else None)
+
+
+def _require_a_batch(photos: PhotoSets, recipe: Recipe, processes: Processes) -> None:
+    needed = recipe.run.batch_size * processes.world
+    if len(photos.train) < needed:
+        raise UsageError(
+            f"{len(photos.train)} photographs are fewer than the {needed} of one step; use more photographs, or "
+            f"--batch-size {max(1, len(photos.train) // processes.world)} or less"
+        )
+
+
+def _budget(
+    options: TrainingOptions,
+    recipe: Recipe,
+    photos: PhotoSets,
+    processes: Processes,
+    state: Mapping[str, Any],
+) -> Budget:
     if options.minutes is not None:
         return Budget(minutes=options.minutes)
     if options.steps is not None:
         return Budget(steps=options.steps)
+    stored = stored_budget(state) if state else None
+    if stored is not None and options.epochs is None:
+        return stored
     epochs = recipe.run.epochs if options.epochs is None else options.epochs
     batch = recipe.run.batch_size * processes.world
     return Budget(steps=math.ceil(epochs * len(photos.train) / batch))
@@ -135,38 +215,74 @@ def _count_workers(asked: int | None) -> int:
     return min(8, max(1, (os.cpu_count() or 1) // 2))
 
 
-def _choose_run_dir(options: TrainingOptions) -> Path:
+# --- the run's folder and its checkpoint ------------------------------------------------------------------------------
+
+
+def _choose_run_dir(options: TrainingOptions, resumed: _Resumed | None) -> Path:
+    if resumed:
+        return _continue_in(options.run_dir or resumed.path.parent, resumed.path)
     if options.run_dir is not None:
-        if any(options.run_dir.glob("checkpoint-*.pt")):
+        if find_checkpoints(options.run_dir):
             raise UsageError(
                 f"{options.run_dir} holds a run already; go on with it by --resume auto, or choose another --run-dir"
             )
         return options.run_dir
-    name = Path(options.recipe).stem
-    return Path(RUNS_FOLDER) / f"{name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 - the user's clock
+    name = Path(options.recipe or "default").stem
+    return Path(RUNS_FOLDER) / f"{name}-{dt.datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 - the user's clock
 
 
-def _find_checkpoint(options: TrainingOptions) -> Path | None:
-    """Return the checkpoint to resume from; for a folder, a name in it that stands for its latest good one."""
+def _continue_in(folder: Path, checkpoint: Path) -> Path:
+    """Return the folder that a resumed run goes on in, unless it holds later checkpoints, which would be mixed up."""
+    later = [p for p in find_checkpoints(folder) if p.name > checkpoint.name and _is_good(p)]
+    if later:
+        raise UsageError(
+            f"{folder} holds a later checkpoint, {later[-1].name}; go on from it by --resume {folder}, or branch off "
+            "into a new folder with --run-dir"
+        )
+    return folder
+
+
+def _is_good(checkpoint: Path) -> bool:
+    try:
+        load_checkpoint(checkpoint)
+    except CheckpointError:
+        return False
+    return True
+
+
+def _find_checkpoint(options: TrainingOptions) -> _Resumed | None:
     if options.resume is None:
         return None
-    if options.resume != "auto":
-        path = Path(options.resume)
-        return path / "checkpoint-latest" if path.is_dir() else path
-    folder = options.run_dir or latest_run(Path(RUNS_FOLDER))
-    if folder is None:
-        raise CheckpointError(f"there is no run in {RUNS_FOLDER}/ to resume; start one without --resume")
-    return folder / "checkpoint-latest"
+    folder = Path(options.resume)
+    if options.resume == "auto":
+        latest = options.run_dir or latest_run(Path(RUNS_FOLDER))
+        if latest is None:
+            raise CheckpointError(f"there is no run in {RUNS_FOLDER}/ to resume; start one without --resume")
+        folder = latest
+    elif not folder.is_dir():
+        return _Resumed(load_checkpoint(folder), folder, ())
+    state, path, damaged = load_latest(folder)
+    return _Resumed(state, path, tuple(f"passes over {bad}, which is torn or damaged" for bad in damaged))
 
 
-def _resume(trainer: Trainer, checkpoint: Path) -> list[str]:
-    if checkpoint.name != "checkpoint-latest":
-        trainer.resume(load_checkpoint(checkpoint))
-        return [f"resumes from {checkpoint} at step {trainer.step}"]
-    state, path, damaged = load_latest(checkpoint.parent)
-    trainer.resume(state)
-    notes = [f"passes over {bad}, which is torn or damaged" for bad in damaged]
-    return [*notes, f"resumes from {path} at step {trainer.step}"]
+# --- weights ----------------------------------------------------------------------------------------------------------
+
+
+def _bring_weights(trainer: Trainer, options: TrainingOptions, recipe: Recipe, resumed: _Resumed | None) -> list[str]:
+    """Set the weights that the run begins with; return what is worth saying of them."""
+    if resumed:
+        trainer.resume(resumed.state, resumed.path)
+        notes = [*resumed.notes, f"resumes from {resumed.path} at step {trainer.step}"]
+        if resumed.state.get("photos", photos_digest(trainer)) != photos_digest(trainer):
+            notes.append(
+                "the training photographs have changed since: the run goes on, but not exactly as it would have"
+            )
+        return notes
+    if options.init_from:
+        path = resolve_weights(options.init_from)
+        trainer.start_from(load_generator(path).network)
+        return [f"starts from the weights {path}"]
+    return _load_encoder(trainer, options, recipe)
 
 
 def _load_encoder(trainer: Trainer, options: TrainingOptions, recipe: Recipe) -> list[str]:
@@ -174,7 +290,7 @@ def _load_encoder(trainer: Trainer, options: TrainingOptions, recipe: Recipe) ->
     if wanted == "none":
         return ["the encoder starts from random weights"]
     report = load_backbone(trainer.generator.encoder, _read_backbone(wanted, recipe.model.encoder))
-    trainer.weights_changed()
+    trainer.start_from(trainer.generator)
     notes = [f"the encoder starts from {len(report.loaded)} pretrained tensors"]
     if report.missing:
         notes.append(f"{len(report.missing)} of its tensors are not in that file, from {report.missing[0]} on")
@@ -204,14 +320,19 @@ def _perceptual_state(options: TrainingOptions, recipe: Recipe) -> dict[str, Ten
         ) from error
 
 
-def _record(trainer: Trainer, options: TrainingOptions) -> None:
+def _record(setup: Setup) -> None:
+    trainer, separate = setup.trainer, setup.validation_data
     facts = {
         "colorgan": __version__,
         "recipe": config_to_mapping(trainer.recipe),
         "seed": trainer.seed,
         "device": str(trainer.runtime),
+        "separate_validation": None if separate is None else str(separate.resolve()),
     }
     try:
-        write_record(trainer.run_dir, options.data, trainer.photos.validation_root, trainer.validation.names, facts)
+        root, names = trainer.photos.validation_root, trainer.validation.names
+        write_record(trainer.run_dir, setup.data, root, names, facts)
     except OSError as error:
-        raise TrainingError(f"the run's folder {trainer.run_dir} cannot be written: {error.strerror}") from error
+        raise TrainingError(
+            f"the run's record {trainer.run_dir / RECORD_NAME} cannot be written: {error.strerror}"
+        ) from error

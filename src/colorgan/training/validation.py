@@ -1,6 +1,6 @@
 """Scoring a generator during training, on a fixed set of photographs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,22 +13,31 @@ from colorgan.config import RenderConfig
 from colorgan.data import PhotoFile, open_photo
 from colorgan.data.augment import is_nearly_grey
 from colorgan.errors import DataError, ImageReadError
+from colorgan.losses import PerceptualLoss
 from colorgan.metrics import colorfulness, psnr
 from colorgan.model import Generator
 from colorgan.rendering import predict_rendering
 from colorgan.rendering.front import STRENGTHS, best_gain, gain_at_share, measure_front
 from colorgan.runtime import Runtime
 
-__all__ = ["SCORE_SHARE", "Score", "ValidationSet", "validate"]
+__all__ = ["PERCEPTUAL_DB", "SCORE_SHARE", "Score", "ValidationSet", "validate"]
 
 SCORE_SHARE = 0.7
-"""A generator's score is its PSNR gain where it is this share as colourful as the real photographs.
+"""A generator is judged by its PSNR gain where it is this share as colourful as the real photographs.
 
 At a fixed colourfulness neither a dull generator (whose PSNR is high) nor a garish one can win by the dial alone, and
 one whose skin has turned orange loses, because orange is far from the truth at any strength.
 """
 
+PERCEPTUAL_DB = 2.0
+"""What taking away all of the grey pictures' perceptual distance would add to the score, dB.
+
+score = gain at `SCORE_SHARE` + `PERCEPTUAL_DB` * (1 - distance / distance of the grey pictures), the second part only
+where the recipe has a perceptual backbone.
+"""
+
 _BATCH = 16
+_PERCEPTUAL_PICTURES = 64  # the backbone is slow, and this many are enough to compare two generators
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,9 @@ class Score:
     colorfulness: float
     real_colorfulness: float
     best_gain: float  # dB over grey, at the best strength
-    score: float  # dB over grey, where `SCORE_SHARE` of the real colourfulness is reached
+    gain: float  # dB over grey, where `SCORE_SHARE` of the real colourfulness is reached
+    perceptual: float | None  # distance over that of the grey pictures, at the recipe's strength
+    score: float  # `gain`, and the perceptual part where there is one
 
 
 class ValidationSet:
@@ -83,38 +94,58 @@ class ValidationSet:
 
 
 @torch.inference_mode()
-def validate(network: Generator, photos: ValidationSet, config: RenderConfig, runtime: Runtime) -> Score:
+def validate(
+    network: Generator,
+    photos: ValidationSet,
+    config: RenderConfig,
+    runtime: Runtime,
+    perceptual: PerceptualLoss | None = None,
+) -> Score:
     """Score a generator in eval mode: 8-bit RGB, luminance kept, mean of the pictures' PSNR."""
     strengths = sorted({*STRENGTHS, config.strength})
     gains, colours, greys, reals = [], [], [], []
-    for rgb in photos.rgb.split(_BATCH):
+    distances: list[tuple[float, float]] = []  # of the generated and the grey pictures, a batch each
+    for number, rgb in enumerate(torch.split(photos.rgb, _BATCH)):
         target = rgb.to(runtime.device).float() / 255
-        lab = rgb_to_lab(target)
-        with runtime.autocast():
-            rendering = predict_rendering(network, lab[:, :1], config)
-        ab = torch.nn.functional.interpolate(
-            rendering.ab.float(), size=target.shape[-2:], mode="bicubic", align_corners=False
-        )
-
-        def compose(strength: float, lab: Tensor = lab, ab: Tensor = ab) -> Tensor:
-            picture = lab_to_rgb(torch.cat((lab[:, :1], strength * ab), dim=1)).clamp(0, 1)
-            return (picture * 255).round() / 255
-
+        compose = _colour(network, target, config, runtime)
         points = measure_front(compose, target, strengths)
         gains.append(torch.stack([p.gain for p in points]))
         colours.append(torch.stack([p.colorfulness for p in points]))
         greys.append(psnr(compose(0.0), target))
         reals.append(colorfulness(target))
+        if perceptual is not None and number * _BATCH < _PERCEPTUAL_PICTURES:
+            with runtime.autocast():
+                pair = [float(perceptual(compose(s), target)) for s in (config.strength, 0.0)]
+            distances.append((pair[0], pair[1]))
     mean_gains = torch.cat(gains, 1).mean(1).tolist()
     mean_colours = torch.cat(colours, 1).mean(1).tolist()
     grey, real = float(torch.cat(greys).mean()), float(torch.cat(reals).mean())
     at = 1 + strengths.index(config.strength) if config.strength > 0 else 0
     reached = gain_at_share([c / real for c in mean_colours], mean_gains, SCORE_SHARE)
+    gain = mean_gains[-1] if reached is None else reached
+    distance = sum(d for d, _ in distances) / sum(g for _, g in distances) if distances else None
     return Score(
         psnr=grey + mean_gains[at],
         grey_psnr=grey,
         colorfulness=mean_colours[at],
         real_colorfulness=real,
         best_gain=best_gain(mean_gains),
-        score=mean_gains[-1] if reached is None else reached,
+        gain=gain,
+        perceptual=distance,
+        score=gain if distance is None else gain + PERCEPTUAL_DB * (1 - distance),
     )
+
+
+def _colour(network: Generator, target: Tensor, config: RenderConfig, runtime: Runtime) -> Callable[[float], Tensor]:
+    """Let the network colour a batch once; return what gives the 8-bit pictures at a strength."""
+    lab = rgb_to_lab(target)
+    with runtime.autocast():
+        rendering = predict_rendering(network, lab[:, :1], config, confidence=False)
+    size = target.shape[-2:]
+    ab = torch.nn.functional.interpolate(rendering.ab.float(), size=size, mode="bicubic", align_corners=False)
+
+    def compose(strength: float) -> Tensor:
+        picture = lab_to_rgb(torch.cat((lab[:, :1], strength * ab), dim=1)).clamp(0, 1)
+        return (picture * 255).round() / 255
+
+    return compose

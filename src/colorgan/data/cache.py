@@ -1,0 +1,101 @@
+"""Decoded photographs kept in memory, shared by the processes that make training samples."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from colorgan.errors import DataError
+
+__all__ = ["PhotoCache"]
+
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory
+_LONGEST_ASPECT = 3  # panoramas beyond it are decoded anew each time
+_TYPICAL_ASPECT = 1.5
+
+
+class PhotoCache:
+    """Photographs by number, as 8-bit RGB with a short side of `short_side`.
+
+    They lie in a sparse file that every process maps: memory where the system offers files in memory, else a
+    temporary file, of which the system keeps in memory what it can. Each photograph has its own place, so processes
+    need no lock: two that store the same one at the same time store the same bytes.
+
+    Args:
+        count: How many photographs there are.
+        short_side: To which they are scaled down; smaller ones stay as they are.
+    """
+
+    def __init__(self, count: int, short_side: int) -> None:
+        self.count = count
+        self.short_side = short_side
+        needed = round(count * 3 * short_side**2 * _TYPICAL_ASPECT)
+        folder = _roomy_folder(needed)
+        handle, name = tempfile.mkstemp(prefix="colorgan-cache-", dir=folder)
+        self._path, self._owner = Path(name), os.getpid()
+        os.truncate(handle, self._slot_bytes * count + 4 * count)
+        os.close(handle)
+        self._map: np.memmap[tuple[int], np.dtype[np.uint8]] | None = None
+
+    @property
+    def _slot_bytes(self) -> int:
+        return 3 * _LONGEST_ASPECT * self.short_side**2
+
+    def get(self, number: int) -> Image.Image | None:
+        """Return a photograph that was stored, or None."""
+        height, width = (int(v) for v in self._shape(number))
+        if height == 0:
+            return None
+        start = number * self._slot_bytes
+        pixels = self._bytes()[start : start + 3 * height * width]
+        return Image.fromarray(np.array(pixels).reshape(height, width, 3))
+
+    def put(self, number: int, image: Image.Image) -> Image.Image:
+        """Store a photograph, if it fits its place, and return it as `get` will."""
+        small = self._shrink(image)
+        pixels = np.asarray(small)
+        if pixels.size <= self._slot_bytes:
+            start = number * self._slot_bytes
+            self._bytes()[start : start + pixels.size] = pixels.reshape(-1)
+            self._shape(number)[:] = pixels.shape[:2]  # last, since it says that the rest is there
+        return small
+
+    def close(self) -> None:
+        """Free the memory; only the process that made the cache does."""
+        self._map = None
+        if os.getpid() == self._owner:
+            self._path.unlink(missing_ok=True)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Go to another process by name."""
+        return {**self.__dict__, "_map": None}
+
+    def _shrink(self, image: Image.Image) -> Image.Image:
+        scale = self.short_side / min(image.size)
+        if scale >= 1:
+            return image
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3)
+
+    def _bytes(self) -> np.memmap[tuple[int], np.dtype[np.uint8]]:
+        if self._map is None:
+            self._map = np.memmap(self._path, dtype=np.uint8, mode="r+")
+        return self._map
+
+    def _shape(self, number: int) -> np.ndarray[tuple[int], np.dtype[np.uint16]]:
+        start = self.count * self._slot_bytes + 4 * number
+        return self._bytes()[start : start + 4].view(np.uint16)
+
+
+def _roomy_folder(needed: int) -> Path:
+    """Return a folder with room for `needed` bytes, in memory if possible."""
+    for folder in (_SHARED_MEMORY, Path(tempfile.gettempdir())):
+        if folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 1.2 * needed:
+            return folder
+    raise DataError(
+        f"the cache needs about {needed / 1e9:.1f} GB, more than {_SHARED_MEMORY} and {tempfile.gettempdir()} have "
+        "free; train without --cache"
+    )

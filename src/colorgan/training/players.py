@@ -1,0 +1,222 @@
+"""The networks of a run and one step of their training."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from colorgan.color import grey_to_luminance, lab_to_rgb, rgb_to_lab
+from colorgan.data import Batch
+from colorgan.errors import CheckpointError
+from colorgan.losses import GeneratorLoss, assemble_rgb, discriminator_loss
+from colorgan.metrics import colorfulness
+from colorgan.model import Discriminator, Generator, Prediction, build_discriminator, build_generator
+from colorgan.runtime import Runtime
+from colorgan.training.distributed import Processes
+from colorgan.training.optimization import (
+    AveragedGenerator,
+    build_discriminator_optimizer,
+    build_generator_optimizer,
+    freeze_early_stages,
+    freeze_idle_heads,
+    rate_factor,
+    set_rate,
+)
+from colorgan.training.recipe import Recipe
+
+__all__ = ["Players", "Truth", "look_at"]
+
+_COLORFULNESS_PICTURES = 8  # of a batch, enough to follow it
+
+
+class Truth(NamedTuple):
+    """A batch as the losses and the generator see it."""
+
+    lab: Tensor  # (B, 3, H, W); L is that of the picture before anything was hidden
+    known: Tensor | None  # (B, 1, H, W)
+    hints: Tensor | None  # (B, 3, H, W): mask, a, b
+
+
+def look_at(batch: Batch) -> Truth:
+    """Turn 8-bit pictures into the truth in Lab and the canvas."""
+    lab = rgb_to_lab(batch.rgb.float() / 255)
+    if bool(batch.retoned.any()):
+        retoned = grey_to_luminance(batch.grey.float() / 255)
+        luminance = torch.where(batch.retoned[:, None, None, None], retoned, lab[:, :1])
+        lab = torch.cat((luminance, lab[:, 1:]), dim=1)
+    hints = None
+    if batch.hints is not None:
+        mask = batch.hints[:, 3:].float()
+        hints = torch.cat((mask, rgb_to_lab(batch.hints[:, :3].float() / 255)[:, 1:] * mask), dim=1)
+    return Truth(lab, None if batch.known is None else batch.known.float(), hints)
+
+
+class Players:
+    """Generator and discriminator, their optimisers, and the averaged generator.
+
+    Args:
+        recipe: What to train and how.
+        loss: The generator's.
+        runtime: Where, and in which precision.
+        processes: This process among those that train together.
+    """
+
+    def __init__(
+        self, recipe: Recipe, loss: GeneratorLoss, runtime: Runtime, processes: Processes | None = None
+    ) -> None:
+        self.recipe, self.runtime = recipe, runtime
+        self.processes = processes or Processes()
+        self.loss = loss.to(runtime.device)
+        self.loss.mean_over_processes = self.processes.mean
+        self.generator: Generator = build_generator(recipe.model).to(runtime.device)
+        freeze_early_stages(self.generator, recipe.optimizer.freeze_to_stride)
+        freeze_idle_heads(self.generator, recipe.loss)
+        self.optimizer = build_generator_optimizer(self.generator, recipe.optimizer)
+        self.average = AveragedGenerator(self.generator, recipe.run.ema_decay)
+        self.discriminator: Discriminator | None = None
+        self.discriminator_optimizer: Optimizer | None = None
+        if recipe.adversarial:
+            self.discriminator = build_discriminator(recipe.discriminator).to(runtime.device)
+            self.discriminator_optimizer = build_discriminator_optimizer(self.discriminator, recipe.optimizer)
+        self._scaler = torch.GradScaler(runtime.device.type, enabled=runtime.dtype is torch.float16)
+        self._shared_generator: nn.Module = self.generator
+        self._shared_discriminator: nn.Module | None = self.discriminator
+
+    def begin(self, *, compiled: bool = False) -> None:
+        """Make ready for the first step, once all weights are set: join the processes, compile."""
+        self._shared_generator = self.processes.share(self.generator)
+        if self.discriminator is not None:
+            self._shared_discriminator = self.processes.share(self.discriminator)
+        if compiled:
+            self.generator.compile()
+
+    # --- one step ---------------------------------------------------------------------------------------------------
+
+    def take_step(self, batch: Batch, step: int, progress: float, *, measure: bool = False) -> dict[str, float]:
+        """Update the discriminator, then the generator, on one batch.
+
+        Args:
+            batch: This process's pictures.
+            step: Steps done so far.
+            progress: The share of the run that is done, 0..1.
+            measure: Whether to measure the generated pictures' colourfulness too.
+
+        Returns:
+            Each loss before its weight, gradient norms and the discriminator's verdicts; means over the processes.
+        """
+        config = self.recipe.optimizer
+        factor = rate_factor(config, step, progress)
+        truth = look_at(batch.to(self.runtime.device))
+        self.generator.train()
+        freeze_early_stages(self.generator, config.freeze_to_stride)
+
+        with self.runtime.autocast():
+            prediction: Prediction = self._shared_generator(truth.lab[:, :1], truth.known, truth.hints)
+        found: dict[str, Tensor] = {}
+        plays = self.discriminator is not None and progress >= config.adversarial_from
+        if plays:
+            found |= self._step_discriminator(prediction, truth, factor)
+        found |= self._step_generator(prediction, truth, factor, plays=plays)
+        if measure:
+            made = assemble_rgb(prediction).detach()[:_COLORFULNESS_PICTURES].clamp(0, 1)
+            found["colorfulness"] = colorfulness(made).mean()
+        return self._read(found)
+
+    def _step_discriminator(self, prediction: Prediction, truth: Truth, factor: float) -> dict[str, Tensor]:
+        """Teach the discriminator on this batch's photographs and on what the generator made, which stays as it is."""
+        discriminator = cast("Discriminator", self.discriminator)
+        discriminator.train().requires_grad_(True)
+        real, fake = lab_to_rgb(truth.lab).clamp(0, 1), assemble_rgb(prediction).detach().clamp(0, 1)
+        luminance = truth.lab[:, :1]
+        with self.runtime.autocast():
+            judge = cast("nn.Module", self._shared_discriminator)
+            logits = judge(torch.cat((real, fake)), torch.cat((luminance, luminance)))
+        on_real, on_fake = zip(*(scale.float().chunk(2) for scale in logits), strict=True)
+        loss = discriminator_loss(on_real, on_fake)
+        optimizer = cast("Optimizer", self.discriminator_optimizer)
+        norm = self._update(loss, discriminator, optimizer, factor, limit=math.inf)
+        return {
+            "discriminator": loss,
+            "d_real": torch.stack([x.sigmoid().mean() for x in on_real]).mean(),
+            "d_fake": torch.stack([x.sigmoid().mean() for x in on_fake]).mean(),
+            "discriminator_gradient_norm": norm,
+        }
+
+    def _step_generator(self, prediction: Prediction, truth: Truth, factor: float, *, plays: bool) -> dict[str, Tensor]:
+        """Teach the generator; the discriminator, if it plays, is asked but not changed."""
+        verdict = None
+        if plays:
+            discriminator = cast("Discriminator", self.discriminator).requires_grad_(False)
+            with self.runtime.autocast():
+                verdict = discriminator(assemble_rgb(prediction), truth.lab[:, :1])
+        with self.runtime.autocast():
+            total, terms = self.loss(prediction, truth.lab, truth.known, verdict)
+        limit = self.recipe.optimizer.clip_norm or math.inf
+        norm = self._update(total, self.generator, self.optimizer, factor, limit=limit)
+        self._scaler.update()
+        return {**terms, "total": total, "gradient_norm": norm}
+
+    def _update(self, loss: Tensor, network: nn.Module, optimizer: Optimizer, factor: float, *, limit: float) -> Tensor:
+        """Follow a loss's gradient one step, unless it is not finite; return the gradient's norm."""
+        set_rate(optimizer, factor)
+        optimizer.zero_grad(set_to_none=True)
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self._scaler.unscale_(optimizer)
+        norm = nn.utils.clip_grad_norm_([p for p in network.parameters() if p.requires_grad], limit)
+        if self._scaler.is_enabled() or math.isfinite(float(norm)):
+            self._scaler.step(optimizer)  # which passes over gradients that overflowed in half precision
+        return norm
+
+    def _read(self, found: Mapping[str, Tensor]) -> dict[str, float]:
+        values = torch.stack([value.detach().float() for value in found.values()])
+        terms = dict(zip(found, self.processes.mean(values).tolist(), strict=True))
+        if self._scaler.is_enabled():  # half precision overflows now and then, and the scaler sees to it
+            terms = {k: v for k, v in terms.items() if not k.endswith("gradient_norm") or math.isfinite(v)}
+        return terms
+
+    # --- weights and state ------------------------------------------------------------------------------------------
+
+    def start_from(self, network: Generator) -> None:
+        """Begin with the weights of another generator of the same shape; parts that it lacks stay as they are.
+
+        Raises:
+            CheckpointError: A tensor has another shape.
+        """
+        own = self.generator.state_dict()
+        state = {name: tensor for name, tensor in network.state_dict().items() if name in own}
+        for name, tensor in state.items():
+            if own[name].shape != tensor.shape:
+                raise CheckpointError(
+                    f"the weights to start from have {name} of shape {tuple(tensor.shape)}, the recipe's network needs "
+                    f"{tuple(own[name].shape)}; use the recipe that made them, or change its [model]"
+                )
+        self.generator.load_state_dict(state, strict=False)
+        self.average.restart(self.generator)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that further steps depend on."""
+        state: dict[str, Any] = {
+            "generator": self.generator.state_dict(),
+            "average": self.average.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "loss": {"bin_frequency": self.loss.bin_frequency},
+            "scaler": self._scaler.state_dict(),
+        }
+        if self.discriminator is not None and self.discriminator_optimizer is not None:
+            state["discriminator"] = self.discriminator.state_dict()
+            state["discriminator_optimizer"] = self.discriminator_optimizer.state_dict()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        self.generator.load_state_dict(state["generator"])
+        self.average.network.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.loss.bin_frequency.copy_(state["loss"]["bin_frequency"])
+        self._scaler.load_state_dict(state["scaler"])
+        if self.discriminator is not None and self.discriminator_optimizer is not None:
+            self.discriminator.load_state_dict(state["discriminator"])
+            self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])

@@ -1,0 +1,85 @@
+"""What a checkpoint says of its run, and whether it is the run that wants to go on."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from colorgan.config import config_from_mapping, config_to_mapping
+from colorgan.errors import CheckpointError, ConfigError
+from colorgan.training.events import Budget
+from colorgan.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from colorgan.training.trainer import Trainer
+
+__all__ = ["describe_run", "photos_digest", "require_same_run", "stored_budget", "stored_recipe"]
+
+_FIXED_TABLES = ("model", "loss", "discriminator", "augment", "optimizer")
+_FIXED_RUN_KEYS = ("size", "ema_decay")
+
+
+def describe_run(trainer: "Trainer") -> dict[str, Any]:
+    """Return the part of a checkpoint that says where in which run it was made."""
+    return {
+        "step": trainer.step,
+        "seconds": trainer.seconds,
+        "best_score": trainer.best_score,
+        "seed": trainer.seed,
+        "world": trainer.processes.world,
+        "recipe": config_to_mapping(trainer.recipe),
+        "budget": {"steps": trainer.budget.steps, "minutes": trainer.budget.minutes},
+        "photos": photos_digest(trainer),
+        "cached": trainer.cached,
+    }
+
+
+def photos_digest(trainer: "Trainer") -> str:
+    """Return a number that changes with the names of the photographs that are trained on."""
+    names = "\n".join(photo.name for photo in trainer.photos.train)
+    return hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()
+
+
+def stored_recipe(state: Mapping[str, Any]) -> Recipe:
+    """Return the recipe of a checkpoint's run. Values that it does not hold, being older, are the defaults.
+
+    Raises:
+        CheckpointError: It holds values that this version does not know.
+    """
+    try:
+        return config_from_mapping(Recipe, state["recipe"], where="the checkpoint's recipe")
+    except (ConfigError, KeyError) as error:
+        raise CheckpointError(f"the checkpoint was made by another version of colorgan: {error}") from error
+
+
+def stored_budget(state: Mapping[str, Any]) -> Budget | None:
+    """Return how long a checkpoint's run was to be; None if it does not say."""
+    budget = state.get("budget")
+    return None if budget is None else Budget(budget["steps"], budget["minutes"])
+
+
+def require_same_run(trainer: "Trainer", state: Mapping[str, Any]) -> None:
+    """Raise `CheckpointError` unless the checkpoint is from the same network, recipe, seed and batch size."""
+    theirs, mine = config_to_mapping(stored_recipe(state)), config_to_mapping(trainer.recipe)
+    different = [
+        f"{table}.{key}"
+        for table in (*_FIXED_TABLES, "run")
+        for key, value in mine[table].items()
+        if theirs[table][key] != value and (table != "run" or key in _FIXED_RUN_KEYS)
+    ]
+    if different:
+        raise CheckpointError(
+            f"the checkpoint was made with another recipe: it differs in {', '.join(different)}; leave "
+            "out --recipe and --set to go on with the recipe that began the run, or use --init-from"
+        )
+    if state["seed"] != trainer.seed:
+        raise CheckpointError(
+            f"the checkpoint was made with --seed {state['seed']}, this run has {trainer.seed}; leave --seed out"
+        )
+    given = theirs["run"]["batch_size"] * state["world"]
+    wanted = mine["run"]["batch_size"] * trainer.processes.world
+    if given != wanted:
+        raise CheckpointError(
+            f"the checkpoint was made with {given} photographs a step ({state['world']} processes of "
+            f"{theirs['run']['batch_size']}), this run has {wanted} ({trainer.processes.world} of "
+            f"{mine['run']['batch_size']}); set --batch-size so that they agree"
+        )
