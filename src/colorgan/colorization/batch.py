@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -128,7 +129,7 @@ class _Run:
             self.held[job.number] = size
             self.opening += 1
             future = self.pool.submit(open_job, job, self.colorizer, self.options)
-            self.active[future] = lambda future, job=job: self._opened(job, future)
+            self.active[future] = partial(self._opened, job)
 
     def _opened(self, job: Job, future: Future[OpenedJob | Outcome]) -> Iterable[Event]:
         self.opening -= 1
@@ -155,7 +156,7 @@ class _Run:
             if not pages:
                 del self.drawn[key]
             future = self.network.submit(self._predict, batch)
-            self.active[future] = lambda future, batch=batch: self._predicted(batch, future)
+            self.active[future] = partial(self._predicted, batch)
 
     def _predict(self, batch: list[_Page]) -> tuple[list[Colors], float]:
         started = time.perf_counter()
@@ -180,7 +181,7 @@ class _Run:
             if all(colors is not None for colors in opened.colors):
                 finish = self.finish or self._finish
                 writing = self.pool.submit(finish, opened)
-                self.active[writing] = lambda future, job=opened.job: self._finished(job, future)
+                self.active[writing] = partial(self._finished, opened.job)
         return []
 
     def _finish(self, opened: OpenedJob) -> Outcome:

@@ -110,7 +110,7 @@ class Colorizer:
         result = Image.new("RGB", (photo.width, photo.height))
         top = 0
         for band in painting.bands():
-            result.paste(Image.fromarray(np.ascontiguousarray(band)), (0, top))
+            result.paste(Image.fromarray(band), (0, top))
             top += len(band)
         if photo.alpha is not None:
             alpha = photo.alpha if photo.alpha.dtype == np.uint8 else (photo.alpha >> 8).astype(np.uint8)
@@ -149,15 +149,11 @@ class Colorizer:
             small = _reduce(photo.grey, max(1, min(H // (2 * largest[0]), W // (2 * largest[1]))))
             return Sketch(shrink(grey_to_luminance(small)[None], largest)[0], (H, W), key)
 
-    def predict(
-        self, sketches: Sequence[Sketch], config: RenderConfig, *, confidence: bool = False
-    ) -> list[Colors]:
+    def predict(self, sketches: Sequence[Sketch], config: RenderConfig, *, confidence: bool = False) -> list[Colors]:
         """Ask the network for the colours of sketches with equal keys, as one batch."""
         batch = torch.stack([sketch.luminance for sketch in sketches]).to(self.runtime.device)
         with torch.inference_mode(), self.runtime.autocast():
-            answer = predict_rendering(
-                self.network, batch, config, shape=sketches[0].shape, confidence=confidence
-            )
+            answer = predict_rendering(self.network, batch, config, shape=sketches[0].shape, confidence=confidence)
         sure = [None] * len(sketches) if answer.confidence is None else list(answer.confidence.float().cpu())
         return [Colors(ab, c) for ab, c in zip(answer.ab.float().cpu(), sure, strict=True)]
 

@@ -43,16 +43,16 @@ def colorize_paths(
     Raises:
         UsageError: The plan cannot be carried out; nothing was done.
     """
-    options = options or ColorizeOptions()
     plan = plan_paths(
         [Path(given) for given in inputs],
         Path(output),
         include=include,
         exclude=exclude,
         image_format=image_format,
-        existing=options.existing,
+        existing=options.existing if options else Existing.SKIP,
     )
-    return run_jobs(plan.jobs, colorizer or Colorizer.load(), options, workers=workers)
+    colorizer = colorizer or Colorizer.load()
+    return run_jobs(plan.jobs, colorizer, options or ColorizeOptions(render=colorizer.render), workers=workers)
 
 
 def plan_paths(

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from colorgan.errors import ConfigError, UsageError
+from colorgan.images import SUFFIX_OF, format_of
 
 __all__ = ["STREAM", "Job", "Plan", "Source", "Sources", "find_sources", "make_plan", "target_suffix"]
 
@@ -153,33 +154,25 @@ def _is_wanted(relative: PurePosixPath, include: Sequence[str], exclude: Sequenc
     return (not include or matches(include)) and not matches(exclude)
 
 
-# Formats that hold colour keep their suffix; of the others, the nearest that does takes over.
-_SUFFIXES = {".gif": ".png", ".pgm": ".ppm", ".pbm": ".ppm", ".pnm": ".ppm", ".pfm": ".ppm", ".mpo": ".jpg",
-             ".ico": ".png", ".cur": ".png", ".pcx": ".png", ".xbm": ".png", ".xpm": ".png", ".dcx": ".png",
-             ".fits": ".tif", ".fli": ".png", ".psd": ".png", ".heic": ".jpg", ".heif": ".jpg"}  # fmt: skip
-_KEPT = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".ppm", ".avif"}
-_FORMATS = {"jpeg": ".jpg", "jpg": ".jpg", "png": ".png", "tiff": ".tif", "tif": ".tif", "webp": ".webp",
-            "bmp": ".bmp", "ppm": ".ppm", "avif": ".avif"}  # fmt: skip
-
-
 def target_suffix(suffix: str, image_format: str | None = None) -> str:
     """Return the suffix of the result for a source's suffix.
 
     Args:
         suffix: Of the source, ".JPG" for example.
-        image_format: The format asked for, such as "png"; None keeps the source's if it can hold colour.
+        image_format: The format asked for, such as "png"; None keeps the source's, or takes PNG where that cannot
+            hold what the source does.
 
     Raises:
         UsageError: The format is not one that can be written.
     """
+    own = format_of(Path("x" + suffix))
     if image_format is None:
-        return suffix if suffix.lower() in _KEPT else _SUFFIXES.get(suffix.lower(), ".png")
-    try:
-        wanted = _FORMATS[image_format.lower().lstrip(".")]
-    except KeyError:
-        raise UsageError(f"unknown format {image_format!r}; use one of {', '.join(_FORMATS)}") from None
-    same = _FORMATS.get(suffix.lower().lstrip("."), "") == wanted
-    return suffix if same else wanted
+        return ".png" if own in (None, "PPM") else suffix
+    wanted = format_of(Path("x." + image_format.lower().lstrip(".")))
+    if wanted is None:
+        known = ", ".join(suffix.lstrip(".") for suffix in SUFFIX_OF.values())
+        raise UsageError(f"unknown format {image_format!r}; use one of {known}")
+    return suffix if own == wanted else SUFFIX_OF[wanted]
 
 
 def make_plan(sources: Sources, output: Path, *, image_format: str | None = None, as_file: bool = False) -> Plan:
@@ -196,9 +189,7 @@ def make_plan(sources: Sources, output: Path, *, image_format: str | None = None
     """
     found = sources.found
     if (as_file or output == STREAM) and len(found) != 1:
-        raise UsageError(
-            f"{output} is one file, and there are {len(found)} photographs for it; give a folder with -o"
-        )
+        raise UsageError(f"{output} is one file, and there are {len(found)} photographs for it; give a folder with -o")
     jobs = tuple(
         Job(number, source.path, output if as_file or output == STREAM else _target(source, output, image_format))
         for number, source in enumerate(found)

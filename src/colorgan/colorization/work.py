@@ -15,7 +15,15 @@ from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
 from colorgan.colorization.plan import STREAM, Job
 from colorgan.config import ColorInput, Existing, RenderConfig
 from colorgan.errors import ImageWriteError
-from colorgan.images import Metadata, Photo, PhotoKind, read_photos, write_image
+from colorgan.images import (
+    FORMATS_WITH_DEPTH,
+    Photo,
+    PhotoKind,
+    default_format,
+    format_of,
+    read_photos,
+    write_image,
+)
 from colorgan.rendering import Painting
 
 __all__ = ["ColorizeOptions", "OpenedJob", "Outcome", "Status", "finish_job", "open_job"]
@@ -34,12 +42,13 @@ class Status(StrEnum):
 class ColorizeOptions:
     """How photographs are coloured and written."""
 
-    render: RenderConfig = RenderConfig()
+    render: RenderConfig = field(default_factory=RenderConfig)
     quality: int = 95
     existing: Existing = Existing.SKIP
     color_input: ColorInput = ColorInput.SKIP
     strip_metadata: bool = False
     mute_uncertain: bool = False
+    stream_format: str | None = None  # of a result on standard output; the photograph's own if left out
 
     @property
     def needs_confidence(self) -> bool:
@@ -101,15 +110,22 @@ def _pass_over(job: Job, photo: Photo, options: ColorizeOptions, started: float)
     if job.target.suffix.lower() != job.source.suffix.lower():
         reason += f"; copied as {job.source.suffix}, its own format"
     _copy(job.source, job.target.with_suffix(job.source.suffix))
-    return Outcome(
-        job=job, status=Status.COPIED, reason=reason, seconds=time.perf_counter() - started, **facts
-    )
+    return Outcome(job=job, status=Status.COPIED, reason=reason, seconds=time.perf_counter() - started, **facts)
+
+
+def _make_folder(target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageWriteError(
+            f"{target} cannot be written: the folder {target.parent} cannot be made ({error.strerror})"
+        ) from error
 
 
 def _copy(source: Path, target: Path) -> None:
+    _make_folder(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, temporary)
         temporary.replace(target)
     except OSError as error:
@@ -152,22 +168,40 @@ def _all(colors: Sequence[Colors | None]) -> Iterator[Colors]:
         yield answer
 
 
-def _write(
-    opened: OpenedJob, paintings: list[Painting], colorizer: Colorizer, options: ColorizeOptions
-) -> None:
-    photo, job = opened.photos[0], opened.job
-    write_image(
-        sys.stdout.buffer if job.target == STREAM else job.target,
-        paintings[0].bands(),
-        size=(photo.width, photo.height),
-        alpha=photo.alpha,
-        depth=photo.depth,
-        quality=options.quality,
-        metadata=Metadata() if options.strip_metadata else photo.metadata,
-        provenance=colorizer.provenance(settings_of(options)),
-    )
+def _write(opened: OpenedJob, paintings: list[Painting], colorizer: Colorizer, options: ColorizeOptions) -> None:
+    note = colorizer.provenance(settings_of(options))
+    for photo, painting in zip(opened.photos, paintings, strict=True):
+        target = opened.job.target
+        image_format = stream_format(photo, options) if target == STREAM else format_of(target)
+        if image_format is None:
+            raise ImageWriteError(f"{target}: no format is known for this name; use .jpg, .png or .tif")
+        if target != STREAM:
+            _make_folder(target)
+        write_image(
+            sys.stdout.buffer if target == STREAM else page_path(target, photo.page),
+            painting.bands(),
+            format=image_format,
+            shape=photo.grey.shape,
+            alpha=photo.alpha,
+            depth=photo.depth if image_format in FORMATS_WITH_DEPTH else 8,
+            quality=options.quality,
+            metadata=None if options.strip_metadata else photo.metadata,
+            provenance=note,
+        )
+
+
+def page_path(target: Path, page: int) -> Path:
+    """Return where a page goes: the first to the target, `scan.tif`, the second to `scan-page2.tif`, and so on."""
+    return target if page == 0 else target.with_name(f"{target.stem}-page{page + 1}{target.suffix}")
+
+
+def stream_format(photo: Photo, options: ColorizeOptions) -> str:
+    """Return the format for standard output: the one asked for, else the photograph's own."""
+    asked = None if options.stream_format is None else format_of(Path("x." + options.stream_format))
+    return asked or default_format(photo)
 
 
 def settings_of(options: ColorizeOptions) -> dict[str, Any]:
     """Return the settings that decide the colours, as plain values, for notes and reports."""
-    return {"strength": options.render.strength, "render_size": options.render.size}
+    settings: dict[str, Any] = {"strength": options.render.strength, "render_size": options.render.size}
+    return settings | ({"mute_uncertain": True} if options.mute_uncertain else {})

@@ -22,62 +22,93 @@ _COLORS, _FILES, _REPORTS, _MACHINE = "Colours", "Files", "Reports", "Machine"
 def colorize(
     inputs: Annotated[
         list[Path],
-        typer.Argument(help="Photographs, folders of them (searched recursively), or - for standard input.",
-                       show_default=False),
+        typer.Argument(
+            help="Photographs, folders of them (searched recursively), or - for standard input.", show_default=False
+        ),
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder for the results, mirroring the inputs; for one photograph, a "
-                     "file; - for standard output.", rich_help_panel=_FILES, show_default=False),
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for the results, mirroring the inputs; for one photograph, a file; - for standard output.",
+            rich_help_panel=_FILES,
+            show_default=False,
+        ),
     ] = None,
     strength: Annotated[
         float | None,
-        typer.Option(min=0, max=2, help="Factor on the colours: 0 is grey. Default: what suits the network.",
-                     rich_help_panel=_COLORS, show_default=False),
+        typer.Option(
+            min=0,
+            max=2,
+            help="Factor on the colours: 0 is grey. Default: what suits the network.",
+            rich_help_panel=_COLORS,
+            show_default=False,
+        ),
     ] = None,
     render_size: Annotated[
         str,
-        typer.Option(metavar="auto|N", help="The network sees the picture with sides of about N pixels. Results "
-                     "have full size whatever it is.", rich_help_panel=_COLORS),
+        typer.Option(
+            metavar="auto|N",
+            help="The network sees the picture with sides of about N pixels. Results have full size whatever it is.",
+            rich_help_panel=_COLORS,
+        ),
     ] = "auto",
     mute_uncertain: Annotated[
         bool, typer.Option("--mute-uncertain", help="Mute colours that are a guess.", rich_help_panel=_COLORS)
     ] = False,
     color_input: Annotated[
         ColorInput,
-        typer.Option(help="What to do with photographs that are in colour already. Sepia and tinted ones count as "
-                     "black-and-white.", rich_help_panel=_COLORS),
+        typer.Option(
+            help="What to do with photographs that are in colour already. Sepia and tinted ones count as "
+            "black-and-white.",
+            rich_help_panel=_COLORS,
+        ),
     ] = ColorInput.SKIP,
-    weights: Annotated[
-        str, typer.Option(help="The network: a name or a file.", rich_help_panel=_COLORS)
-    ] = "default",
+    weights: Annotated[str, typer.Option(help="The network: a name or a file.", rich_help_panel=_COLORS)] = "default",
     image_format: Annotated[
         str | None,
-        typer.Option("--format", metavar="jpg|png|tif|webp|...", help="Format of the results. Default: each "
-                     "source's own, if it can hold colour.", rich_help_panel=_FILES, show_default=False),
+        typer.Option(
+            "--format",
+            metavar="jpg|png|tif|webp|...",
+            help="Format of the results. Default: each source's own, if it can hold colour.",
+            rich_help_panel=_FILES,
+            show_default=False,
+        ),
     ] = None,
-    quality: Annotated[
-        int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.", rich_help_panel=_FILES)
-    ] = 95,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.", rich_help_panel=_FILES)] = 95,
     existing: Annotated[
         Existing,
-        typer.Option(help="What to do where a result is there already; skip makes a second run go on where the "
-                     "first one ended.", rich_help_panel=_FILES),
+        typer.Option(
+            help="What to do where a result is there already; skip makes a second run go on where the first one ended.",
+            rich_help_panel=_FILES,
+        ),
     ] = Existing.SKIP,
     include: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATTERN", help="Of the files in folders, take only these ('*.tif', '1923/*'); "
-                     "repeatable.", rich_help_panel=_FILES, show_default=False),
+        typer.Option(
+            metavar="PATTERN",
+            help="Of the files in folders, take only these ('*.tif', '1923/*'); repeatable.",
+            rich_help_panel=_FILES,
+            show_default=False,
+        ),
     ] = None,
     exclude: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATTERN", help="Of the files in folders, leave these out; repeatable.",
-                     rich_help_panel=_FILES, show_default=False),
+        typer.Option(
+            metavar="PATTERN",
+            help="Of the files in folders, leave these out; repeatable.",
+            rich_help_panel=_FILES,
+            show_default=False,
+        ),
     ] = None,
     strip_metadata: Annotated[
         bool,
-        typer.Option("--strip-metadata", help="Leave EXIF, XMP, text and times behind; the note that colorgan made "
-                     "the colours stays.", rich_help_panel=_FILES),
+        typer.Option(
+            "--strip-metadata",
+            help="Leave EXIF, XMP, text and times behind; the note that colorgan made the colours stays.",
+            rich_help_panel=_FILES,
+        ),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan and do nothing.", rich_help_panel=_FILES)
@@ -94,8 +125,9 @@ def colorize(
     ] = None,
     shard: Annotated[
         str | None,
-        typer.Option(metavar="I/N", help="Do only part I of N, for job arrays.", rich_help_panel=_MACHINE,
-                     show_default=False),
+        typer.Option(
+            metavar="I/N", help="Do only part I of N, for job arrays.", rich_help_panel=_MACHINE, show_default=False
+        ),
     ] = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = PrecisionChoice.AUTO,
@@ -137,6 +169,7 @@ def colorize(
         color_input=color_input,
         strip_metadata=strip_metadata,
         mute_uncertain=mute_uncertain,
+        stream_format=image_format,
     )
     outcomes = []
     with RunDisplay(len(plan.jobs), json=json, silent=output == library.STREAM) as display:

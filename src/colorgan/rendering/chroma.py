@@ -24,7 +24,7 @@ from colorgan.color import grey_to_luminance, lab_to_linear_rgb, linear_rgb_to_r
 
 __all__ = ["ChromaField", "Painting", "fit_chroma"]
 
-_GUIDE_RADIUS = 4  # render pixels on each side of a window
+_GUIDE_RADIUS = 2  # render pixels on each side of a window
 _GUIDE_EPSILON = 20.0  # squared L units: contrast below its root counts as texture, not as an edge
 
 _BAND_PIXELS = 1 << 17  # of a band: large against the cost of a call, small against the cache
@@ -85,9 +85,7 @@ def _box(x: Tensor, radius: int) -> Tensor:
 def _lab_f_table(levels: int) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return f(Y) of CIE Lab, `(L + 16) / 116`, times `_ROOT`, of every grey level."""
     grey = torch.arange(levels, dtype=torch.float64) / (levels - 1)
-    table: np.ndarray[Any, np.dtype[np.float32]] = (
-        (((grey_to_luminance(grey) + 16) / 116) * _ROOT).float().numpy()
-    )
+    table: np.ndarray[Any, np.dtype[np.float32]] = (((grey_to_luminance(grey) + 16) / 116) * _ROOT).float().numpy()
     return table
 
 
@@ -132,10 +130,7 @@ class Painting:
         return self.moved / max(self.grey.size, 1)
 
     def bands(self) -> Iterator[np.ndarray[Any, Any]]:
-        """Yield the coloured picture from top to bottom as sRGB bands `(rows, W, 3)`, uint8 or uint16.
-
-        A band is a view whose planes lie one after the other in memory; copy it where the order matters.
-        """
+        """Yield the coloured picture from top to bottom as sRGB bands `(rows, W, 3)`, uint8 or uint16."""
         H, W = self.grey.shape
         rows = min(H, max(1, _BAND_PIXELS // W))
         coefficients = _Coefficients(self.colors, H, W)
@@ -144,11 +139,12 @@ class Painting:
             for top in range(0, H, rows):
                 bottom = min(top + rows, H)
                 planes = self._paint(top, bottom, coefficients, scratch)
-                yield planes.reshape(3, bottom - top, W).transpose(1, 2, 0)
+                band = np.empty((planes.shape[1], 3), planes.dtype)
+                for component, plane in enumerate(planes):  # much faster than one transposed copy
+                    band[:, component] = plane
+                yield band.reshape(bottom - top, W, 3)
 
-    def _paint(
-        self, top: int, bottom: int, coefficients: "_Coefficients", scratch: "_Scratch"
-    ) -> np.ndarray[Any, Any]:
+    def _paint(self, top: int, bottom: int, coefficients: "_Coefficients", scratch: "_Scratch") -> np.ndarray[Any, Any]:
         W = self.grey.shape[1]
         size = (bottom - top) * W
         f, clipped, linear = (buffer[:, :size] for buffer in (scratch.f, scratch.clipped, scratch.linear))
