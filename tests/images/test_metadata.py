@@ -1,6 +1,7 @@
 """Metadata survives, and colorgan's note is added to it and read back."""
 
 import io
+import os
 import struct
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -11,7 +12,16 @@ import tifffile
 from PIL import ExifTags, Image, ImageCms
 
 from colorgan.errors import ImageReadError
-from colorgan.images import FORMATS, SUFFIX_OF, Metadata, Provenance, describe, photo_from_image, read_photos, write_image
+from colorgan.images import (
+    FORMATS,
+    SUFFIX_OF,
+    Metadata,
+    Provenance,
+    describe,
+    photo_from_image,
+    read_photos,
+    write_image,
+)
 from colorgan.images.exif import encode_exif, parse_exif
 from colorgan.images.metadata import NAMESPACE, merge_xmp
 from support import draw_photo
@@ -127,8 +137,6 @@ class TestKept:
         assert texts["Software"] == "colorgan 1.2.3"
 
     def test_times(self, source: Path, tmp_path: Path) -> None:
-        import os
-
         os.utime(source, ns=(10**18, 10**18 + 7))
         (photo,) = read_photos(source)
         write(tmp_path / "a.png", "PNG", photo.metadata)
@@ -157,6 +165,18 @@ class TestKept:
         with Image.open(tmp_path / "a") as image:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
         assert "sRGB" in ImageCms.getProfileDescription(profile)
+
+    @pytest.mark.parametrize("late", [False, True])
+    def test_deep_png_texts_before_and_behind_the_pixels(self, tmp_path: Path, late: bool) -> None:
+        path = tmp_path / "a.png"
+        write(path, "PNG", Metadata(texts={"Title": "Großmutter"}), depth=16)
+        if late:
+            data = path.read_bytes()
+            start = data.index(b"iTXtTitle") - 4
+            end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+            path.write_bytes(data[:start] + data[end:-12] + data[start:end] + data[-12:])
+        (photo,) = read_photos(path)
+        assert photo.metadata.texts["Title"] == "Großmutter"
 
 
 class TestStripped:

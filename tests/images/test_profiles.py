@@ -29,7 +29,11 @@ def _gamma(value: float) -> bytes:
 def _profile(space: bytes, tags: dict[bytes, bytes], connection: bytes = b"XYZ ") -> bytes:
     """Build a version 2 display profile."""
     text = b"desc" + bytes(4) + struct.pack(">I", 5) + b"test\0" + bytes(78)
-    tags = {b"desc": text, b"cprt": b"text" + bytes(4) + b"none\0", b"wtpt": b"XYZ " + bytes(4) + _fixed(0.9642, 1, 0.8249)} | tags
+    tags = {
+        b"desc": text,
+        b"cprt": b"text" + bytes(4) + b"none\0",
+        b"wtpt": b"XYZ " + bytes(4) + _fixed(0.9642, 1, 0.8249),
+    } | tags
     offset = 132 + 12 * len(tags)
     table, data = struct.pack(">I", len(tags)), b""
     for name, content in tags.items():
@@ -85,7 +89,9 @@ class TestGreyProfiles:
     def test_agrees_with_little_cms(self) -> None:
         grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
         icc = gray_gamma(1.8)
-        transform = ImageCms.buildTransform(ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB"), "L", "RGB")
+        transform = ImageCms.buildTransform(
+            ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB"), "L", "RGB"
+        )
         reference = np.asarray(ImageCms.applyTransform(Image.fromarray(grey), transform))[..., 1]
         difference = np.abs(photo_from_image(with_profile(grey, icc)).grey / 257 - reference)
         assert difference[1:].max() < 1.0  # Little CMS is coarse in the darkest sixteen levels

@@ -461,7 +461,9 @@ class TestHostile:
         body = struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
         header = struct.pack(">I", 13) + b"IHDR" + body + struct.pack(">I", zlib.crc32(b"IHDR" + body))
         path = tmp_path / "a.png"
-        path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT")))
+        path.write_bytes(
+            b"\x89PNG\r\n\x1a\n" + header + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+        )
         assert "60000 x 60000" in self.refused(path)
 
     def test_bomb_tiff(self, tmp_path: Path) -> None:
@@ -476,7 +478,18 @@ class TestHostile:
 
     def test_noise_behind_every_signature(self, tmp_path: Path) -> None:
         rng = np.random.default_rng(0)
-        starts = [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"II+\0", b"RIFF....WEBP", b"GIF89a", b"BM", b"P5 ", b"P6 9 9 65535\n"]
+        starts = [
+            b"\xff\xd8\xff",
+            b"\x89PNG\r\n\x1a\n",
+            b"II*\0",
+            b"MM\0*",
+            b"II+\0",
+            b"RIFF....WEBP",
+            b"GIF89a",
+            b"BM",
+            b"P5 ",
+            b"P6 9 9 65535\n",
+        ]
         for start in starts:
             path = tmp_path / "a.jpg"
             path.write_bytes(start + rng.bytes(300))

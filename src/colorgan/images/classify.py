@@ -8,7 +8,7 @@ from colorgan.images.photo import PhotoKind
 
 __all__ = ["SAMPLES", "classify"]
 
-SAMPLES = 512
+SAMPLES = 256
 """Samples along the longer side that `classify` is shown at most."""
 
 _TO_XYZ = np.array(

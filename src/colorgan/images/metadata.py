@@ -158,8 +158,9 @@ def _read_dpi(image: Image.Image) -> tuple[float, float] | None:
 def _read_texts(image: Image.Image) -> dict[str, str]:
     if image.format != "PNG":
         return {}
-    texts = getattr(image, "text", {})
-    return {str(key): str(value) for key, value in texts.items() if not key.startswith(("XML:", "Raw profile"))}
+    # `image.text` would decode the pixels; the strings in `info` are the same texts.
+    texts = {key: str(value) for key, value in image.info.items() if isinstance(key, str) and isinstance(value, str)}
+    return {key: text for key, text in texts.items() if not key.startswith(("XML:", "Raw profile"))}
 
 
 _OWN = re.compile(
@@ -181,7 +182,7 @@ def _note(provenance: Provenance, about: bytes) -> bytes:
         f"\n   colorgan:{name}={quoteattr(value, {chr(34): '&quot;'})}" for name, value in fields.items()
     )
     start = f'\n  <rdf:Description xmlns:rdf="{_RDF}" rdf:about='.encode()
-    return start + about + f'\n   xmlns:colorgan="{NAMESPACE}"{attributes}/>\n '.encode()
+    return start + about + f'\n   xmlns:colorgan="{NAMESPACE}"{attributes}/>'.encode()
 
 
 def merge_xmp(xmp: bytes | None, provenance: Provenance) -> bytes:
@@ -223,16 +224,17 @@ def _read_note(xmp: bytes | None) -> Provenance | None:
     root = _parse_xml(xmp) if xmp and NAMESPACE.encode() in xmp else None
     if root is None:
         return None
-    for element in root.iter(f"{{{_RDF}}}Description"):
+    note = None
+    for element in root.iter(f"{{{_RDF}}}Description"):  # the last counts: other programs may have moved older ones
         values = {name: element.get(f"{{{NAMESPACE}}}{name}") for name in ("version", "model", "hash", "settings")}
         if values["version"] is not None:
-            return Provenance(
+            note = Provenance(
                 version=values["version"],
                 model=values["model"] or "",
                 hash=values["hash"] or "",
                 settings=_json_object(values["settings"]),
             )
-    return None
+    return note
 
 
 def _json_object(text: str | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from colorgan.errors import ImageReadError
 from colorgan.images.photo import Levels
 
-__all__ = ["DeepPngPixels", "is_deep_png"]
+__all__ = ["DeepPngPixels", "has_late_chunks", "is_deep_png"]
 
 _ROWS = 256  # of a band: the longer the diagonals, the fewer the calls
 _CHANNELS = {2: 3, 4: 2, 6: 4}  # by colour type
@@ -26,6 +26,18 @@ _ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), 
 def is_deep_png(start: bytes) -> bool:
     """Tell whether a file that begins with `start` (33 bytes) is a 16-bit PNG that is not plain grey."""
     return start[:8] == b"\x89PNG\r\n\x1a\n" and start[12:16] == b"IHDR" and start[24] == 16 and start[25] in _CHANNELS
+
+
+def has_late_chunks(file: BinaryIO) -> bool:
+    """Tell whether chunks of metadata stand behind the pixels of a PNG."""
+    file.seek(8)
+    last = b""
+    while len(header := file.read(8)) == 8 and header[4:] != b"IEND":
+        if last == b"IDAT" and header[4:] in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
+            return True
+        last = b"IDAT" if b"IDAT" in (last, header[4:]) else header[4:]
+        file.seek(int.from_bytes(header[:4], "big") + 4, 1)
+    return False
 
 
 class DeepPngPixels:

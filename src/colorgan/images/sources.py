@@ -12,7 +12,7 @@ from PIL import Image
 from colorgan.errors import ImageReadError
 from colorgan.images.grey import BAND, PixelSource
 from colorgan.images.photo import Levels
-from colorgan.images.png_read import DeepPngPixels, is_deep_png
+from colorgan.images.png_read import DeepPngPixels, has_late_chunks, is_deep_png
 from colorgan.images.profiles import convert_to_srgb, lab_profile, profile_space
 
 __all__ = ["ArrayPixels", "PillowPixels", "array_pixels", "open_pixels"]
@@ -151,7 +151,8 @@ def _deep_reader(file: BinaryIO, image: Image.Image) -> Callable[[], PixelSource
     file.seek(0)
     start = file.read(512)
     if is_deep_png(start):
-        image.load()  # the chunks behind the pixels hold metadata
+        if has_late_chunks(file):
+            image.load()  # wasteful, but only Pillow's loading makes it read the metadata behind the pixels
         return lambda: DeepPngPixels(file)
     if image.format == "PPM" and (header := _PPM.match(start)) and int(header[3]) > 255:
         return lambda: _read_deep_ppm(file, header)
