@@ -1,5 +1,6 @@
 """`colorgan train`: train a network on a folder of photographs."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -154,6 +155,8 @@ def train(
     if plots is not None:
         return _print_plots(plots)
 
+    # Read when torch is loaded: its C++ parts remark on ordinary things, once a process.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from colorgan.training import TrainingOptions
 
     options = TrainingOptions(

@@ -49,9 +49,8 @@ class Processes:
             return network
         share_batch_norms(network, self.device)
         devices = [self.device] if self.device.type == "cuda" else None
-        return DistributedDataParallel(
-            network, device_ids=devices, broadcast_buffers=False, find_unused_parameters=True
-        )
+        # Some parts run only where a picture has holes or hints.
+        return DistributedDataParallel(network, device_ids=devices, find_unused_parameters=True)
 
     def largest(self, *values: float) -> tuple[float, ...]:
         """Return the largest of each value over the processes, the same in all of them."""

@@ -1,0 +1,175 @@
+"""Training samples by position."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from colorgan.config import AugmentConfig
+from colorgan.data import PositionSampler, TrainingPhotos, draw_batches, find_photos, make_loader
+from colorgan.errors import DataError
+from support import draw_photo
+
+VARIED = AugmentConfig(affine=0.5, tone=0.5, occlusion=0.5, hints=0.5)
+
+
+def tensors(batch) -> list[torch.Tensor]:
+    filled = batch.complete(known=True, hints=True)
+    return [filled.rgb, filled.grey, filled.retoned, filled.known, filled.hints]
+
+
+def draw(samples, workers=0, count=3, first=0, rank=0, world=1, size=4):
+    loader = make_loader(samples, PositionSampler(size, first, rank, world), workers=workers)
+    return list(itertools.islice(draw_batches(loader), count))
+
+
+@pytest.fixture
+def photos(photo_folder):
+    return find_photos(photo_folder(10))
+
+
+class TestTrainingPhotos:
+    def test_samples_have_the_promised_shapes(self, photos):
+        sample = TrainingPhotos(photos, 32, VARIED, 0)[0]
+        assert sample.rgb.shape == (3, 32, 32)
+        assert sample.grey.shape == sample.known.shape == (1, 32, 32)
+        assert sample.hints.shape == (4, 32, 32)
+        assert {t.dtype for t in sample if isinstance(t, torch.Tensor)} == {torch.uint8}
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_samples_do_not_depend_on_workers(self, photos, workers):
+        samples = TrainingPhotos(photos, 32, VARIED, 7)
+        for alone, helped in zip(draw(samples), draw(samples, workers=workers), strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(tensors(alone), tensors(helped), strict=True))
+
+    def test_samples_depend_on_seed_and_position(self, photos):
+        one, same, other = (TrainingPhotos(photos, 32, VARIED, seed) for seed in (1, 1, 2))
+        assert torch.equal(one[3].rgb, same[3].rgb)
+        assert not torch.equal(one[3].rgb, other[3].rgb)
+        assert not torch.equal(one[3].rgb, one[13].rgb)
+
+    def test_every_pass_takes_each_photograph_once(self, photos):
+        plain = AugmentConfig(crop_from=1.0, flip=0.0, tone=0.0, occlusion=0.0, hints=0.0)
+        samples = TrainingPhotos(photos, 16, plain, 0)
+        passes = [[samples[p].rgb.numpy().tobytes() for p in range(10 * e, 10 * e + 10)] for e in (0, 1)]
+        assert all(len(set(one)) == 10 for one in passes)
+        assert passes[0] != passes[1]
+
+    def test_occlusion_and_hints_come_as_often_as_asked(self, photos):
+        always = AugmentConfig(occlusion=1.0, hints=1.0, tone=1.0)
+        never = AugmentConfig(occlusion=0.0, hints=0.0, tone=0.0)
+        for p in range(10):
+            sample = TrainingPhotos(photos, 32, always, 0)[p]
+            assert not sample.known.all()
+            assert sample.hints[3].any()
+            assert sample.retoned
+            sample = TrainingPhotos(photos, 32, never, 0)[p]
+            assert sample.known.all()
+            assert not sample.hints.any()
+            assert not sample.retoned
+
+    def test_replaces_and_names_damaged_and_grey_photographs(self, photo_folder):
+        folder = photo_folder(4)
+        (folder / "bad.png").write_bytes(b"damaged")
+        draw_photo(9).convert("L").save(folder / "grey.png")
+        (batch,) = draw(TrainingPhotos(find_photos(folder), 32, AugmentConfig(), 0), count=1, size=6)
+        reasons = dict(batch.left_out)
+        assert set(reasons) == {"bad.png", "grey.png"}
+        assert reasons["grey.png"] == "nearly grey"
+        assert len(batch.rgb) == 6
+
+    @pytest.mark.parametrize("workers", [0, 1])
+    def test_says_in_plain_words_when_nothing_is_usable(self, tmp_path, workers):
+        for number in range(3):
+            (tmp_path / f"{number}.png").write_bytes(b"damaged")
+        with pytest.raises(DataError, match=r"^50 photographs in a row cannot be trained on.*check the data set$"):
+            draw(TrainingPhotos(find_photos(tmp_path), 32, AugmentConfig(), 0), workers=workers)
+
+    def test_refuses_no_photographs(self):
+        with pytest.raises(DataError, match="no photographs"):
+            TrainingPhotos([], 32, AugmentConfig(), 0)
+
+
+class TestPositionSampler:
+    def test_processes_share_the_positions_without_overlap(self):
+        shares = [list(itertools.islice(PositionSampler(3, 0, rank, 4), 5)) for rank in range(4)]
+        steps = [sorted(itertools.chain(*(share[step] for share in shares))) for step in range(5)]
+        assert steps == [list(range(12 * step, 12 * step + 12)) for step in range(5)]
+
+    def test_begins_where_a_run_was_left(self):
+        whole = list(itertools.islice(PositionSampler(3, 0, 1, 2), 6))
+        assert list(itertools.islice(PositionSampler(3, 2, 1, 2), 4)) == whole[2:]
+
+    def test_processes_together_see_the_batch_of_one(self, photos):
+        samples = TrainingPhotos(photos, 32, VARIED, 0)
+        (whole,) = draw(samples, count=1, size=4)
+        parts = [draw(samples, count=1, size=2, rank=rank, world=2)[0] for rank in (0, 1)]
+        for one, two in zip(tensors(whole), zip(*map(tensors, parts), strict=True), strict=True):
+            assert torch.equal(one, torch.cat(two))
+
+
+class TestBatch:
+    def test_masks_stand_as_none_where_they_say_nothing(self, photos):
+        never = AugmentConfig(occlusion=0.0, hints=0.0)
+        (batch,) = draw(TrainingPhotos(photos, 32, never, 0), count=1)
+        assert batch.known is None
+        assert batch.hints is None
+        filled = batch.complete(known=True, hints=True)
+        assert bool(filled.known.all())
+        assert not bool(filled.hints.any())
+
+
+class TestCache:
+    def test_gives_the_same_samples_from_memory(self, photos):
+        samples = TrainingPhotos(photos, 32, VARIED, 0, cached=True)
+        try:
+            first = [samples[p] for p in range(10)]
+            for photo in photos:
+                photo.path.unlink()
+            again = [samples[p] for p in range(10)]
+            assert all(torch.equal(a.rgb, b.rgb) for a, b in zip(first, again, strict=True))
+        finally:
+            samples.cache.close()
+
+    def test_is_shared_by_the_processes_that_decode(self, photos):
+        samples = TrainingPhotos(photos, 32, VARIED, 0, cached=True)
+        try:
+            helped = draw(samples, workers=2, count=5)
+            assert all(samples.cache.get(number) is not None for number in range(10))
+            for one, two in zip(draw(samples, count=5), helped, strict=True):
+                assert torch.equal(one.rgb, two.rgb)
+        finally:
+            samples.cache.close()
+
+    def test_keeps_photographs_a_little_larger_than_the_samples(self, photo_folder):
+        photos = find_photos(photo_folder(1, size=(400, 300)))
+        samples = TrainingPhotos(photos, 64, VARIED, 0, cached=True)
+        try:
+            samples[0]
+            assert samples.cache.get(0).size == (103, 77)
+        finally:
+            samples.cache.close()
+
+    def test_leaves_panoramas_out(self, photo_folder):
+        photos = find_photos(photo_folder(1, size=(900, 90)))
+        samples = TrainingPhotos(photos, 64, VARIED, 0, cached=True)
+        try:
+            once, twice = samples[0], samples[0]
+            assert samples.cache.get(0) is None
+            assert torch.equal(once.rgb, twice.rgb)
+        finally:
+            samples.cache.close()
+
+    def test_frees_its_memory(self, photos):
+        samples = TrainingPhotos(photos, 32, VARIED, 0, cached=True)
+        path = samples.cache._path
+        assert path.exists()
+        samples.cache.close()
+        assert not path.exists()
+
+
+def test_left_over_positions_are_reproducible_across_epochs(photos):
+    order = [np.asarray(TrainingPhotos(photos, 16, VARIED, 3)[p].rgb) for p in (9, 10, 11)]
+    again = [np.asarray(TrainingPhotos(photos, 16, VARIED, 3)[p].rgb) for p in (9, 10, 11)]
+    assert all(np.array_equal(a, b) for a, b in zip(order, again, strict=True))
