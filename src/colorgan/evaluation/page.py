@@ -13,7 +13,8 @@ __all__ = ["format_difference", "format_figure", "format_range", "report_to_html
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1d1f23; --soft: #646b76; --line: #d9dce2; --page: #fff; --band: #f4f5f7;
-  --c0: #8b8f98; --c1: #b07a3f; --c2: #2463c9; --c3: #c2410c; --c4: #15803d; --c5: #7c3aed; --c6: #be185d; }
+  --c0: #8b8f98; --c1: #b07a3f; --c2: #2463c9; --c3: #c2410c; --c4: #15803d; --c5: #7c3aed; --c6: #be185d;
+  --c7: var(--ink); }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8eaee; --soft: #a0a7b4; --line: #3a3f49; --page: #16181d;
   --band: #1f2229; --c2: #6ea4ff; --c3: #fb8a4c; --c4: #4cc277; --c5: #b190ff; --c6: #f472b6; } }
 * { box-sizing: border-box; }
@@ -26,7 +27,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.25rem;
 dt { font-weight: 600; } dd { overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .92rem; }
-th, td { padding: .3rem .7rem; text-align: right; white-space: nowrap; }
+th, td { padding: .3rem .7rem; text-align: right; white-space: nowrap; vertical-align: baseline; }
 th { color: var(--soft); font-weight: 600; border-bottom: 1px solid var(--line); }
 th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
 tr.first td { border-top: 1px solid var(--line); } td small { color: var(--soft); display: block; }
@@ -43,7 +44,7 @@ figure { margin: 0 0 1rem; } figcaption { font-size: .85rem; color: var(--soft);
 .trio img { width: 100%; display: block; }
 details { margin-top: 1rem; color: var(--soft); }
 """
-_COLORS = 7
+_COLORS = 7  # of candidates; one more is the photographs'
 
 
 def format_figure(interval: Interval, digits: int) -> str:
@@ -68,6 +69,7 @@ def format_difference(interval: Interval | None, digits: int) -> str:
 def report_to_html(report: Report) -> str:
     """Return the whole report as a page: protocol, table, front, distributions, worst and best pictures."""
     series = {c.name: min(number, _COLORS - 1) for number, c in enumerate(report.candidates)}
+    with_photographs = series | ({"photographs": _COLORS} if report.photographs else {})
     parts = [
         f"<h1>How well {escape(report.first_model or 'the baselines')} colours</h1>",
         f"<p>{len(report.names)} photographs</p>",
@@ -76,12 +78,12 @@ def report_to_html(report: Report) -> str:
         _table(report),
         *_front_section(report.fronts, series),
         "<h2>Single pictures</h2>",
-        _key(series),
-        _distributions(report, series),
+        _key(with_photographs),
+        _distributions(report, with_photographs),
         *_examples(report),
         _left_out(report),
     ]
-    rules = "".join(f".s{n} {{ stroke: var(--c{n}); }} circle.s{n} {{ fill: var(--c{n}); }}" for n in range(_COLORS))
+    rules = "".join(f".s{n} {{ stroke: var(--c{n}); }} circle.s{n} {{ fill: var(--c{n}); }}" for n in range(_COLORS + 1))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -160,6 +162,8 @@ def _distributions(report: Report, series: dict[str, int]) -> str:
     for metric in report.metrics:
         statistic = next(s for s in STATISTICS if s.key == metric)
         columns = {c.name: c.values[metric] for c in report.candidates}
+        if metric in report.photographs:
+            columns["photographs"] = report.photographs[metric]
         plot = plot_distributions(columns, series, f"{statistic.label}, {statistic.unit}")
         plots.append(f"<div><h3>{escape(statistic.label)}</h3>{plot}</div>")
     return f'<div class="grid2">{"".join(plots)}</div>'

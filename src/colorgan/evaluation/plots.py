@@ -13,7 +13,7 @@ __all__ = ["plot_distributions", "plot_fronts"]
 
 _WIDTH, _HEIGHT = 560, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 14, 44
-_BINS = 40
+_MOST_BINS = 40
 
 
 class _Axes:
@@ -63,7 +63,7 @@ class _Axes:
         """Draw a dashed line at an x."""
         left, _ = self.at(x, 0)
         self.marks.append(f'<line class="mark" x1="{left:.1f}" x2="{left:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>')
-        self.marks.append(f'<text class="note" x="{left + 4:.1f}" y="{_TOP + 10}">{escape(text)}</text>')
+        self.marks.append(f'<text class="note" x="{left + 4:.1f}" y="{_HEIGHT - _BOTTOM - 6}">{escape(text)}</text>')
 
     def render(self, label: str) -> str:
         """Return the SVG element."""
@@ -101,7 +101,8 @@ def plot_distributions(columns: Mapping[str, Values], series: Mapping[str, int],
     low, high = np.percentile(joined, [0.5, 99.5])  # a few outliers would flatten all the rest
     if high <= low:
         low, high = joined.min(), joined.max()
-    edges = np.linspace(low, high, _BINS + 1)
+    bins = int(np.clip(2 * np.sqrt(joined.size / len(varied)), 6, _MOST_BINS))
+    edges = np.linspace(low, high, bins + 1)
     counts = {name: np.histogram(values.clip(low, high), edges)[0] for name, values in varied.items()}
     axes = _Axes(_span([low, high]), (0, 1.08 * max(c.max() for c in counts.values())), x_label, "pictures")
     for name, count in counts.items():

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import torch
+
+from colorgan.evaluation.front import summarize_front
+from colorgan.evaluation.statistics import STATISTICS, Bootstrap, Columns, pooled_psnr
+from colorgan.metrics import psnr
+
+BY_KEY = {statistic.key: statistic for statistic in STATISTICS}
+
+
+def columns(own: dict, photographs: dict | None = None, grey: dict | None = None) -> Columns:
+    return Columns(*({k: np.asarray(v, float) for k, v in (c or {}).items()} for c in (own, photographs, grey)))
+
+
+class TestStatistics:
+    def test_pooled_psnr_is_the_psnr_of_all_pixels(self):
+        target = torch.rand(5, 3, 8, 8)
+        prediction = (target + torch.randn_like(target) * torch.tensor([0.01, 0.02, 0.1, 0.2, 0.4]).view(5, 1, 1, 1)).clamp(0, 1)
+        each = psnr(prediction, target).double().numpy()
+        together = psnr(prediction.view(1, 3, 40, 8), target.view(1, 3, 40, 8)).item()
+        assert float(pooled_psnr(each)) == pytest.approx(together, abs=1e-4)
+        assert float(pooled_psnr(each)) < each.mean()
+
+    def test_colorfulness_share_is_of_means_and_distance_is_of_pictures(self):
+        values = columns({"colorfulness": [10, 50]}, {"colorfulness": [40, 20]})
+        assert BY_KEY["colorfulness-share"].compute(values) == pytest.approx(1)
+        assert BY_KEY["colorfulness-distance"].compute(values) == pytest.approx(30)
+
+    def test_top5_recovery(self):
+        values = columns({"top5": [1, 1, 0, 0]}, {"top5": [1, 1, 1, 0]}, {"top5": [1, 0, 0, 0]})
+        assert BY_KEY["top5-recovery"].compute(values) == pytest.approx(0.5)
+
+    def test_every_metric_leads_its_figures(self):
+        firsts = {}
+        for statistic in STATISTICS:
+            firsts.setdefault(statistic.metric, statistic.key)
+        assert all(metric == key for metric, key in firsts.items())
+
+
+class TestBootstrap:
+    def test_agrees_with_the_normal_interval_of_a_mean(self):
+        values = np.random.default_rng(1).normal(20, 3, 400)
+        found = Bootstrap(400, 4000, 0).interval(BY_KEY["psnr"], columns({"psnr": values}))
+        half = 1.96 * values.std() / 20
+        assert found.value == pytest.approx(values.mean())
+        assert found.low == pytest.approx(values.mean() - half, abs=0.04)
+        assert found.high == pytest.approx(values.mean() + half, abs=0.04)
+
+    def test_differences_are_paired(self):
+        values = np.random.default_rng(1).normal(20, 5, 100)
+        bootstrap = Bootstrap(100, 500, 0)
+        found = bootstrap.interval(BY_KEY["psnr"], columns({"psnr": values + 0.1}), columns({"psnr": values}))
+        assert [found.value, found.low, found.high] == pytest.approx([0.1, 0.1, 0.1])
+
+    def test_depends_on_the_seed_only(self):
+        values = columns({"psnr": np.arange(50.0)})
+        first, again, other = (Bootstrap(50, 300, seed).interval(BY_KEY["psnr"], values) for seed in (0, 0, 1))
+        assert first == again
+        assert first != other
+
+    def test_one_picture(self):
+        found = Bootstrap(1, 100, 0).interval(BY_KEY["psnr"], columns({"psnr": [12.0]}))
+        assert (found.value, found.low, found.high) == (12, 12, 12)
+
+
+class TestFront:
+    def summarize(self, gains, colours):
+        n = 50
+        spread = np.random.default_rng(0).normal(0, 0.1, n)
+        return summarize_front(
+            "m",
+            (0.0, 1.0, 2.0),
+            gains=np.array(gains, float)[:, None] + spread * np.array([[0], [1], [1]]),
+            colours=np.repeat(np.array(colours, float)[:, None], n, 1),
+            photographs=np.full(n, 40.0),
+            bootstrap=Bootstrap(n, 200, 0),
+        )
+
+    def test_reads_between_the_strengths(self):
+        front = self.summarize([0, 1, -2], [0, 20, 40])
+        assert front.shares == pytest.approx((0, 0.5, 1))
+        assert front.at_shares[0.56].value == pytest.approx(1 - 3 * 0.12, abs=0.1)
+        assert front.at_shares[0.56].low < front.at_shares[0.56].value < front.at_shares[0.56].high
+        assert front.best.value == pytest.approx(front.gains[1])
+
+    def test_says_where_a_share_is_not_reached(self):
+        front = self.summarize([0, 1, 1.2], [0, 10, 30])
+        assert front.at_shares[0.56] is not None
+        assert front.at_shares[0.98] is None
