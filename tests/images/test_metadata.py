@@ -30,7 +30,8 @@ NOTE = Provenance(version="1.2.3", model='default "<&>"', hash="ab" * 32, settin
 XMP = (
     b'<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
     b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><!-- kept -->'
-    b'<rdf:Description rdf:about="uuid:1" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" '
+    b'<rdf:Description rdf:about="uuid:1" xmlns:dc="http://purl.org/dc/elements/1.1/" '
+    b'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" '
     b'tiff:Orientation="6" dc:rights="Gr\xc3\xbcn"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
 HOLD_XMP = ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"]
@@ -53,9 +54,9 @@ def exif_block(orientation: int = 6) -> bytes:
     return exif.tobytes()
 
 
-def write(path: Path, format: str, metadata: Metadata, provenance: Provenance | None = NOTE, **options: object) -> None:
+def write(path: Path, kind: str, metadata: Metadata, provenance: Provenance | None = NOTE, **options: object) -> None:
     pixels = np.asarray(draw_photo(1))
-    write_image(path, pixels, format=format, metadata=metadata, provenance=provenance, **options)
+    write_image(path, pixels, format=kind, metadata=metadata, provenance=provenance, **options)
 
 
 @pytest.fixture
@@ -71,18 +72,18 @@ def source(tmp_path: Path) -> Path:
 
 
 class TestKept:
-    @pytest.mark.parametrize(("format", "depth"), [*((f, 8) for f in HOLD_XMP), ("PNG", 16), ("TIFF", 16)])
-    def test_exif(self, source: Path, tmp_path: Path, format: str, depth: int) -> None:
+    @pytest.mark.parametrize(("kind", "depth"), [*((f, 8) for f in HOLD_XMP), ("PNG", 16), ("TIFF", 16)])
+    def test_exif(self, source: Path, tmp_path: Path, kind: str, depth: int) -> None:
         (photo,) = read_photos(source)
-        target = tmp_path / f"out{SUFFIX_OF[format]}"
-        write(target, format, photo.metadata, depth=depth)
+        target = tmp_path / f"out{SUFFIX_OF[kind]}"
+        write(target, kind, photo.metadata, depth=depth)
         with Image.open(target) as image:
             exif = image.getexif()
             inner, gps = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
         assert exif[ExifTags.Base.Make] == "Kodak"
         assert exif[ExifTags.Base.Software] == "colorgan 1.2.3"
         assert exif.get(ExifTags.Base.Orientation, 1) == 1
-        assert (ExifTags.Base.StripOffsets in exif) == (format == "TIFF")
+        assert (ExifTags.Base.StripOffsets in exif) == (kind == "TIFF")
         assert inner[ExifTags.Base.DateTimeOriginal] == "1931:05:06 07:08:09"
         assert inner[ExifTags.Base.FNumber] == pytest.approx(5.6)
         assert inner[ExifTags.Base.ColorSpace] == 1
@@ -90,11 +91,11 @@ class TestKept:
         assert inner[ExifTags.Base.MakerNote] == b"secret"
         assert gps[2] == (48.0, 12.0, 30.5)
 
-    @pytest.mark.parametrize("format", HOLD_XMP)
-    def test_xmp(self, source: Path, tmp_path: Path, format: str) -> None:
+    @pytest.mark.parametrize("kind", HOLD_XMP)
+    def test_xmp(self, source: Path, tmp_path: Path, kind: str) -> None:
         (photo,) = read_photos(source)
-        target = tmp_path / f"out{SUFFIX_OF[format]}"
-        write(target, format, photo.metadata)
+        target = tmp_path / f"out{SUFFIX_OF[kind]}"
+        write(target, kind, photo.metadata)
         (again,) = read_photos(target)
         assert again.metadata.xmp is not None
         assert b"<!-- kept -->" in again.metadata.xmp
@@ -102,17 +103,17 @@ class TestKept:
         assert b'tiff:Orientation="1"' in again.metadata.xmp
         assert describe(target) == NOTE
 
-    @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "BMP"])
-    def test_dpi(self, source: Path, tmp_path: Path, format: str) -> None:
+    @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "BMP"])
+    def test_dpi(self, source: Path, tmp_path: Path, kind: str) -> None:
         (photo,) = read_photos(source)
-        write(tmp_path / "out", format, photo.metadata)
+        write(tmp_path / "out", kind, photo.metadata)
         with Image.open(tmp_path / "out") as image:
             assert image.info["dpi"] == pytest.approx((300, 300), abs=0.01)
 
-    @pytest.mark.parametrize("format", ["JPEG", "TIFF"])
-    def test_iptc(self, source: Path, tmp_path: Path, format: str) -> None:
+    @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+    def test_iptc(self, source: Path, tmp_path: Path, kind: str) -> None:
         (photo,) = read_photos(source)
-        write(tmp_path / "out", format, photo.metadata)
+        write(tmp_path / "out", kind, photo.metadata)
         (again,) = read_photos(tmp_path / "out")
         assert again.metadata.iptc is not None
         assert again.metadata.iptc.endswith(b"hello")
@@ -159,9 +160,9 @@ class TestKept:
             assert tags.valueof(270) == "Gr\xfcn"
             assert tags.valueof(305) == "colorgan 1.2.3"
 
-    @pytest.mark.parametrize(("format", "depth"), [*((f, 8) for f in HOLD_XMP), ("PNG", 16), ("TIFF", 16)])
-    def test_tagged_as_srgb(self, tmp_path: Path, format: str, depth: int) -> None:
-        write(tmp_path / "a", format, Metadata(), None, depth=depth)
+    @pytest.mark.parametrize(("kind", "depth"), [*((f, 8) for f in HOLD_XMP), ("PNG", 16), ("TIFF", 16)])
+    def test_tagged_as_srgb(self, tmp_path: Path, kind: str, depth: int) -> None:
+        write(tmp_path / "a", kind, Metadata(), None, depth=depth)
         with Image.open(tmp_path / "a") as image:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
         assert "sRGB" in ImageCms.getProfileDescription(profile)
@@ -180,9 +181,9 @@ class TestKept:
 
 
 class TestStripped:
-    @pytest.mark.parametrize("format", sorted(FORMATS))
-    def test_nothing_is_left(self, tmp_path: Path, format: str) -> None:
-        write(tmp_path / "a", format, Metadata(), None)
+    @pytest.mark.parametrize("kind", sorted(FORMATS))
+    def test_nothing_is_left(self, tmp_path: Path, kind: str) -> None:
+        write(tmp_path / "a", kind, Metadata(), None)
         (photo,) = read_photos(tmp_path / "a")
         metadata = photo.metadata
         assert (metadata.exif, metadata.xmp, metadata.iptc, metadata.texts) == (None, None, None, {})
@@ -204,7 +205,7 @@ class TestNote:
     @pytest.mark.parametrize("xmp", [None, b"", b"junk", XMP, XMP.decode().encode("utf-16"), XMP + bytes(20)])
     def test_well_formed(self, xmp: bytes | None) -> None:
         merged = merge_xmp(xmp, NOTE)
-        root = ET.fromstring(merged.rstrip(b"\0"))
+        root = ET.fromstring(merged.rstrip(b"\0"))  # noqa: S314 - our own
         notes = [e for e in root.iter() if e.get(f"{{{NAMESPACE}}}version")]
         assert len(notes) == 1
         assert notes[0].get(f"{{{NAMESPACE}}}note") == str(NOTE)
@@ -219,7 +220,7 @@ class TestNote:
 
     def test_other_prefixes(self) -> None:
         xmp = XMP.replace(b"rdf:", b"r:").replace(b"xmlns:rdf", b"xmlns:r")
-        root = ET.fromstring(merge_xmp(xmp, NOTE))
+        root = ET.fromstring(merge_xmp(xmp, NOTE))  # noqa: S314 - our own
         assert any(e.get(f"{{{NAMESPACE}}}model") == NOTE.model for e in root.iter())
 
     def test_entities_are_not_expanded(self) -> None:

@@ -13,6 +13,7 @@ from skimage import color as skcolor
 
 from colorgan.images import PhotoKind, photo_from_image, read_photos
 from colorgan.images.profiles import srgb_profile, tone_tables
+from colorgan.images.toning import Toning
 
 # Adobe RGB (1998), adapted to D50 as in its profile: rows X, Y, Z; columns red, green, blue.
 ADOBE = np.array([[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]])
@@ -37,9 +38,9 @@ def _profile(space: bytes, tags: dict[bytes, bytes], connection: bytes = b"XYZ "
     offset = 132 + 12 * len(tags)
     table, data = struct.pack(">I", len(tags)), b""
     for name, content in tags.items():
-        content += bytes(-len(content) % 4)
-        table += struct.pack(">4sII", name, offset + len(data), len(content))
-        data += content
+        padded = content + bytes(-len(content) % 4)
+        table += struct.pack(">4sII", name, offset + len(data), len(padded))
+        data += padded
     header = struct.pack(">I4sI4s4s4s", offset + len(data), b"lcms", 0x02400000, b"mntr", space, connection)
     header += struct.pack(">6H", 2020, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + _fixed(0.9642, 1, 0.8249)
     return header.ljust(128, b"\0") + table + data
@@ -181,3 +182,22 @@ class TestCurves:
 
     def test_table_profiles_have_none(self) -> None:
         assert tone_tables(_profile(b"RGB ", {b"A2B0": b"mft2" + bytes(40)}), 256) is None
+
+
+class TestThroughLittleCms:
+    """The way of profiles without curves; taken here by a matrix profile, whose result is known."""
+
+    def test_sixteen_bits_keep_their_steps(self) -> None:
+        grey = np.arange(0, 65536, 16, dtype=np.uint16).reshape(64, 64)
+        levels = Toning(None, adobe_rgb()).convert(np.stack([grey] * 3, axis=-1))[..., 1]
+        assert levels.dtype == np.uint16
+        assert len(np.unique(levels)) > 2000
+        assert (np.diff(levels.ravel().astype(int)) >= 0).all()
+        expected = srgb_of((grey / 65535) ** (563 / 256))
+        assert np.abs(levels / 65535 - expected)[grey > 4096].max() < 1 / 255
+
+    def test_eight_bits(self) -> None:
+        grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+        levels = Toning(None, adobe_rgb()).convert(grey)
+        assert levels.shape == (16, 16, 3)
+        assert np.abs(levels[..., 1] / 255 - srgb_of((grey / 255) ** (563 / 256)))[grey > 16].max() < 1.5 / 255

@@ -229,7 +229,7 @@ class TestDeepPng:
     def test_a_broken_checksum_is_refused(self) -> None:
         data = bytearray(png(ramp((30, 20, 3), np.uint16), 2))
         data[80] ^= 1
-        with pytest.raises(ImageReadError, match="damaged|checksum"):
+        with pytest.raises(ImageReadError, match=r"damaged|checksum"):
             read_photos(io.BytesIO(bytes(data)))
 
     def test_a_cut_one_is_refused(self) -> None:
@@ -501,6 +501,14 @@ class TestHostile:
             exif = b"Exif\0\0II*\0\x08\0\0\0" + rng.bytes(200)
             Image.fromarray(ramp()).save(tmp_path / f"{number}.jpg", exif=exif, icc_profile=rng.bytes(300))
             read_one(tmp_path / f"{number}.jpg")
+
+    def test_only_known_formats_are_tried(self, tmp_path: Path) -> None:
+        draw_photo(1).save(tmp_path / "a.jpg", "EPS")  # Pillow would start Ghostscript on it
+        assert "not a picture" in self.refused(tmp_path / "a.jpg")
+
+    def test_pictures_of_two_lenses_are_jpeg(self, tmp_path: Path) -> None:
+        draw_photo(1).save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[draw_photo(2)])
+        assert read_one(tmp_path / "a.jpg").format == "JPEG"
 
     def test_stream(self) -> None:
         buffer = io.BytesIO()

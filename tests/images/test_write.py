@@ -42,20 +42,20 @@ def bands_of(pixels: NDArray, rows: int) -> Iterator[NDArray]:
 
 
 class TestPixels:
-    @pytest.mark.parametrize("format", LOSSLESS)
+    @pytest.mark.parametrize("kind", LOSSLESS)
     @pytest.mark.parametrize("given", [np.uint8, np.uint16])
-    def test_eight_bits(self, tmp_path: Path, format: str, given: type) -> None:
+    def test_eight_bits(self, tmp_path: Path, kind: str, given: type) -> None:
         pixels = noise(dtype=given)
-        write_image(tmp_path / "a", pixels, format=format)
+        write_image(tmp_path / "a", pixels, format=kind)
         expected = pixels if given == np.uint8 else (pixels / 257).round().astype(np.uint8)
         with Image.open(tmp_path / "a") as image:
             assert image.mode == "RGB"
             assert np.array_equal(np.asarray(image), expected)
 
-    @pytest.mark.parametrize("format", ["JPEG", "WEBP", "AVIF"])
-    def test_lossy_near(self, tmp_path: Path, format: str) -> None:
+    @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
+    def test_lossy_near(self, tmp_path: Path, kind: str) -> None:
         pixels = np.asarray(draw_photo(1))
-        write_image(tmp_path / "a", pixels, format=format)
+        write_image(tmp_path / "a", pixels, format=kind)
         with Image.open(tmp_path / "a") as image:
             assert np.abs(np.asarray(image.convert("RGB")).astype(int) - pixels).mean() < 4
 
@@ -94,12 +94,12 @@ class TestPixels:
         assert read.dtype == np.uint16
         assert np.array_equal(read, pixels)
 
-    @pytest.mark.parametrize(("format", "depth"), [("PNG", 16), ("TIFF", 8), ("TIFF", 16), ("JPEG", 8)])
+    @pytest.mark.parametrize(("kind", "depth"), [("PNG", 16), ("TIFF", 8), ("TIFF", 16), ("JPEG", 8)])
     @pytest.mark.parametrize("rows", [1, 7, 1000])
-    def test_bands(self, tmp_path: Path, format: str, depth: int, rows: int) -> None:
+    def test_bands(self, tmp_path: Path, kind: str, depth: int, rows: int) -> None:
         pixels = noise((200, 300, 3), np.uint16)
-        write_image(tmp_path / "whole", pixels, format=format, depth=depth)
-        write_image(tmp_path / "bands", bands_of(pixels, rows), shape=(200, 300), format=format, depth=depth)
+        write_image(tmp_path / "whole", pixels, format=kind, depth=depth)
+        write_image(tmp_path / "bands", bands_of(pixels, rows), shape=(200, 300), format=kind, depth=depth)
         (whole,), (banded,) = read_photos(tmp_path / "whole"), read_photos(tmp_path / "bands")
         assert np.array_equal(whole.grey, banded.grey)
 
@@ -112,15 +112,15 @@ class TestPixels:
         height=st.integers(1, 60),
         width=st.integers(1, 60),
         depth=st.sampled_from([8, 16]),
-        format=st.sampled_from(["PNG", "TIFF"]),
+        kind=st.sampled_from(["PNG", "TIFF"]),
         alpha=st.booleans(),
     )
     @settings(max_examples=40, deadline=None)
-    def test_any_size(self, height: int, width: int, depth: int, format: str, alpha: bool) -> None:
+    def test_any_size(self, height: int, width: int, depth: int, kind: str, alpha: bool) -> None:
         grey = noise((height, width), np.uint16 if depth == 16 else np.uint8)
         opacity = noise(grey.shape, grey.dtype.type, 1) if alpha else None
         buffer = io.BytesIO()
-        write_image(buffer, np.stack([grey] * 3, -1), format=format, depth=depth, alpha=opacity)
+        write_image(buffer, np.stack([grey] * 3, -1), format=kind, depth=depth, alpha=opacity)
         buffer.seek(0)
         (photo,) = read_photos(buffer)
         assert np.array_equal(photo.grey, grey)
@@ -128,28 +128,28 @@ class TestPixels:
         assert opacity is None or np.array_equal(photo.alpha, opacity)
 
     def test_same_bytes_every_time(self, tmp_path: Path) -> None:
-        for format in sorted(FORMATS):
+        for kind in sorted(FORMATS):
             for name in "ab":
-                write_image(tmp_path / name, noise(), format=format)
+                write_image(tmp_path / name, noise(), format=kind)
             assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 class TestAlpha:
-    @pytest.mark.parametrize("format", sorted(FORMATS_WITH_ALPHA))
-    def test_kept(self, tmp_path: Path, format: str) -> None:
+    @pytest.mark.parametrize("kind", sorted(FORMATS_WITH_ALPHA))
+    def test_kept(self, tmp_path: Path, kind: str) -> None:
         alpha = np.zeros((30, 41), np.uint8)
         alpha[:, 20:] = 255
-        write_image(tmp_path / "a", noise(), format=format, alpha=alpha)
+        write_image(tmp_path / "a", noise(), format=kind, alpha=alpha)
         with Image.open(tmp_path / "a") as image:
             assert image.mode == "RGBA"
             assert np.array_equal(np.asarray(image)[..., 3] > 127, alpha > 127)
 
-    @pytest.mark.parametrize("format", sorted(FORMATS - FORMATS_WITH_ALPHA))
-    def test_laid_on_white(self, tmp_path: Path, format: str) -> None:
+    @pytest.mark.parametrize("kind", sorted(FORMATS - FORMATS_WITH_ALPHA))
+    def test_laid_on_white(self, tmp_path: Path, kind: str) -> None:
         pixels = np.zeros((16, 32, 3), np.uint8)
         alpha = np.zeros((16, 32), np.uint16)
         alpha[:, 16:] = 65535
-        write_image(tmp_path / "a", pixels, format=format, alpha=alpha)
+        write_image(tmp_path / "a", pixels, format=kind, alpha=alpha)
         with Image.open(tmp_path / "a") as image:
             read = np.asarray(image.convert("L"))
         assert read[:, :8].min() > 250
@@ -206,19 +206,19 @@ class TestAtomic:
         assert (tmp_path / "a.png").read_bytes() == b"old"
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-    @pytest.mark.parametrize(("format", "depth"), [("JPEG", 8), ("PNG", 16), ("TIFF", 16)])
-    def test_a_full_device(self, format: str, depth: int) -> None:
+    @pytest.mark.parametrize(("kind", "depth"), [("JPEG", 8), ("PNG", 16), ("TIFF", 16)])
+    def test_a_full_device(self, kind: str, depth: int) -> None:
         with Path("/dev/full").open("wb") as full, pytest.raises(ImageWriteError, match="disk is full"):
-            write_image(full, noise(), format=format, depth=depth)
+            write_image(full, noise(), format=kind, depth=depth)
 
-    @pytest.mark.parametrize("format", ["PNG", "TIFF", "JPEG"])
-    def test_a_failing_source(self, tmp_path: Path, format: str) -> None:
+    @pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG"])
+    def test_a_failing_source(self, tmp_path: Path, kind: str) -> None:
         def bands() -> Iterator[NDArray]:
             yield noise((5, 10, 3))
             raise RuntimeError("out of memory")
 
         with pytest.raises(RuntimeError, match="out of memory"):
-            write_image(tmp_path / "a", bands(), shape=(10, 10), format=format)
+            write_image(tmp_path / "a", bands(), shape=(10, 10), format=kind)
         assert not list(tmp_path.iterdir())
 
     def test_invisible_until_complete(self, tmp_path: Path) -> None:

@@ -29,13 +29,19 @@ MAX_PIXELS = 500_000_000
 """Larger pictures are refused unless the caller raises the limit: a small file can claim any size."""
 
 SUFFIXES = frozenset(
-    [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".tif", ".tiff", ".webp", ".bmp", ".dib", ".gif", ".pgm"]
-    + [".ppm", ".pbm", ".pnm", ".avif", ".jp2"]
-)
+    {
+        ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".tif", ".tiff", ".webp", ".bmp", ".dib", ".gif", ".pgm",
+        ".ppm", ".pbm", ".pnm", ".avif", ".jp2",
+    }
+)  # fmt: skip
 """The suffixes by which folders are searched for pictures, in lower case."""
 
 # tifffile reports odd tags through logging, which prints on stderr where nobody listens.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+# Pillow knows more, some of which start other programs (EPS) or read what no scanner makes.
+_FORMATS = ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "AVIF", "JPEG2000"]
+_SAME_AS = {"MPO": "JPEG", "DIB": "BMP"}
 
 _limit_lock = threading.Lock()
 
@@ -93,7 +99,12 @@ def _pages(file: BinaryIO, max_pixels: int, keep_rgb: bool) -> Iterator[Photo]:
         pixels = open_pixels(file, image)
         metadata, orientation = read_metadata(image)  # some of it may stand behind the pixels
         profile = image.info.get("icc_profile")
-        yield _finish(pixels, profile, orientation, keep_rgb, metadata=metadata, format=image.format or "")
+        yield _finish(pixels, profile, orientation, keep_rgb, metadata=metadata, format=_format(image))
+
+
+def _format(image: Image.Image) -> str:
+    name = image.format or ""
+    return _SAME_AS.get(name, name)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -113,7 +124,7 @@ def _open(file: BinaryIO) -> Iterator[Image.Image]:
     with _limit_lock, quiet():
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            image = Image.open(file)
+            image = Image.open(file, formats=_FORMATS)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
     with image:
@@ -167,7 +178,7 @@ def photo_from_image(image: Image.Image | NDArray[Any], *, keep_rgb: bool = Fals
     image.load()
     metadata, orientation = read_metadata(image)
     profile = image.info.get("icc_profile")
-    return _finish(PillowPixels(image), profile, orientation, keep_rgb, metadata=metadata, format=image.format or "")
+    return _finish(PillowPixels(image), profile, orientation, keep_rgb, metadata=metadata, format=_format(image))
 
 
 def _finish(pixels: PixelSource, profile: bytes | None, orientation: int, keep_rgb: bool, **found: Any) -> Photo:
