@@ -102,9 +102,7 @@ class TestSsim:
 
     def test_against_torchmetrics(self, pair):
         functional = pytest.importorskip("torchmetrics.functional.image")
-        _, everywhere = functional.structural_similarity_index_measure(
-            *pair, data_range=1.0, return_full_image=True
-        )
+        _, everywhere = functional.structural_similarity_index_measure(*pair, data_range=1.0, return_full_image=True)
         inside = everywhere[..., 5:-5, 5:-5]  # torchmetrics also counts windows that reach over the border
         torch.testing.assert_close(ssim(*pair), inside.mean((1, 2, 3)), atol=1e-5, rtol=0)
 

@@ -16,7 +16,9 @@ def columns(own: dict, photographs: dict | None = None, grey: dict | None = None
 class TestStatistics:
     def test_pooled_psnr_is_the_psnr_of_all_pixels(self):
         target = torch.rand(5, 3, 8, 8)
-        prediction = (target + torch.randn_like(target) * torch.tensor([0.01, 0.02, 0.1, 0.2, 0.4]).view(5, 1, 1, 1)).clamp(0, 1)
+        prediction = (
+            target + torch.randn_like(target) * torch.tensor([0.01, 0.02, 0.1, 0.2, 0.4]).view(5, 1, 1, 1)
+        ).clamp(0, 1)
         each = psnr(prediction, target).double().numpy()
         together = psnr(prediction.view(1, 3, 40, 8), target.view(1, 3, 40, 8)).item()
         assert float(pooled_psnr(each)) == pytest.approx(together, abs=1e-4)

@@ -103,9 +103,14 @@ def evaluate(
     measures = build_measures(metrics, device=runtime.device, labels=found, backbones=backbones)
     models = [_load_model(w, n, runtime, render_size, strength) for n, w in enumerate(weights, start=1)]
     _check_names([model.model.name for model in models])
-    foreign = None if pairs is None else match_names(photos, find_photos(pairs))
+    coloured = [] if pairs is None else find_photos(pairs)
+    foreign = None if pairs is None else match_names(photos, coloured)
 
     survey = _survey(photos, protocol, foreign, tell)
+    matched = set(foreign.values()) if foreign is not None else set()
+    strangers = tuple(
+        (photo.name, "coloured, but not among the photographs") for photo in coloured if photo not in matched
+    )
     pictures = [] if foreign is None else [ForeignPictures(str(pairs), foreign, protocol.framing)]
     scorers = [
         _Scorer(GreyBaseline(), "baseline", {}, measures),
@@ -119,7 +124,7 @@ def evaluate(
         protocol=protocol,
         metrics=tuple(measure.name for measure in measures),
         names=tuple(photo.name for photo in survey.photos),
-        left_out=survey.left_out,
+        left_out=survey.left_out + strangers,
         photographs=scores.photographs,
         candidates=scores.candidates,
         environment=_describe_environment(runtime),
@@ -315,11 +320,8 @@ def _pick_examples(candidate: Candidate, session: _Session, count: int) -> dict[
             examples.append(Example(name, gain, *map(_encode_jpeg, pictures)))
         examples.sort(key=lambda example: example.gain)
         del examples[count : max(count, len(examples) - count)]
-    middle = len(examples) // 2
-    return {
-        "worst": tuple(examples[:count][: max(middle, 1)]),
-        "best": tuple(examples[::-1][: min(count, middle)]),
-    }
+    half = (len(examples) + 1) // 2
+    return {"worst": tuple(examples[:half][:count]), "best": tuple(examples[half:][::-1][:count])}
 
 
 def _encode_jpeg(rgb: Tensor) -> bytes:

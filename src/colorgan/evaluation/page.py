@@ -83,7 +83,9 @@ def report_to_html(report: Report) -> str:
         *_examples(report),
         _left_out(report),
     ]
-    rules = "".join(f".s{n} {{ stroke: var(--c{n}); }} circle.s{n} {{ fill: var(--c{n}); }}" for n in range(_COLORS + 1))
+    rules = "".join(
+        f".s{n} {{ stroke: var(--c{n}); }} circle.s{n} {{ fill: var(--c{n}); }}" for n in range(_COLORS + 1)
+    )
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

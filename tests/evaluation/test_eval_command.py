@@ -1,0 +1,93 @@
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from colorgan.cli import app
+from colorgan.config import ModelConfig, RenderConfig
+from colorgan.data.runs import write_record
+from colorgan.errors import UsageError
+from colorgan.model import build_generator
+from colorgan.weights.file import save_generator
+from support import run_colorgan
+
+
+@pytest.fixture
+def weights(tmp_path: Path, tiny_config: ModelConfig) -> Path:
+    save_generator(tmp_path / "tiny.pt", build_generator(tiny_config), render=RenderConfig(size=32))
+    return tmp_path / "tiny.pt"
+
+
+def run_eval(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["eval", *map(str, arguments)])
+
+
+def test_prints_protocol_direction_unit_and_baselines(photo_folder, weights):
+    result = run_eval("--data", photo_folder(3), "--weights", weights, "--metric", "psnr", "--metric", "colorfulness")
+    assert result.exception is None
+    assert "3 photographs" in result.stderr
+    lines = result.stdout.splitlines()
+    assert any("squashed to 256 x 256" in line for line in lines)
+    assert any("PSNR (dB; higher is better)" in line and "grey" in line for line in lines)
+    for text in ("mean colour", str(weights), "photographs", "8-bit levels", "device cpu", "strength 1"):
+        assert text in result.stdout
+
+
+def test_json_alone_is_on_stdout(photo_folder, weights):
+    result = run_eval("--data", photo_folder(2), "--weights", weights, "--metric", "psnr", "--json", "--quiet")
+    content = json.loads(result.stdout)
+    assert content["pictures"] == 2
+    assert result.stderr == ""
+
+
+def test_writes_page_and_table(photo_folder, weights, tmp_path):
+    page, table = tmp_path / "report.html", tmp_path / "each.csv"
+    arguments = ["--data", photo_folder(3), "--weights", weights, "--metric", "psnr", "--front"]
+    result = run_eval(*arguments, "--report", page, "--per-image", table)
+    assert result.exception is None
+    assert "at colourfulness 0.56" in result.stdout
+    assert page.read_text().count("<img") == 9
+    assert len(table.read_text().splitlines()) == 1 + 3 * 4
+
+
+def test_after_a_training_run_nothing_else_need_be_said(photo_folder, tiny_config, tmp_path, monkeypatch):
+    photos, run = photo_folder(3), tmp_path / "runs" / "first"
+    run.mkdir(parents=True)
+    write_record(run, photos, photos, ["photo001.png"], {})
+    save_generator(run / "best.pt", build_generator(tiny_config))
+    monkeypatch.chdir(tmp_path)
+    result = run_eval("--metric", "psnr", "--json")
+    content = json.loads(result.stdout)
+    assert content["pictures"] == 1
+    assert content["candidates"][2]["name"] == str(Path("runs/first/best.pt"))
+
+
+def test_pairs_alone_measure_no_model(photo_folder, tmp_path):
+    photos = photo_folder(2)
+    result = run_eval("--data", photos, "--pairs", photos, "--metric", "psnr", "--json")
+    assert [c["name"] for c in json.loads(result.stdout)["candidates"]] == ["grey", "mean colour", str(photos)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--metric", "psrn"], "did you mean 'psnr'"),
+        (["--backbone", "squeezenet1_1"], "NAME=FILE"),
+        (["--report", "no/such/folder/report.html"], "there is no folder"),
+    ],
+)
+def test_wrong_use_is_a_sentence(photo_folder, weights, arguments, message):
+    result = run_eval("--data", photo_folder(1), "--weights", weights, *arguments)
+    assert isinstance(result.exception, UsageError)
+    assert message in str(result.exception)
+
+
+def test_without_photographs_a_sentence_says_what_to_pass(tmp_path):
+    result = run_colorgan("eval", cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("colorgan: there is nothing to measure on")
+    assert "--data" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
