@@ -2,7 +2,7 @@
 
 Threads read, paint and write (all of it outside Python's lock). On a CPU they run the network too, each with one
 arithmetic thread: that is as fast as one after the other with all, and a photograph's colours do not depend on how
-many cores the machine has or on which others shared its batch. On a GPU one thread runs it.
+many cores the machine has. On a GPU one thread runs it, over batches of like shape.
 """
 
 import os
@@ -24,8 +24,8 @@ from colorgan.errors import ColorganError
 
 __all__ = ["Event", "Notice", "count_cores", "run_jobs"]
 
-_CPU_BATCH = 4
-_GPU_BATCH = 16
+_CPU_BATCH = 1  # more is hardly quicker with one thread, and float32 convolutions round differently
+_GPU_BATCH = 16  # always, so that there too a picture does not depend on its company
 _MOST_BYTES = 256 << 20  # of photographs held in memory at once, as read; one alone may be larger
 _BYTES_A_BYTE = 6  # in memory for one in the file, until the file has been read
 
@@ -165,6 +165,7 @@ class _Run:
             [opened.sketches[page] for opened, page in batch],
             self.options.render,
             confidence=self.options.needs_confidence,
+            pad_to=self.batch,
             on_notice=self.notices.append,
         )
         return colors, (time.perf_counter() - started) / len(batch)

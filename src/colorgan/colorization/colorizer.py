@@ -149,13 +149,25 @@ class Colorizer:
             small = _reduce(photo.grey, max(1, min(H // (2 * largest[0]), W // (2 * largest[1]))))
             return Sketch(shrink(grey_to_luminance(small)[None], largest)[0], (H, W), key)
 
-    def predict(self, sketches: Sequence[Sketch], config: RenderConfig, *, confidence: bool = False) -> list[Colors]:
-        """Ask the network for the colours of sketches with equal keys, as one batch."""
-        batch = torch.stack([sketch.luminance for sketch in sketches]).to(self.runtime.device)
+    def predict(
+        self, sketches: Sequence[Sketch], config: RenderConfig, *, confidence: bool = False, pad_to: int = 1
+    ) -> list[Colors]:
+        """Ask the network for the colours of sketches with equal keys, as one batch.
+
+        Args:
+            sketches: What to colour.
+            config: The settings.
+            confidence: Whether to ask how sure the network is.
+            pad_to: Fill the batch up to this size with copies: the last digits of a convolution can depend on the
+                size of its batch, and a photograph's colours should not.
+        """
+        filled = [*sketches, *sketches[-1:] * (pad_to - len(sketches))]
+        batch = torch.stack([sketch.luminance for sketch in filled]).to(self.runtime.device)
         with torch.inference_mode(), self.runtime.autocast():
             answer = predict_rendering(self.network, batch, config, shape=sketches[0].shape, confidence=confidence)
-        sure = [None] * len(sketches) if answer.confidence is None else list(answer.confidence.float().cpu())
-        return [Colors(ab, c) for ab, c in zip(answer.ab.float().cpu(), sure, strict=True)]
+        sure = [None] * len(filled) if answer.confidence is None else list(answer.confidence.float().cpu())
+        answers = [Colors(ab, c) for ab, c in zip(answer.ab.float().cpu(), sure, strict=True)]
+        return answers[: len(sketches)]
 
     def paint(
         self,

@@ -30,6 +30,7 @@ def predict_within_memory(
     config: RenderConfig,
     *,
     confidence: bool = False,
+    pad_to: int = 1,
     on_notice: Callable[[str], None] = lambda _: None,
 ) -> list[Colors]:
     """Ask for the colours of sketches with equal keys, whatever it takes; see `Colorizer.predict`.
@@ -38,18 +39,18 @@ def predict_within_memory(
         MemoryError: Not even one small picture fits, on the CPU.
     """
     try:
-        return colorizer.predict(sketches, config, confidence=confidence)
+        return colorizer.predict(sketches, config, confidence=confidence, pad_to=pad_to)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
     # Outside of `except`, so that the traceback no longer holds the tensors that did not fit.
     _release(colorizer)
     ways = {"confidence": confidence, "on_notice": on_notice}
-    if len(sketches) > 1:
-        on_notice(f"memory ran out with {len(sketches)} pictures at once; trying half of them")
-        middle = len(sketches) // 2
-        halves = (sketches[:middle], sketches[middle:])
-        return [c for half in halves for c in predict_within_memory(colorizer, half, config, **ways)]  # type: ignore[arg-type]
+    if len(sketches) > 1 or pad_to > 1:
+        on_notice(f"memory ran out with {max(len(sketches), pad_to)} pictures at once; trying half of them")
+        size = max(len(sketches), pad_to) // 2
+        parts = [sketches[start : start + size] for start in range(0, len(sketches), size)]
+        return [c for part in parts for c in predict_within_memory(colorizer, part, config, pad_to=size, **ways)]  # type: ignore[arg-type]
     if config.size // 2 >= _SMALLEST:
         smaller = dataclasses.replace(config, size=config.size // 2, sizes=())
         on_notice(f"memory ran out at render size {config.size}; trying {smaller.size}")
