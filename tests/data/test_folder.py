@@ -78,11 +78,11 @@ class TestFindPhotos:
     def test_says_what_a_damaged_tar_is(self, tmp_path):
         path = tmp_path / "broken.tar"
         path.write_bytes(b"x" * 5000)
-        with pytest.raises(DataError, match="plain .uncompressed. tar"):
+        with pytest.raises(DataError, match=r"plain .uncompressed. tar"):
             find_photos(path)
 
     def test_refuses_what_holds_no_photographs(self, tmp_path):
-        with pytest.raises(DataError, match="there is no .*nowhere"):
+        with pytest.raises(DataError, match=r"there is no .*nowhere"):
             find_photos(tmp_path / "nowhere")
         with pytest.raises(DataError, match="holds no photographs"):
             find_photos(tmp_path)

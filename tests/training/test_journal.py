@@ -1,0 +1,126 @@
+"""The journal, and what is read from it: status and curves."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from colorgan.errors import CheckpointError
+from colorgan.training.journal import Averages, Journal, read_journal
+from colorgan.training.plots import draw_curves
+from colorgan.training.status import summarize_run
+
+SCORE = {"psnr": 22.1, "grey_psnr": 21.9, "colorfulness": 20.0, "real_colorfulness": 40.0}
+
+
+@pytest.fixture
+def journal(tmp_path):
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.open()
+    return journal
+
+
+class TestJournal:
+    def test_comes_back_as_written(self, journal):
+        journal.write("step", step=1, total=0.5)
+        assert read_journal(journal.path) == [{"kind": "step", "step": 1, "total": 0.5}]
+
+    def test_every_line_is_plain_json(self, journal):
+        journal.write("step", step=1, total=float("nan"), norm=float("inf"))
+        (line,) = journal.path.read_text().splitlines()
+        assert json.loads(line, parse_constant=lambda _: pytest.fail("not JSON")) == {
+            "kind": "step", "step": 1, "total": None, "norm": None,
+        }  # fmt: skip
+
+    def test_goes_on_behind_a_line_that_was_cut_off(self, journal):
+        journal.write("step", step=1)
+        with journal.path.open("a") as file:
+            file.write('{"kind": "st')
+        journal.open()
+        journal.write("step", step=2)
+        assert [e["step"] for e in read_journal(journal.path)] == [1, 2]
+
+    def test_steps_that_were_taken_again_count_once(self, journal):
+        for step in (1, 2, 3):
+            journal.write("step", step=step, total=step)
+        journal.write("resumed", step=1)
+        journal.write("step", step=2, total=20)
+        found = [(e["step"], e["total"]) for e in read_journal(journal.path) if e["kind"] == "step"]
+        assert found == [(1, 1), (2, 20)]
+
+    def test_says_what_is_no_journal(self, tmp_path):
+        with pytest.raises(CheckpointError, match="folder of a run"):
+            read_journal(tmp_path / "journal.jsonl")
+        (tmp_path / "journal.jsonl").write_text("something else\n")
+        with pytest.raises(CheckpointError, match="no journal"):
+            read_journal(tmp_path / "journal.jsonl")
+
+
+class TestAverages:
+    def test_averages_each_name_over_the_steps_that_have_it(self):
+        averages = Averages()
+        averages.add({"a": 1.0, "b": 2.0})
+        averages.add({"a": 3.0})
+        assert averages.take() == {"a": 2.0, "b": 2.0}
+        assert averages.take() == {}
+
+
+class TestSummarizeRun:
+    def test_sums_up_a_run_that_goes_on(self, journal):
+        for step in (10, 20):
+            journal.write(
+                "step",
+                step=step,
+                seconds=step * 3.0,
+                progress=step / 80,
+                total=1 / step,
+                images_per_second=50,
+                waiting=0.1,
+            )
+        journal.write("left_out", step=20, name="a.png", reason="nearly grey")
+        journal.write("left_out", step=20, name="a.png", reason="nearly grey")
+        journal.write("validation", step=15, score=0.5, **SCORE)
+        journal.write("validation", step=20, score=0.2, **SCORE)
+        status = summarize_run(journal.path.parent)
+        assert (status.state, status.step, status.progress, status.seconds) == ("running", 20, 0.25, 60)
+        assert status.seconds_left == pytest.approx(180)
+        assert (status.images_per_second, status.waiting) == (50, 0.1)
+        assert status.losses == {"total": 0.05}
+        assert (status.best["step"], status.last["step"]) == (15, 20)
+        assert (status.left_out, status.checkpoint) == (1, None)
+
+    @pytest.mark.parametrize(
+        ("kind", "values", "state"),
+        [
+            ("finished", {"stopped": False}, "finished"),
+            ("finished", {"stopped": True}, "stopped on request"),
+            ("failed", {"reason": "bins became nan"}, "failed: bins became nan"),
+        ],
+    )
+    def test_says_how_a_run_ended(self, journal, kind, values, state):
+        journal.write(kind, step=3, **values)
+        assert summarize_run(journal.path.parent).state == state
+
+    def test_says_what_is_no_run(self, tmp_path):
+        with pytest.raises(CheckpointError, match="folder of a run"):
+            summarize_run(tmp_path)
+
+
+class TestDrawCurves:
+    def test_draws_a_panel_for_each_thing_that_was_measured(self, tmp_path):
+        entries = [{"kind": "step", "step": s, "total": 1 / s, "rate": 0.1} for s in range(1, 50)]
+        path = draw_curves(entries, tmp_path / "curves.png")
+        with Image.open(path) as few:
+            small = few.size
+            assert len(few.getcolors(10_000)) > 3
+        entries += [{"kind": "validation", "step": s, "score": 0.1 * s, "gain": 0.1, **SCORE} for s in (10, 20)]
+        with Image.open(draw_curves(entries, tmp_path / "curves.png")) as more:
+            assert more.height > small[1]
+
+    def test_takes_numbers_that_are_missing_or_nought(self, tmp_path):
+        entries = [{"kind": "step", "step": 1, "total": None}, {"kind": "step", "step": 2, "total": 0.0, "rate": 0.0}]
+        assert draw_curves(entries, tmp_path / "curves.png") is not None
+
+    def test_draws_nothing_from_nothing(self, tmp_path):
+        assert draw_curves([], tmp_path / "curves.png") is None
+        assert not (tmp_path / "curves.png").exists()

@@ -1,0 +1,154 @@
+"""One step of training: who changes, and who does not."""
+
+import copy
+
+import pytest
+import torch
+
+from colorgan.color import rgb_to_lab
+from colorgan.errors import CheckpointError
+from colorgan.losses import GeneratorLoss
+from colorgan.model import build_generator
+from colorgan.training.players import Players, look_at
+from training_support import draw_batch
+
+
+@pytest.fixture
+def make_players(tiny_recipe, runtime):
+    def make(*changes: str) -> Players:
+        torch.manual_seed(0)
+        recipe = tiny_recipe(*changes)
+        players = Players(recipe, GeneratorLoss(recipe.loss), runtime)
+        players.begin()
+        return players
+
+    return make
+
+
+def weights(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: p.detach().clone() for name, p in network.named_parameters()}
+
+
+def changed(before: dict[str, torch.Tensor], network: torch.nn.Module) -> set[str]:
+    return {name for name, p in network.named_parameters() if not torch.equal(before[name], p)}
+
+
+class TestLookAt:
+    def test_gives_the_truth_in_lab_and_the_jittered_grey_as_luminance(self):
+        batch = draw_batch()
+        truth = look_at(batch)
+        exact = rgb_to_lab(batch.rgb.float() / 255)
+        assert torch.equal(truth.lab[:, 1:], exact[:, 1:])
+        assert torch.equal(truth.lab[1::2, :1], exact[1::2, :1])
+        assert not torch.allclose(truth.lab[::2, :1], exact[::2, :1])
+
+    def test_hides_hint_colours_where_there_is_no_hint(self):
+        truth = look_at(draw_batch())
+        mask = truth.hints[:, :1]
+        assert not (truth.hints[:, 1:] * (1 - mask)).any()
+        assert (truth.hints[:, 1:] * mask).any()
+
+
+class TestAlternation:
+    def test_the_discriminators_step_leaves_the_generator_as_it_is(self, make_players):
+        players = make_players()
+        truth = look_at(draw_batch())
+        prediction = players.generator(truth.lab[:, :1], truth.known, truth.hints)
+        generator, discriminator = weights(players.generator), weights(players.discriminator)
+        players._step_discriminator(prediction, truth, 1.0)
+        assert changed(generator, players.generator) == set()
+        assert changed(discriminator, players.discriminator) == set(discriminator)
+        assert all(p.grad is None for p in players.generator.parameters())
+
+    def test_the_generators_step_leaves_the_discriminator_as_it_is(self, make_players):
+        players = make_players()
+        truth = look_at(draw_batch())
+        prediction = players.generator(truth.lab[:, :1], truth.known, truth.hints)
+        generator, discriminator = weights(players.generator), weights(players.discriminator)
+        found = players._step_generator(prediction, truth, 1.0, plays=True)
+        assert changed(discriminator, players.discriminator) == set()
+        assert len(changed(generator, players.generator)) > 0.9 * len(generator)
+        assert found["adversarial"] > 0
+
+    def test_a_whole_step_changes_both(self, make_players):
+        players = make_players()
+        generator, discriminator = weights(players.generator), weights(players.discriminator)
+        players.take_step(draw_batch(), 3, 0.5)
+        assert changed(generator, players.generator)
+        assert changed(discriminator, players.discriminator)
+
+    def test_the_generator_warms_up_alone(self, make_players):
+        players = make_players("optimizer.adversarial_from=0.5")
+        discriminator = weights(players.discriminator)
+        assert "adversarial" not in players.take_step(draw_batch(), 0, 0.4)
+        assert changed(discriminator, players.discriminator) == set()
+        assert {"adversarial", "d_real", "d_fake"} <= set(players.take_step(draw_batch(), 1, 0.5))
+
+
+class TestTakeStep:
+    def test_reports_every_term_apart(self, make_players):
+        terms = make_players().take_step(draw_batch(), 0, 0.0, measure=True)
+        assert set(terms) == {
+            "smooth_l1", "bins", "luminance", "adversarial", "total", "gradient_norm",
+            "discriminator", "d_real", "d_fake", "discriminator_gradient_norm", "colorfulness",
+        }  # fmt: skip
+        total = 10 * terms["smooth_l1"] + 0.3 * terms["bins"] + terms["luminance"] + 0.01 * terms["adversarial"]
+        assert terms["total"] == pytest.approx(total, rel=1e-5)
+
+    def test_learns_a_batch_by_heart(self, make_players):
+        players = make_players("loss.adversarial=0", "optimizer.warmup_steps=0", "optimizer.learning_rate=3e-3")
+        losses = [players.take_step(draw_batch(), step, 0.0)["smooth_l1"] for step in range(30)]
+        assert losses[-1] < 0.9 * losses[0]
+
+    def test_works_without_holes_and_hints(self, make_players):
+        terms = make_players().take_step(draw_batch(holes=False, hints=False), 0, 0.0)
+        assert terms["luminance"] == 0
+
+    def test_frozen_stages_stay_as_they_are(self, make_players):
+        players = make_players("optimizer.freeze_to_stride=8")
+        before = copy.deepcopy(players.generator.state_dict())
+        players.take_step(draw_batch(), 5, 0.0)
+        after = players.generator.state_dict()
+        same = {n for n in before if n.startswith("encoder.features") and torch.equal(before[n], after[n])}
+        for layer in range(7):  # features 0 to 6 end at stride 8; batch statistics are weights too
+            assert {n for n in before if n.startswith(f"encoder.features.{layer}.")} <= same
+        assert not torch.equal(
+            before["encoder.features.7.conv.0.0.weight"], after["encoder.features.7.conv.0.0.weight"]
+        )
+
+    def test_heads_that_no_term_looks_at_stay_as_they_are(self, make_players):
+        players = make_players("loss.bins=0", "loss.adversarial=0", "loss.luminance=0")
+        before = weights(players.generator)
+        players.take_step(draw_batch(), 5, 0.0)
+        idle = {name for name in before if name.startswith(("bins", "repair"))}
+        assert idle
+        assert not idle & changed(before, players.generator)
+
+    def test_does_not_follow_a_gradient_that_is_not_finite(self, make_players):
+        players = make_players("loss.adversarial=0")
+        before = weights(players.generator)
+        players.loss.register_forward_hook(lambda *args: args[2]._replace(total=args[2].total * float("nan")))
+        terms = players.take_step(draw_batch(), 5, 0.0)
+        assert terms["total"] != terms["total"]
+        assert changed(before, players.generator) == set()
+
+
+class TestStartFrom:
+    def test_takes_over_weights_and_average(self, make_players, tiny_recipe):
+        players = make_players()
+        torch.manual_seed(5)
+        other = build_generator(tiny_recipe().model)
+        players.start_from(other)
+        for network in (players.generator, players.average.network):
+            assert all(torch.equal(v, network.state_dict()[k]) for k, v in other.state_dict().items())
+
+    def test_keeps_parts_that_the_other_lacks(self, make_players, tiny_recipe):
+        players = make_players()
+        before = weights(players.generator)
+        players.start_from(build_generator(tiny_recipe("model.repair_widths=[]").model))
+        assert not any(name.startswith("repair") for name in changed(before, players.generator))
+
+    def test_refuses_another_shape(self, make_players, tiny_recipe):
+        other = build_generator(tiny_recipe("model.bottleneck_width=8").model)
+        with pytest.raises(CheckpointError, match=r"bottleneck.*shape.*change its \[model\]"):
+            make_players().start_from(other)

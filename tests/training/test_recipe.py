@@ -1,0 +1,154 @@
+"""Recipes: each loads and builds, wrong ones are refused with a hint."""
+
+import math
+
+import pytest
+import torch
+
+from colorgan.config import DiscriminatorKind, EncoderName, OutputSpace
+from colorgan.errors import ConfigError
+from colorgan.losses import GeneratorLoss, PerceptualLoss, tap_positions
+from colorgan.model import build_discriminator, build_generator
+from colorgan.training import load_recipe, recipe_names, recipe_to_toml
+from colorgan.training.players import Players
+from colorgan.training.recipe import change_recipe
+from training_support import draw_batch
+
+
+class TestRecipes:
+    def test_there_are_at_least_these(self):
+        assert {"debug", "default", "paper"} <= set(recipe_names())
+
+    @pytest.mark.parametrize("name", recipe_names())
+    def test_each_loads_and_builds(self, name):
+        recipe = load_recipe(name)
+        with torch.device("meta"):
+            generator = build_generator(recipe.model)
+            if recipe.adversarial:
+                build_discriminator(recipe.discriminator)
+        assert generator.config == recipe.model
+        assert recipe.description
+
+    @pytest.mark.parametrize("name", recipe_names())
+    def test_each_survives_printing(self, name, tmp_path):
+        recipe = load_recipe(name)
+        path = tmp_path / "printed.toml"
+        path.write_text(recipe_to_toml(recipe))
+        assert load_recipe(path) == recipe
+
+
+class TestPaper:
+    """The paper's own values; docs/train.md says which are its and which are ours."""
+
+    def test_has_the_papers_parts(self):
+        recipe = load_recipe("paper")
+        assert recipe.model.encoder is EncoderName.VGG16_BN
+        assert recipe.model.output is OutputSpace.RGB
+        assert len(recipe.model.attention_stages) >= 2
+        assert recipe.discriminator.kind is DiscriminatorKind.GLOBAL
+        assert recipe.loss.adversarial == 0.01
+        assert recipe.loss.smooth_l1 > 0
+        taps = tap_positions(recipe.loss.perceptual_backbone)
+        assert [taps[name] for name in recipe.loss.perceptual_taps] == [3, 8, 15, 24]  # of torchvision's vgg19
+        weights = recipe.loss.perceptual_weights
+        assert list(weights) == sorted(set(weights))
+        assert recipe.augment.affine == 1
+        assert recipe.augment.occlusion == 1
+        assert recipe.optimizer.name == "adam"
+
+    def test_takes_a_step_at_tiny_size(self, runtime):
+        recipe = load_recipe(
+            "paper",
+            (
+                "model.bottleneck_width=8",
+                "model.decoder_widths=[8, 8, 8, 8]",
+                "discriminator.width=4",
+                "run.size=32",
+                "run.batch_size=2",
+                "loss.perceptual_taps=['relu1_2', 'relu2_2']",
+                "loss.perceptual_weights=[0.1, 0.2]",
+            ),
+        )
+        from torchvision.models.vgg import vgg19
+
+        perceptual = PerceptualLoss(
+            recipe.loss, {f"features.{k}": v for k, v in vgg19().features[:9].state_dict().items()}
+        )
+        players = Players(recipe, GeneratorLoss(recipe.loss, perceptual), runtime)
+        players.begin()
+        terms = players.take_step(draw_batch(count=2), 0, 0.0)
+        assert {"smooth_l1", "perceptual", "adversarial", "discriminator"} <= set(terms)
+        assert "bins" not in terms
+        assert all(math.isfinite(value) for value in terms.values())
+
+
+class TestLoadRecipe:
+    def test_names_the_nearest_known_key(self, tmp_path):
+        path = tmp_path / "mine.toml"
+        path.write_text("[loss]\nadversarail = 0.1\n")
+        with pytest.raises(ConfigError, match=r"\[?loss\]?.*unknown key 'adversarail'; did you mean 'adversarial'"):
+            load_recipe(path)
+
+    def test_names_the_nearest_known_table(self, tmp_path):
+        path = tmp_path / "mine.toml"
+        path.write_text("[optimiser]\nname = 'adam'\n")
+        with pytest.raises(ConfigError, match="did you mean 'optimizer'"):
+            load_recipe(path)
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("[loss", "not valid TOML"),
+            ("[run]\nsize = 'large'", "size must be of type int"),
+            ("[model]\nencoder = 'vgg99'", "must be one of vgg16_bn"),
+            ("[optimizer]\nlearning_rate = -1.0", "learning rates must be positive"),
+            ("[loss]\nsmooth_l1 = -1.0", "must not be negative"),
+        ],
+    )
+    def test_refuses_what_cannot_be_meant(self, tmp_path, text, words):
+        path = tmp_path / "mine.toml"
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=words):
+            load_recipe(path)
+
+    def test_names_the_recipes_there_are(self):
+        with pytest.raises(ConfigError, match=r"no recipe 'papre'; use debug, default.*paper"):
+            load_recipe("papre")
+
+    def test_names_a_file_that_cannot_be_read(self, tmp_path):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            load_recipe(tmp_path / "gone.toml")
+
+
+class TestOverrides:
+    @pytest.mark.parametrize(
+        ("override", "read", "value"),
+        [
+            ("loss.bins=0.5", lambda r: r.loss.bins, 0.5),
+            ("loss.bins=1", lambda r: r.loss.bins, 1.0),
+            ("model.encoder=vgg16_bn", lambda r: r.model.encoder, EncoderName.VGG16_BN),
+            ("model.decoder_widths=[32, 16, 8]", lambda r: r.model.decoder_widths, (32, 16, 8)),
+            ("pretrained_encoder=false", lambda r: r.pretrained_encoder, False),
+            ("description=a = b", lambda r: r.description, "a = b"),
+        ],
+    )
+    def test_change_one_value(self, override, read, value):
+        assert read(load_recipe("default", (override,))) == value
+
+    @pytest.mark.parametrize(
+        ("override", "words"),
+        [
+            ("loss.bins", "KEY=VALUE"),
+            ("loss.bin=1", "did you mean 'bins'"),
+            ("description.x=1", "no table"),
+            ("loss.bins=many", "must be of type float"),
+        ],
+    )
+    def test_refuses_what_cannot_be_meant(self, override, words):
+        with pytest.raises(ConfigError, match=words):
+            load_recipe("default", (override,))
+
+    def test_change_a_loaded_recipe_too(self):
+        recipe = load_recipe("debug")
+        assert change_recipe(recipe, ()) == recipe
+        assert change_recipe(recipe, ("run.size=96",)).run.size == 96

@@ -1,0 +1,221 @@
+"""From options to a trainer: what is refused, what a resumed run remembers, what is found before it starts."""
+
+import shutil
+
+import pytest
+import torch
+
+from colorgan.data.runs import read_record
+from colorgan.errors import CheckpointError, ConfigError, DataError, DeviceError, TrainingError, UsageError
+from colorgan.model import build_generator
+from colorgan.training import Budget, TrainingOptions, begin_run, load_recipe, prepare_training
+from colorgan.training.checkpoint import find_checkpoints
+from colorgan.training.preflight import check_before_run
+from colorgan.weights.file import save_generator
+from support import draw_photo
+from training_support import TINY
+
+
+@pytest.fixture
+def options(photos, tmp_path):
+    """Make the options of a tiny run."""
+
+    def make(*changes: str, **given) -> TrainingOptions:
+        settings = {
+            "data": photos,
+            "recipe": "debug",
+            "run_dir": tmp_path / "run",
+            "device": "cpu",
+            "precision": "float32",
+            "workers": 0,
+            "overrides": (*TINY, *changes),
+            **given,
+        }
+        return TrainingOptions(**settings)
+
+    return make
+
+
+@pytest.fixture
+def finished(options, tmp_path):
+    """A run of three steps that was meant to have five."""
+    setup = prepare_training(options("run.checkpoint_minutes=0", steps=5, seed=4))
+    begin_run(setup)
+    for _ in setup.trainer.run():
+        setup.trainer.stop_requested = setup.trainer.step >= 3
+    return tmp_path / "run"
+
+
+class TestOptions:
+    @pytest.mark.parametrize(
+        ("given", "words"),
+        [
+            ({"epochs": 1.0, "steps": 5}, "give one of them"),
+            ({"steps": 0}, "above 0"),
+            ({"resume": "auto", "init_from": "default"}, "give one of them"),
+            ({"data": None}, "pass a folder of photographs with --data"),
+        ],
+    )
+    def test_refuses_what_cannot_be_meant(self, options, given, words):
+        with pytest.raises(UsageError, match=words):
+            options(**given)
+
+    @pytest.mark.parametrize("option", ["data", "validation_data"])
+    def test_refuses_paths_that_do_not_exist(self, options, tmp_path, option):
+        with pytest.raises(UsageError, match=r"there is no .*nowhere"):
+            options(**{option: tmp_path / "nowhere"})
+
+
+class TestPrepareTraining:
+    def test_writes_nothing(self, options, tmp_path):
+        prepare_training(options(steps=1))
+        assert not (tmp_path / "run").exists()
+
+    @pytest.mark.parametrize(
+        ("given", "error", "words"),
+        [
+            ({"device": "cuda:7"}, DeviceError, "cuda:7 was asked for, but this machine has"),
+            ({"precision": "float16"}, DeviceError, "needs a GPU"),
+            ({"recipe": "papre"}, ConfigError, "there is no recipe"),
+            ({"batch_size": 1}, ConfigError, "--batch-size 2 or more, or --size 64 or more"),
+            ({"batch_size": 64}, UsageError, "fewer than the 64 of one step.*--batch-size 23 or less"),
+            ({"resume": "auto"}, CheckpointError, "no checkpoint that can be resumed from"),
+            ({"resume": "gone.pt", "data": None}, CheckpointError, "gone.pt cannot be read"),
+            ({"encoder_weights": "gone.pth"}, None, "gone.pth.*--encoder-weights none"),
+        ],
+    )
+    def test_refuses_in_one_sentence(self, options, given, error, words):
+        from colorgan.errors import WeightsError
+
+        with pytest.raises(error or WeightsError, match=words) as caught:
+            prepare_training(options(**given))
+        assert "\n" not in str(caught.value)
+
+    def test_a_batch_of_one_is_enough_where_batch_norm_has_more_values(self, options):
+        setup = prepare_training(options(batch_size=1, size=64, steps=1))
+        assert setup.trainer.recipe.run.batch_size == 1
+
+    def test_says_what_a_size_between_two_strides_costs(self, options):
+        setup = prepare_training(options(size=40, steps=1))
+        assert any("size 40 is not a multiple of 32" in note for note in setup.notes)
+        assert not any("multiple" in note for note in prepare_training(options(steps=1)).notes)
+
+    def test_names_a_perceptual_network_that_is_missing(self, options):
+        from colorgan.errors import WeightsNotFoundError
+
+        with pytest.raises(WeightsNotFoundError, match=r"needs vgg19.*--perceptual-weights FILE.*loss.perceptual=0"):
+            prepare_training(options("loss.perceptual=1"))
+
+    def test_refuses_a_folder_that_holds_a_run(self, options, finished):
+        with pytest.raises(UsageError, match="holds a run already; go on with it by --resume auto"):
+            prepare_training(options())
+
+    def test_begins_with_the_weights_of_another_generator(self, options, tmp_path):
+        torch.manual_seed(9)
+        other = build_generator(load_recipe("debug", TINY).model)
+        save_generator(tmp_path / "other.pt", other)
+        trainer = prepare_training(options(init_from=str(tmp_path / "other.pt"), steps=1)).trainer
+        for name, tensor in other.state_dict().items():
+            assert torch.allclose(trainer.generator.state_dict()[name], tensor, atol=1e-3), name
+
+    @pytest.mark.parametrize(
+        ("given", "budget"),
+        [
+            ({"steps": 7}, Budget(steps=7)),
+            ({"minutes": 2.0}, Budget(minutes=2.0)),
+            ({"epochs": 2.0}, Budget(steps=12)),  # 23 photographs in batches of 4
+            ({}, Budget(steps=6)),
+        ],
+    )
+    def test_fits_the_budget(self, options, given, budget):
+        assert prepare_training(options(**given)).trainer.budget == budget
+
+
+class TestResume:
+    def test_a_run_remembers_itself(self, finished):
+        trainer = prepare_training(TrainingOptions(resume=str(finished), workers=0, device="cpu")).trainer
+        assert (trainer.step, trainer.seed, trainer.budget) == (3, 4, Budget(steps=5))
+        assert trainer.recipe.model.bottleneck_width == 16
+        assert trainer.run_dir == finished
+
+    def test_the_record_says_what_it_was_made_of(self, finished, photos):
+        record = read_record(finished)
+        assert record["data"] == str(photos)
+        assert record["seed"] == 4
+        assert record["recipe"]["run"]["size"] == 32
+
+    def test_auto_takes_the_latest_run(self, options, finished, tmp_path, monkeypatch):
+        (tmp_path / "runs").mkdir()
+        shutil.move(finished, tmp_path / "runs" / "mine")
+        monkeypatch.chdir(tmp_path)
+        trainer = prepare_training(options(resume="auto", run_dir=None, recipe=None, overrides=(), seed=None)).trainer
+        assert (trainer.run_dir.name, trainer.step) == ("mine", 3)
+
+    def test_passes_over_a_torn_checkpoint(self, options, finished):
+        newest = find_checkpoints(finished)[-1]
+        newest.write_bytes(newest.read_bytes()[:-9])
+        setup = prepare_training(TrainingOptions(resume=str(finished), workers=0, device="cpu"))
+        assert setup.trainer.step == 2
+        assert any("torn or damaged" in note for note in setup.notes)
+
+    def test_refuses_to_mix_with_later_checkpoints(self, finished):
+        first = find_checkpoints(finished)[0]
+        with pytest.raises(UsageError, match=r"holds a later checkpoint.*branch off.*--run-dir"):
+            prepare_training(TrainingOptions(resume=str(first), workers=0, device="cpu"))
+
+    def test_branches_off_into_a_new_folder(self, finished, tmp_path):
+        first = find_checkpoints(finished)[0]
+        branch = TrainingOptions(resume=str(first), run_dir=tmp_path / "branch", workers=0, device="cpu")
+        trainer = prepare_training(branch).trainer
+        assert (trainer.step, trainer.run_dir.name) == (1, "branch")
+
+    def test_says_when_the_photographs_have_changed(self, finished, photo_folder):
+        changed = TrainingOptions(resume=str(finished), data=photo_folder(12), workers=0, device="cpu")
+        assert any("have changed" in note for note in prepare_training(changed).notes)
+
+    def test_refuses_another_architecture(self, finished):
+        other = TrainingOptions(resume=str(finished), recipe="default", batch_size=4, workers=0, device="cpu")
+        with pytest.raises(CheckpointError, match="another recipe: it differs in model"):
+            prepare_training(other)
+
+
+class TestCheckBeforeRun:
+    def test_measures_without_touching_the_run(self, options, photos):
+        trainer = prepare_training(options(steps=40)).trainer
+        before = {name: t.clone() for name, t in trainer.generator.state_dict().items()}
+        frequency = trainer.players.loss.bin_frequency.clone()
+        found = check_before_run(trainer)
+        assert found.data.looked_at == 23
+        assert found.data.short_sides == (48, 48, 48)
+        assert found.seconds_in_all == pytest.approx(40 * found.seconds_per_step)
+        assert 0 < found.disk_needed < found.disk_free
+        assert trainer.step == 0
+        assert not trainer.run_dir.exists()
+        assert torch.equal(trainer.players.loss.bin_frequency, frequency)
+        assert all(torch.equal(t, trainer.generator.state_dict()[name]) for name, t in before.items())
+
+    def test_counts_and_names_bad_photographs(self, options, photo_folder):
+        folder = photo_folder(9)
+        (folder / "bad.png").write_bytes(b"damaged")
+        draw_photo(1).convert("L").save(folder / "grey.png")
+        trainer = prepare_training(options(data=folder, validation_data=folder, minutes=1.0)).trainer
+        found = check_before_run(trainer)
+        assert [name for name, _ in found.data.unreadable] == ["bad.png"]
+        assert found.data.grey == ("grey.png",)
+        assert found.steps_in_all == int(60 / found.seconds_per_step)
+
+    def test_refuses_a_set_without_colour(self, options, tmp_path, photos):
+        folder = tmp_path / "grey"
+        folder.mkdir()
+        for number in range(6):
+            draw_photo(number).convert("L").save(folder / f"{number}.png")
+        trainer = prepare_training(options(data=folder, validation_data=photos)).trainer
+        with pytest.raises(DataError, match=r"none of 6 photographs.*6 without colour.*photographs in colour"):
+            check_before_run(trainer)
+
+    def test_refuses_a_full_disk(self, options, monkeypatch):
+        trainer = prepare_training(options()).trainer
+        usage = shutil.disk_usage("/")._replace(free=1000)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+        with pytest.raises(TrainingError, match=r"need 0\.\d+ GB.*0\.00 GB free.*--run-dir"):
+            check_before_run(trainer)
