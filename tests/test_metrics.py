@@ -59,6 +59,13 @@ class TestPsnr:
         black = torch.zeros(1, 3, 4, 4)
         assert psnr(black + 0.1, black).item() == pytest.approx(20, abs=1e-5)
 
+    def test_only_where_asked(self):
+        black = torch.zeros(2, 3, 4, 4)
+        wrong, where = black.clone(), torch.zeros(2, 1, 4, 4)
+        wrong[0, :, 0, 0], where[0, :, 0, :2] = 0.1, 1
+        half = 20 - 10 * math.log10(0.5)
+        assert psnr(wrong, black, where).tolist() == pytest.approx([half, PSNR_LIMIT], abs=1e-4)
+
     def test_identical_pictures_stay_finite(self, pair):
         assert psnr(pair[0], pair[0]).tolist() == pytest.approx([PSNR_LIMIT] * 3)
 

@@ -27,10 +27,20 @@ PSNR_LIMIT = 100.0
 """The PSNR of identical pictures, in dB: finite, so that means of many pictures stay finite."""
 
 
-def psnr(prediction: Tensor, target: Tensor) -> Tensor:
-    """Return the peak signal-to-noise ratio in dB over all pixels and channels; higher is better."""
-    error = (prediction.float() - target.float()).square().mean((1, 2, 3))
-    return -10 * error.clamp_min(10 ** (-PSNR_LIMIT / 10)).log10()
+def psnr(prediction: Tensor, target: Tensor, where: Tensor | None = None) -> Tensor:
+    """Return the peak signal-to-noise ratio in dB over all pixels and channels; higher is better.
+
+    Args:
+        prediction: The coloured pictures.
+        target: The photographs.
+        where: Counts only pixels that are 1 here `(B, 1, H, W)`; a picture without any counts as identical.
+    """
+    error = (prediction.float() - target.float()).square().mean(1, keepdim=True)  # (B, 1, H, W)
+    if where is None:
+        mean = error.mean((1, 2, 3))
+    else:
+        mean = (error * where).sum((1, 2, 3)) / where.sum((1, 2, 3)).clamp_min(1)
+    return -10 * mean.clamp_min(10 ** (-PSNR_LIMIT / 10)).log10()
 
 
 def colorfulness(rgb: Tensor) -> Tensor:
@@ -118,9 +128,7 @@ def delta_e_2000(first: Tensor, second: Tensor) -> Tensor:
 
     grey = c1 * c2 == 0
     turn = h2 - h1
-    turn = torch.where(turn > 180, turn - 360, torch.where(turn < -180, turn + 360, turn)).masked_fill(
-        grey, 0
-    )  # (10)
+    turn = torch.where(turn > 180, turn - 360, torch.where(turn < -180, turn + 360, turn)).masked_fill(grey, 0)  # (10)
     delta_l, delta_c = l2 - l1, c2 - c1
     delta_h = 2 * (c1 * c2).sqrt() * torch.sin(torch.deg2rad(turn / 2))  # (11)
 
@@ -160,7 +168,5 @@ def _cos_degrees(angle: Tensor) -> Tensor:
 def _mean_hue(h1: Tensor, h2: Tensor, grey: Tensor) -> Tensor:
     """Return the mean of two hues over the shorter arc, equation (14); their sum where one colour is grey."""
     total = h1 + h2
-    mean = torch.where(
-        (h1 - h2).abs() <= 180, total / 2, (total + torch.where(total < 360, 360.0, -360.0)) / 2
-    )
+    mean = torch.where((h1 - h2).abs() <= 180, total / 2, (total + torch.where(total < 360, 360.0, -360.0)) / 2)
     return torch.where(grey, total, mean)

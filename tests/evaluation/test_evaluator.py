@@ -140,6 +140,8 @@ class TestEvaluate:
         clean = self.measure(folder, [loaded(tiny_config, "m")])
         patchy = self.measure(folder, [loaded(tiny_config, "m")], protocol=Protocol(occlusion=Occlusion.PAPER))
         assert figure(patchy, "psnr", "grey") < figure(clean, "psnr", "grey")
+        assert figure(patchy, "psnr-missing", "grey") < figure(patchy, "psnr", "grey")
+        assert "psnr-missing" not in clean.metrics
         assert figure(patchy, "psnr", "m") != figure(clean, "psnr", "m")
 
     def test_hints_reach_the_network(self, folder, tiny_config):

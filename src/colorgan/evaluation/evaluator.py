@@ -15,7 +15,7 @@ from torch import Tensor
 
 from colorgan import __version__
 from colorgan.color import rgb_to_lab
-from colorgan.config import RenderConfig
+from colorgan.config import Occlusion, RenderConfig
 from colorgan.data import PhotoFile, find_photos, open_photo
 from colorgan.data.augment import is_nearly_grey
 from colorgan.errors import EvaluationError, ImageReadError, UsageError
@@ -100,6 +100,8 @@ def evaluate(
     photos = find_photos(Path(data)) if isinstance(data, Path | str) else list(data)
     chosen = labels if labels is None or "top5" in metrics else None
     found = find_labels([p.name for p in photos], chosen) if "top5" in metrics else None
+    if protocol.occlusion is not Occlusion.NONE and "psnr" in metrics:
+        metrics = [*metrics, "psnr-missing"]
     measures = build_measures(metrics, device=runtime.device, labels=found, backbones=backbones)
     models = [_load_model(w, n, runtime, render_size, strength) for n, w in enumerate(weights, start=1)]
     _check_names([model.model.name for model in models])

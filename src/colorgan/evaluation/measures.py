@@ -90,13 +90,22 @@ def _build(name: str, device: torch.device, labels: Mapping[str, int] | None, fi
         return _lpips(find("squeezenet1_1", name), device)
     if name == "top5":
         return _top5(find("squeezenet1_1", name), labels, device)
+    if name == "fid":
+        raise UsageError(
+            "the metric fid is not offered: it compares sets of thousands of pictures; use lpips or perceptual"
+        )
     near = get_close_matches(name, METRICS, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(METRICS)}"
     raise UsageError(f"unknown metric {name!r}; {hint}")
 
 
+def _missing(batch: EvaluationBatch) -> Tensor:
+    return torch.ones_like(batch.luminance) if batch.known is None else 1 - batch.known
+
+
 _PURE = {
     "psnr": Measure("psnr", lambda c: psnr(c.coloured, c.batch.target)),
+    "psnr-missing": Measure("psnr-missing", lambda c: psnr(c.coloured, c.batch.target, _missing(c.batch))),
     "ssim": Measure("ssim", lambda c: ssim(c.coloured, c.batch.target)),
     "colorfulness": Measure("colorfulness", lambda c: colorfulness(c.coloured), judges_photographs=True),
     "delta-e": Measure("delta-e", lambda c: delta_e_2000(c.lab, c.batch.lab).mean((1, 2))),

@@ -81,6 +81,14 @@ STATISTICS = (
     Statistic(
         "psnr-of-mean-error", "PSNR of the mean error", "dB", "higher", "psnr", lambda c: pooled_psnr(c.own["psnr"])
     ),
+    Statistic(
+        "psnr-missing",
+        "PSNR where luminance was missing",
+        "dB",
+        "higher",
+        "psnr-missing",
+        _mean_of("psnr-missing"),
+    ),
     Statistic("ssim", "SSIM, mean of R, G, B", "0..1", "higher", "ssim", _mean_of("ssim"), 4),
     Statistic(
         "colorfulness",
