@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import groupby
 
 from colorgan.evaluation.front import Front
 from colorgan.evaluation.plots import plot_distributions, plot_fronts
@@ -29,7 +30,7 @@ dt { font-weight: 600; } dd { overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .92rem; }
 th, td { padding: .3rem .7rem; text-align: right; white-space: nowrap; vertical-align: baseline; }
 th { color: var(--soft); font-weight: 600; border-bottom: 1px solid var(--line); }
-th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
+th.text, td.text { text-align: left; }
 tr.first td { border-top: 1px solid var(--line); } td small { color: var(--soft); display: block; }
 .grid2 { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1.5rem; }
 svg { width: 100%; height: auto; display: block; font: 11px system-ui, sans-serif; }
@@ -104,33 +105,39 @@ def _protocol(report: Report) -> str:
 
 def _table(report: Report) -> str:
     several = any(row.against_first for row in report.rows)
-    heads = ["figure", "of", "value", "95 % interval", "against grey"]
-    heads += [f"against {report.first_model}"] if several else []
-    lines, last = [], ""
-    for row in report.rows:
-        is_first, last = row.statistic.key != last, row.statistic.key
-        lines.append(_table_row(row, is_first=is_first, several=several))
-    head = "".join(f"<th>{escape(h)}</th>" for h in heads)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
-
-
-def _table_row(row: Row, *, is_first: bool, several: bool) -> str:
-    statistic, digits = row.statistic, row.statistic.digits
-    label = ""
-    if is_first:
+    heads = ["value", "95 % interval", "against grey", *([f"against {report.first_model}"] if several else [])]
+    body = []
+    for statistic, group in groupby(report.rows, key=lambda row: row.statistic):
+        rows = [[escape(row.candidate), *_cells(row, several=several)] for row in group]
         label = (
-            f"{escape(statistic.label)}<small>{escape(statistic.unit)}, {escape(statistic.better)} is better</small>"
+            f'<td class="text" rowspan="{len(rows)}">{escape(statistic.label)}'
+            f"<small>{escape(statistic.unit)}, {escape(statistic.better)} is better</small></td>"
         )
+        body += [_table_row(row, label if number == 0 else "") for number, row in enumerate(rows)]
+    return _render_table(["figure", "of"], heads, body)
+
+
+def _cells(row: Row, *, several: bool) -> list[str]:
+    digits = row.statistic.digits
     cells = [
-        label,
-        escape(row.candidate),
         format_figure(row.figure, digits),
         format_range(row.figure, digits),
         format_difference(row.against_grey, digits),
     ]
-    cells += [format_difference(row.against_first, digits)] if several else []
-    kind = ' class="first"' if is_first else ""
-    return f"<tr{kind}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    return [*cells, format_difference(row.against_first, digits)] if several else cells
+
+
+def _table_row(cells: Sequence[str], label: str = "") -> str:
+    """Return a table row: a name, then numbers; a `label` cell before them begins a group."""
+    numbers = "".join(f"<td>{cell}</td>" for cell in cells[1:])
+    return f'<tr{" class=first" if label else ""}>{label}<td class="text">{cells[0]}</td>{numbers}</tr>'
+
+
+def _render_table(names: Sequence[str], numbers: Sequence[str], rows: Sequence[str]) -> str:
+    head = "".join(f'<th class="text">{escape(h)}</th>' for h in names) + "".join(
+        f"<th>{escape(h)}</th>" for h in numbers
+    )
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
 def _key(series: dict[str, int]) -> str:
@@ -145,14 +152,12 @@ def _front_section(fronts: Sequence[Front], series: dict[str, int]) -> Iterable[
     yield _key({front.name: series[front.name] for front in fronts})
     yield f'<div style="max-width: 44rem">{plot_fronts(fronts, series)}</div>'
     shares = list(fronts[0].at_shares)
-    heads = ["model", *(f"PSNR gain at colourfulness {share:g}" for share in shares), "best PSNR gain"]
+    heads = [*(f"PSNR gain at colourfulness {share:g}" for share in shares), "best PSNR gain"]
     rows = [
-        [escape(front.name), *(_gain(front.at_shares[share]) for share in shares), _gain(front.best)]
+        _table_row([escape(front.name), *(_gain(front.at_shares[share]) for share in shares), _gain(front.best)])
         for front in fronts
     ]
-    head = "".join(f"<th>{h}</th>" for h in heads)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    yield f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    yield _render_table(["model"], heads, rows)
 
 
 def _gain(interval: Interval | None) -> str:
