@@ -1,10 +1,13 @@
 """Colouring photographs: one picture, or a whole tree of files."""
 
-from colorgan.colorization.batch import Event, Notice, run_jobs
+from colorgan.colorization.batch import Event, Notice, count_cores, run_jobs
 from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
 from colorgan.colorization.paths import colorize_paths, plan_paths
 from colorgan.colorization.plan import STREAM, Job, Plan, find_sources, make_plan
-from colorgan.colorization.work import ColorizeOptions, Outcome, Status
+from colorgan.colorization.ranks import Ranks
+from colorgan.colorization.report import make_report, write_report
+from colorgan.colorization.sheet import make_sheet, write_sheet
+from colorgan.colorization.work import ColorizeOptions, Outcome, Product, Status, settings_of
 
 __all__ = [
     "STREAM",
@@ -16,11 +19,19 @@ __all__ = [
     "Notice",
     "Outcome",
     "Plan",
+    "Product",
+    "Ranks",
     "Sketch",
     "Status",
     "colorize_paths",
+    "count_cores",
     "find_sources",
     "make_plan",
+    "make_report",
+    "make_sheet",
     "plan_paths",
     "run_jobs",
+    "settings_of",
+    "write_report",
+    "write_sheet",
 ]

@@ -158,19 +158,25 @@ class _Run:
             future = self.network.submit(self._predict, batch)
             self.active[future] = partial(self._predicted, batch)
 
-    def _predict(self, batch: list[_Page]) -> tuple[list[Colors], float]:
+    def _predict(self, batch: list[_Page]) -> tuple[list[list[Colors]], float]:
+        """Return the answers for each page, one a variant, and the seconds that a page took."""
         started = time.perf_counter()
-        colors = predict_within_memory(
-            self.colorizer,
-            [opened.sketches[page] for opened, page in batch],
-            self.options.render,
-            confidence=self.options.needs_confidence,
-            pad_to=self.batch,
-            on_notice=self.notices.append,
-        )
-        return colors, (time.perf_counter() - started) / len(batch)
+        by_variant = [
+            predict_within_memory(
+                self.colorizer,
+                [opened.sketches[page] for opened, page in batch],
+                self.options.render,
+                confidence=self.options.needs_confidence,
+                lean=lean,
+                pad_to=self.batch,
+                on_notice=self.notices.append,
+            )
+            for lean in self.options.leans
+        ]
+        by_page = [list(answers) for answers in zip(*by_variant, strict=True)]
+        return by_page, (time.perf_counter() - started) / len(batch)
 
-    def _predicted(self, batch: list[_Page], future: Future[tuple[list[Colors], float]]) -> Iterable[Event]:
+    def _predicted(self, batch: list[_Page], future: Future[tuple[list[list[Colors]], float]]) -> Iterable[Event]:
         try:
             answers, seconds = future.result()
         except Exception as error:  # as above

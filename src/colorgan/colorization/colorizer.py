@@ -17,12 +17,12 @@ from colorgan.config import RenderConfig
 from colorgan.errors import ConfigError
 from colorgan.images import Photo, Provenance, photo_from_image
 from colorgan.model import Generator
-from colorgan.rendering import Painting, fit_chroma, predict_rendering, render_shape, shrink
+from colorgan.rendering import ChromaField, Painting, fit_chroma, predict_rendering, render_shape, shrink
 from colorgan.runtime import Runtime, pick_runtime
 from colorgan.weights.file import load_generator
 from colorgan.weights.store import resolve_weights
 
-__all__ = ["Colorizer", "Colors", "Sketch"]
+__all__ = ["Colorizer", "Colors", "Sketch", "reduce_grey"]
 
 _MOST_STRENGTH = 2.0
 _MOST_SIZE = 4096
@@ -106,7 +106,7 @@ class Colorizer:
         photo = photo_from_image(image)
         sketch = self.sketch(photo, config)
         (colors,) = self.predict([sketch], config)
-        painting = self.paint(photo, sketch, colors, config, depth=8)
+        painting = Painting(photo.grey, self.fit(sketch, colors, config))
         result = Image.new("RGB", (photo.width, photo.height))
         top = 0
         for band in painting.bands():
@@ -146,11 +146,17 @@ class Colorizer:
         key = tuple(render_shape(H, W, size, self.network.config) for size in (config.size, *config.sizes))
         largest = max(key)
         with torch.inference_mode():
-            small = _reduce(photo.grey, max(1, min(H // (2 * largest[0]), W // (2 * largest[1]))))
+            small = reduce_grey(photo.grey, max(1, min(H // (2 * largest[0]), W // (2 * largest[1]))))
             return Sketch(shrink(grey_to_luminance(small)[None], largest)[0], (H, W), key)
 
     def predict(
-        self, sketches: Sequence[Sketch], config: RenderConfig, *, confidence: bool = False, pad_to: int = 1
+        self,
+        sketches: Sequence[Sketch],
+        config: RenderConfig,
+        *,
+        confidence: bool = False,
+        lean: tuple[float, float] = (0.0, 0.0),
+        pad_to: int = 1,
     ) -> list[Colors]:
         """Ask the network for the colours of sketches with equal keys, as one batch.
 
@@ -158,46 +164,37 @@ class Colorizer:
             sketches: What to colour.
             config: The settings.
             confidence: Whether to ask how sure the network is.
+            lean: Where colours lean that the network is unsure of; see `predict_rendering`.
             pad_to: Fill the batch up to this size with copies: the last digits of a convolution can depend on the
                 size of its batch, and a photograph's colours should not.
         """
-        filled = [*sketches, *sketches[-1:] * (pad_to - len(sketches))]
+        filled = list(sketches) + [sketches[-1]] * (pad_to - len(sketches))
         batch = torch.stack([sketch.luminance for sketch in filled]).to(self.runtime.device)
         with torch.inference_mode(), self.runtime.autocast():
-            answer = predict_rendering(self.network, batch, config, shape=sketches[0].shape, confidence=confidence)
+            answer = predict_rendering(
+                self.network, batch, config, shape=sketches[0].shape, lean=lean, confidence=confidence
+            )
         sure = [None] * len(filled) if answer.confidence is None else list(answer.confidence.float().cpu())
         answers = [Colors(ab, c) for ab, c in zip(answer.ab.float().cpu(), sure, strict=True)]
         return answers[: len(sketches)]
 
-    def paint(
-        self,
-        photo: Photo,
-        sketch: Sketch,
-        colors: Colors,
-        config: RenderConfig,
-        *,
-        depth: int | None = None,
-        mute_uncertain: bool = False,
-    ) -> Painting:
-        """Lay colours over a photograph; iterate over the result's `bands()`.
+    def fit(self, sketch: Sketch, colors: Colors, config: RenderConfig, *, mute_uncertain: bool = False) -> ChromaField:
+        """Fit the network's colours to the edges of the photograph; `Painting` lays the result over it.
 
         Args:
-            photo: At full size.
-            sketch: Of the same photograph.
-            colors: What `predict` said of it.
+            sketch: What the network saw.
+            colors: What it said.
             config: For its strength.
-            depth: Bits per component, 8 or 16; the photograph's own if left out.
             mute_uncertain: Whether colours that are a guess are muted.
         """
         ab = colors.ab
         if mute_uncertain and colors.confidence is not None:
             ab = ab * _trust(colors.confidence)
         with torch.inference_mode():
-            fitted = fit_chroma(ab, sketch.luminance).scaled(config.strength)
-        return Painting(photo.grey, fitted, depth or photo.depth)
+            return fit_chroma(ab, sketch.luminance).scaled(config.strength)
 
 
-def _reduce(grey: np.ndarray[Any, Any], factor: int) -> Tensor:
+def reduce_grey(grey: np.ndarray[Any, Any], factor: int) -> Tensor:
     """Average grey levels over squares of `factor` pixels: `(1, h, w)`, 0..1."""
     if grey.dtype == np.uint8 and factor > 1:  # Pillow takes a tenth of the time
         H, W = grey.shape

@@ -30,6 +30,7 @@ def predict_within_memory(
     config: RenderConfig,
     *,
     confidence: bool = False,
+    lean: tuple[float, float] = (0.0, 0.0),
     pad_to: int = 1,
     on_notice: Callable[[str], None] = lambda _: None,
 ) -> list[Colors]:
@@ -39,13 +40,13 @@ def predict_within_memory(
         MemoryError: Not even one small picture fits, on the CPU.
     """
     try:
-        return colorizer.predict(sketches, config, confidence=confidence, pad_to=pad_to)
+        return colorizer.predict(sketches, config, confidence=confidence, lean=lean, pad_to=pad_to)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
     # Outside of `except`, so that the traceback no longer holds the tensors that did not fit.
     _release(colorizer)
-    ways = {"confidence": confidence, "on_notice": on_notice}
+    ways = {"confidence": confidence, "lean": lean, "on_notice": on_notice}
     if len(sketches) > 1 or pad_to > 1:
         on_notice(f"memory ran out with {max(len(sketches), pad_to)} pictures at once; trying half of them")
         size = max(len(sketches), pad_to) // 2

@@ -1,32 +1,50 @@
 """One file at a time: what happens to a photograph between its source and its target."""
 
-import contextlib
 import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
 from colorgan.colorization.plan import STREAM, Job
+from colorgan.colorization.products import (
+    Preview,
+    beside_the_original,
+    color_layer,
+    doubt_map,
+    lean_of,
+    make_preview,
+    variant_sheet,
+)
 from colorgan.config import ColorInput, Existing, RenderConfig
-from colorgan.errors import ImageWriteError
+from colorgan.errors import ImageReadError, ImageWriteError
 from colorgan.images import (
     FORMATS_WITH_DEPTH,
     Photo,
     PhotoKind,
+    atomic_file,
     default_format,
     format_of,
     read_photos,
     write_image,
 )
-from colorgan.rendering import Painting
+from colorgan.rendering import ChromaField, Painting
 
-__all__ = ["ColorizeOptions", "OpenedJob", "Outcome", "Status", "finish_job", "open_job"]
+__all__ = ["ColorizeOptions", "OpenedJob", "Outcome", "Product", "Status", "finish_job", "open_job"]
+
+
+class Product(StrEnum):
+    """What is written for a photograph."""
+
+    PICTURE = "picture"  # the coloured picture
+    COMPARISON = "comparison"  # the grey and the coloured one side by side
+    LAYER = "layer"  # the colour alone, transparent
 
 
 class Status(StrEnum):
@@ -49,11 +67,23 @@ class ColorizeOptions:
     strip_metadata: bool = False
     mute_uncertain: bool = False
     stream_format: str | None = None  # of a result on standard output; the photograph's own if left out
+    product: Product = Product.PICTURE
+    variants: int = 1  # how many renderings the network is asked for
+    pick: int | None = None  # which of them (from 1) is written; the sheet of all if left out
+    doubt_folder: Path | None = None  # where maps of doubt go, mirrored like the results
+    output: Path | None = None  # the folder of the results, of which `doubt_folder` is the mirror
+    previews: bool = False  # whether outcomes carry small pictures, for reports
 
     @property
     def needs_confidence(self) -> bool:
         """Whether the network has to say how sure it is."""
-        return self.mute_uncertain
+        return self.mute_uncertain or self.doubt_folder is not None
+
+    @property
+    def leans(self) -> list[tuple[float, float]]:
+        """The directions in which the network is asked, one an answer."""
+        wanted = range(self.variants) if self.pick is None else [self.pick - 1]
+        return [lean_of(variant, self.variants) for variant in wanted]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +98,7 @@ class Outcome:
     height: int = 0
     pages: int = 0
     moved_share: float = 0.0  # of pixels whose chroma was shrunk to fit into sRGB
+    preview: Preview | None = None
 
 
 @dataclass(slots=True)
@@ -77,7 +108,7 @@ class OpenedJob:
     job: Job
     photos: list[Photo]  # one a page
     sketches: list[Sketch]
-    colors: list[Colors | None] = field(default_factory=list)  # filled in as the network answers
+    colors: list[list[Colors] | None]  # of each page, an answer for each variant; filled in by the network
     seconds: float = 0.0
 
     @property
@@ -124,15 +155,13 @@ def _make_folder(target: Path) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     _make_folder(target)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        shutil.copy2(source, temporary)
-        temporary.replace(target)
+        with source.open("rb") as original:
+            status = os.fstat(original.fileno())
+            with atomic_file(target, times=(status.st_atime_ns, status.st_mtime_ns)) as copy:
+                shutil.copyfileobj(original, copy)
     except OSError as error:
-        raise ImageWriteError(f"{target} cannot be written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        raise ImageReadError(f"{source} cannot be read: {error.strerror or error}") from error
 
 
 def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions) -> Outcome:
@@ -142,52 +171,94 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
         ImageWriteError: It cannot be written; nothing is left behind.
     """
     started = time.perf_counter()
-    paintings = [
-        colorizer.paint(photo, sketch, colors, options.render, mute_uncertain=options.mute_uncertain)
-        for photo, sketch, colors in zip(opened.photos, opened.sketches, _all(opened.colors), strict=True)
-    ]
-    _write(opened, paintings, colorizer, options)
-    pixels = sum(painting.grey.size for painting in paintings)
-    first = opened.photos[0]
+    moved, pixels, preview = 0, 0, None
+    for photo, sketch, answers in zip(opened.photos, opened.sketches, opened.colors, strict=True):
+        fields = [
+            colorizer.fit(sketch, colors, options.render, mute_uncertain=options.mute_uncertain)
+            for colors in _checked(answers)
+        ]
+        painting = Painting(photo.grey, fields[0], _depth(photo, opened.job.target, options))
+        _write_page(opened.job.target, photo, painting, fields, colorizer, options)
+        _write_doubt(opened.job.target, photo, _checked(answers)[0], options)
+        moved, pixels = moved + painting.moved, pixels + painting.grey.size
+        if options.previews and preview is None:
+            preview = make_preview(photo, fields[0])
     return Outcome(
         job=opened.job,
         status=Status.COLORIZED,
         seconds=opened.seconds + time.perf_counter() - started,
-        width=first.width,
-        height=first.height,
+        width=opened.photos[0].width,
+        height=opened.photos[0].height,
         pages=len(opened.photos),
-        moved_share=sum(painting.moved for painting in paintings) / max(pixels, 1),
+        moved_share=moved / max(pixels, 1),
+        preview=preview,
     )
 
 
-def _all(colors: Sequence[Colors | None]) -> Iterator[Colors]:
+def _checked(answers: list[Colors] | None) -> list[Colors]:
     """Refuse to go on without colours: an uncoloured picture is never written as a coloured one."""
-    for answer in colors:
-        if answer is None or not bool(answer.ab.isfinite().all()):
-            raise ImageWriteError("the network gave no usable colours; nothing was written")
-        yield answer
+    if not answers or not all(bool(colors.ab.isfinite().all()) for colors in answers):
+        raise ImageWriteError("the network gave no usable colours; nothing was written")
+    return answers
 
 
-def _write(opened: OpenedJob, paintings: list[Painting], colorizer: Colorizer, options: ColorizeOptions) -> None:
-    note = colorizer.provenance(settings_of(options))
-    for photo, painting in zip(opened.photos, paintings, strict=True):
-        target = opened.job.target
-        image_format = stream_format(photo, options) if target == STREAM else format_of(target)
-        if image_format is None:
+def _format(photo: Photo, target: Path, options: ColorizeOptions) -> str:
+    if target != STREAM:
+        found = format_of(target)
+        if found is None:
             raise ImageWriteError(f"{target}: no format is known for this name; use .jpg, .png or .tif")
-        if target != STREAM:
-            _make_folder(target)
-        write_image(
-            sys.stdout.buffer if target == STREAM else page_path(target, photo.page),
-            painting.bands(),
-            format=image_format,
-            shape=photo.grey.shape,
-            alpha=photo.alpha,
-            depth=photo.depth if image_format in FORMATS_WITH_DEPTH else 8,
-            quality=options.quality,
-            metadata=None if options.strip_metadata else photo.metadata,
-            provenance=note,
-        )
+        return found
+    asked = None if options.stream_format is None else format_of(Path("x." + options.stream_format))
+    return asked or default_format(photo)
+
+
+def _depth(photo: Photo, target: Path, options: ColorizeOptions) -> int:
+    return photo.depth if _format(photo, target, options) in FORMATS_WITH_DEPTH else 8
+
+
+def _write_page(
+    target: Path,
+    photo: Photo,
+    painting: Painting,
+    fields: list[ChromaField],
+    colorizer: Colorizer,
+    options: ColorizeOptions,
+) -> None:
+    height, width = photo.grey.shape
+    pixels: Any = painting.bands()
+    alpha = photo.alpha
+    if len(fields) > 1:
+        pixels = variant_sheet(photo, fields)
+        (height, width), alpha = pixels.shape[:2], None
+    elif options.product is Product.COMPARISON:
+        pixels = beside_the_original(pixels, photo.grey)
+        width, alpha = 2 * width, None if alpha is None else np.concatenate((alpha, alpha), axis=1)
+    elif options.product is Product.LAYER:
+        pixels, alpha = color_layer(pixels, photo.grey)
+    if target != STREAM:
+        _make_folder(target)
+    write_image(
+        sys.stdout.buffer if target == STREAM else page_path(target, photo.page),
+        pixels,
+        format=_format(photo, target, options),
+        shape=(height, width),
+        alpha=alpha,
+        depth=painting.depth if len(fields) == 1 else 8,
+        quality=options.quality,
+        metadata=None if options.strip_metadata else photo.metadata,
+        provenance=colorizer.provenance(settings_of(options)),
+    )
+
+
+def _write_doubt(target: Path, photo: Photo, colors: Colors, options: ColorizeOptions) -> None:
+    if options.doubt_folder is None:
+        return
+    if colors.confidence is None:
+        raise ImageWriteError("this network does not say how sure it is; leave --confidence out")
+    within = target.relative_to(options.output) if options.output else Path(target.name)
+    path = page_path(options.doubt_folder / within.with_suffix(".png"), photo.page)
+    _make_folder(path)
+    write_image(path, doubt_map(colors.confidence, photo.grey.shape), format="PNG")
 
 
 def page_path(target: Path, page: int) -> Path:
@@ -195,13 +266,11 @@ def page_path(target: Path, page: int) -> Path:
     return target if page == 0 else target.with_name(f"{target.stem}-page{page + 1}{target.suffix}")
 
 
-def stream_format(photo: Photo, options: ColorizeOptions) -> str:
-    """Return the format for standard output: the one asked for, else the photograph's own."""
-    asked = None if options.stream_format is None else format_of(Path("x." + options.stream_format))
-    return asked or default_format(photo)
-
-
 def settings_of(options: ColorizeOptions) -> dict[str, Any]:
     """Return the settings that decide the colours, as plain values, for notes and reports."""
     settings: dict[str, Any] = {"strength": options.render.strength, "render_size": options.render.size}
-    return settings | ({"mute_uncertain": True} if options.mute_uncertain else {})
+    if options.mute_uncertain:
+        settings["mute_uncertain"] = True
+    if options.pick is not None:
+        settings |= {"variant": options.pick, "variants": options.variants}
+    return settings

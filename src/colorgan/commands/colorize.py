@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colorgan import console
-from colorgan.commands.colorize_display import RunDisplay, print_plan, summarize
+from colorgan.commands.colorize_display import RunDisplay, describe_inputs, print_plan, summarize
 from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
 from colorgan.config import ColorInput, Existing, PrecisionChoice
 from colorgan.errors import UsageError
 
 if TYPE_CHECKING:
-    from colorgan.colorization import Plan
+    from colorgan.colorization import Plan, Product
 
 __all__ = ["colorize"]
 
-_COLORS, _FILES, _REPORTS, _MACHINE = "Colours", "Files", "Reports", "Machine"
+_COLORS, _RESULTS, _FILES, _REPORTS, _MACHINE = "Colours", "Other results", "Files", "Reports", "Machine"
 
 
 def colorize(
@@ -66,6 +66,41 @@ def colorize(
         ),
     ] = ColorInput.SKIP,
     weights: Annotated[str, typer.Option(help="The network: a name or a file.", rich_help_panel=_COLORS)] = "default",
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare", help="Write the grey and the coloured picture side by side.", rich_help_panel=_RESULTS
+        ),
+    ] = False,
+    chroma_only: Annotated[
+        bool,
+        typer.Option(
+            "--chroma-only",
+            help="Write the colour alone, as a transparent layer to lay over the original in an editor.",
+            rich_help_panel=_RESULTS,
+        ),
+    ] = False,
+    confidence: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Also write, for each photograph, a map that is bright where its colour is a guess.",
+            rich_help_panel=_RESULTS,
+            show_default=False,
+        ),
+    ] = None,
+    variants: Annotated[
+        int,
+        typer.Option(
+            min=1, max=16, help="Several plausible renderings, numbered on one sheet.", rich_help_panel=_RESULTS
+        ),
+    ] = 1,
+    pick: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Of the --variants, write this one at full size.", rich_help_panel=_RESULTS, show_default=False
+        ),
+    ] = None,
     image_format: Annotated[
         str | None,
         typer.Option(
@@ -116,6 +151,30 @@ def colorize(
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="End the run at the first failure.", rich_help_panel=_FILES)
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Write a page of the whole run, before and after under a slider; it needs no other file.",
+            rich_help_panel=_REPORTS,
+            show_default=False,
+        ),
+    ] = None,
+    contact_sheet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.jpg",
+            help="Write all photographs, before and after, as one picture.",
+            rich_help_panel=_REPORTS,
+            show_default=False,
+        ),
+    ] = None,
+    describe: Annotated[
+        bool,
+        typer.Option(
+            "--describe", help="Print who coloured the inputs, and how, and do nothing else.", rich_help_panel=_REPORTS
+        ),
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print a JSON object for each file.", rich_help_panel=_REPORTS)
     ] = False,
@@ -138,29 +197,34 @@ def colorize(
 
     [bold]colorgan colorize old_photos/ -o coloured/[/bold]
     """
+    if describe:
+        describe_inputs(inputs, json=json)
+        return
     if output is None:
         raise UsageError("no place for the results was given; give a folder with -o")
-    size = _parse_render_size(render_size)
-    part = _parse_shard(shard)
+    _check_combination(compare=compare, chroma_only=chroma_only, variants=variants, pick=pick)
+    size, part = _parse_render_size(render_size), _parse_shard(shard)
     from colorgan import colorization as library
 
+    ranks = library.Ranks.from_environment()
     plan = library.plan_paths(
         inputs,
         output,
         include=include or (),
         exclude=exclude or (),
-        image_format=image_format,
+        image_format=image_format or ("png" if chroma_only else None),
         existing=existing,
     )
-    _tell_passed_over(plan)
-    if part is not None:
-        plan = plan.shard(*part)
+    if ranks.leads:
+        _tell_passed_over(plan)
+    if not plan.jobs:
+        raise UsageError("the inputs hold no photographs; nothing was done")
+    for index, count in (part, (ranks.rank, ranks.count)) if part else ((ranks.rank, ranks.count),):
+        plan = plan.shard(index, count)
     if dry_run:
         print_plan(plan)
         return
-    if not plan.jobs:
-        raise UsageError("the inputs hold no photographs; nothing was done")
-    colorizer = library.Colorizer.load(weights, device=device, precision=precision)
+    colorizer = library.Colorizer.load(weights, device=ranks.own_device(device), precision=precision)
     console.say(f"{colorizer.name} {colorizer.sha256[:8]} on {colorizer.runtime}")
     options = library.ColorizeOptions(
         render=colorizer.settings(strength=strength, render_size=size),
@@ -170,18 +234,48 @@ def colorize(
         strip_metadata=strip_metadata,
         mute_uncertain=mute_uncertain,
         stream_format=image_format,
+        product=_product(compare, chroma_only),
+        variants=variants,
+        pick=pick,
+        doubt_folder=confidence,
+        output=output if output.is_dir() or not plan.jobs or plan.jobs[0].target != output else None,
+        previews=report is not None or contact_sheet is not None,
     )
-    outcomes = []
-    with RunDisplay(len(plan.jobs), json=json, silent=output == library.STREAM) as display:
-        for event in library.run_jobs(plan.jobs, colorizer, options, workers=workers):
-            display.show(event, colorizer)
-            if isinstance(event, library.Outcome):
-                outcomes.append(event)
-                if fail_fast and event.status is library.Status.FAILED:
-                    break
-    summarize(outcomes, planned=len(plan.jobs))
+    model = f"{colorizer.name} {colorizer.sha256}"
+    display = RunDisplay(len(plan.jobs), model, json=json, silent=output == library.STREAM, streams=ranks.count == 1)
+    threads = workers or max(1, library.count_cores() // ranks.count_here)
+    events = library.run_jobs(plan.jobs, colorizer, options, workers=threads)
+    outcomes = ranks.gather(display.follow(events, fail_fast=fail_fast))
+    if ranks.leads:
+        if ranks.count > 1:
+            display.print_results(outcomes)
+        facts = {"Model": model, "Device": str(colorizer.runtime)} | {
+            name.replace("_", " ").capitalize(): str(value) for name, value in library.settings_of(options).items()
+        }
+        if report is not None:
+            library.write_report(report, outcomes, facts)
+        if contact_sheet is not None:
+            library.write_sheet(contact_sheet, outcomes)
+        summarize(outcomes, display.planned)
     if any(outcome.status is library.Status.FAILED for outcome in outcomes) or plan.sources.unreadable:
         raise typer.Exit(1)
+
+
+def _check_combination(*, compare: bool, chroma_only: bool, variants: int, pick: int | None) -> None:
+    chosen = [name for name, on in (("--compare", compare), ("--chroma-only", chroma_only),
+                                    ("--variants", variants > 1 and pick is None)) if on]  # fmt: skip
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(chosen)} ask for different results; give one of them")
+    if pick is not None and pick > variants:
+        raise UsageError(f"--pick {pick} needs --variants of at least {pick}, got {variants}")
+
+
+def _product(compare: bool, chroma_only: bool) -> "Product":
+    from colorgan.colorization import Product
+
+    if chroma_only:
+        return Product.LAYER
+    return Product.COMPARISON if compare else Product.PICTURE
 
 
 def _parse_render_size(text: str) -> int | None:

@@ -1,21 +1,22 @@
 """What `colorgan colorize` shows: the plan, the run as it goes, its sum."""
 
-import json
+import dataclasses
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import ExitStack
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.progress import Progress, TaskID
 
 from colorgan import console
 
 if TYPE_CHECKING:
-    from colorgan.colorization import Colorizer, Event, Outcome, Plan
+    from colorgan.colorization import Event, Outcome, Plan
 
-__all__ = ["RunDisplay", "outcome_facts", "print_plan", "summarize"]
+__all__ = ["RunDisplay", "describe_inputs", "outcome_facts", "print_plan", "summarize"]
 
 
 def print_plan(plan: "Plan") -> None:
@@ -43,78 +44,99 @@ def outcome_facts(outcome: "Outcome", model: str) -> dict[str, Any]:
     }
 
 
+def describe_inputs(inputs: Sequence[Path], *, json: bool = False) -> None:
+    """Print colorgan's own note in each file: who coloured it, and how."""
+    from colorgan.images import describe
+
+    out = console.stdout()
+    for path in inputs:
+        note = describe(path)
+        if json:
+            facts = None if note is None else dataclasses.asdict(note)
+            out.print(dumps({"input": str(path), "note": facts}, ensure_ascii=False), markup=False, soft_wrap=True)
+        else:
+            out.print(f"{path}: {note or 'no note of colorgan'}", markup=False, soft_wrap=True)
+
+
 class RunDisplay:
     """Shows a run: a bar on a terminal, plain lines elsewhere; results on stdout.
 
     Args:
-        total: How many photographs there are.
+        planned: How many photographs there are.
+        model: The network's name and hash.
         json: Whether results are printed as JSON objects, one a line, instead of as paths.
         silent: Whether stdout carries the picture itself.
+        streams: Whether results are printed as they come.
     """
 
-    def __init__(self, total: int, *, json: bool = False, silent: bool = False) -> None:
-        self._total = total
+    def __init__(
+        self, planned: int, model: str, *, json: bool = False, silent: bool = False, streams: bool = True
+    ) -> None:
+        self.planned = planned
+        self._model = model
         self._json = json
         self._silent = silent
-        self._done = 0
-        self._started = time.monotonic()
-        self._stack = ExitStack()
+        self._streams = streams
         self._out = console.stdout()
-        self._progress: Progress
-        self._task: TaskID
+        self._started = time.monotonic()
+        self._done = 0
 
-    def __enter__(self) -> Self:
-        self._progress = self._stack.enter_context(console.progress_bar(unit="photographs"))
-        self._task = self._progress.add_task("colouring", total=self._total, note="")
-        return self
+    def follow(self, events: "Iterator[Event]", *, fail_fast: bool = False) -> "list[Outcome]":
+        """Show events as they come, and return the outcomes among them.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stack.close()
-
-    def show(self, event: "Event", colorizer: "Colorizer") -> None:
-        """Show one event."""
+        Args:
+            events: Of a run.
+            fail_fast: Whether to end the run at the first failure.
+        """
         from colorgan.colorization import Notice, Status
 
-        if isinstance(event, Notice):
-            console.warn(event.message)
-            return
+        outcomes = []
+        with console.progress_bar(unit="photographs") as progress, closing(events):  # type: ignore[type-var]
+            task = progress.add_task("colouring", total=self.planned, note="")
+            for event in events:
+                if isinstance(event, Notice):
+                    console.warn(event.message)
+                    continue
+                outcomes.append(event)
+                self._show(event, progress, task)
+                if fail_fast and event.status is Status.FAILED:
+                    break
+        return outcomes
+
+    def _show(self, outcome: "Outcome", progress: Progress, task: TaskID) -> None:
         self._done += 1
         rate = self._done / max(time.monotonic() - self._started, 1e-6)
-        name = event.job.source.name
-        self._progress.update(self._task, completed=self._done, note=f"{rate:.1f}/s  {name}")
-        if event.status is Status.FAILED:
-            console.warn(f"{event.job.source}: {event.reason}")
-        elif self._progress.disable:
-            left = (self._total - self._done) / rate
-            what = f"{event.status}{f' ({event.reason})' if event.reason else ''}"
-            console.say(f"{self._done}/{self._total} {name}: {what}; {rate:.1f}/s, {left:.0f} s left")
-        self._print_result(event, colorizer)
+        name = outcome.job.source.name
+        progress.update(task, completed=self._done, note=f"{rate:.1f}/s  {name}")
+        if str(outcome.status) == "failed":
+            console.warn(f"{outcome.job.source}: {outcome.reason}")
+        elif progress.disable:
+            left = (self.planned - self._done) / rate
+            what = f"{outcome.status}{f' ({outcome.reason})' if outcome.reason else ''}"
+            console.say(f"{self._done}/{self.planned} {name}: {what}; {rate:.1f}/s, {left:.0f} s left")
+        if self._streams:
+            self.print_results([outcome])
 
-    def _print_result(self, outcome: "Outcome", colorizer: "Colorizer") -> None:
-        from colorgan.colorization import Status
-
+    def print_results(self, outcomes: "Sequence[Outcome]") -> None:
+        """Print outcomes on stdout: as JSON, or the paths of what was written (not on a terminal)."""
         if self._silent:
             return
-        if self._json:
-            text = json.dumps(outcome_facts(outcome, f"{colorizer.name} {colorizer.sha256}"), ensure_ascii=False)
-            self._out.print(text, markup=False, soft_wrap=True)
-        elif outcome.status in (Status.COLORIZED, Status.COPIED) and not self._out.is_terminal:
-            self._out.print(str(outcome.job.target), markup=False, soft_wrap=True)
+        for outcome in outcomes:
+            if self._json:
+                text = dumps(outcome_facts(outcome, self._model), ensure_ascii=False)
+                self._out.print(text, markup=False, soft_wrap=True)
+            elif str(outcome.status) in ("colorized", "copied") and not self._out.is_terminal:
+                self._out.print(str(outcome.job.target), markup=False, soft_wrap=True)
 
 
-def summarize(outcomes: Sequence["Outcome"], *, planned: int) -> None:
+def summarize(outcomes: "Sequence[Outcome]", planned: int) -> None:
     """Say how many photographs came to what, and name the failures once more."""
     counts = Counter(str(outcome.status) for outcome in outcomes)
     parts = [f"{count} {status}" for status, count in counts.items()]
     if planned > len(outcomes):
         parts.append(f"{planned - len(outcomes)} not reached")
     console.say(", ".join(parts) or "nothing done")
-    failed = [outcome for outcome in outcomes if str(outcome.status) == "failed"]
     if len(outcomes) > 1:
-        for outcome in failed:
-            console.warn(f"failed: {outcome.job.source}: {outcome.reason}")
+        for outcome in outcomes:
+            if str(outcome.status) == "failed":
+                console.warn(f"failed: {outcome.job.source}: {outcome.reason}")

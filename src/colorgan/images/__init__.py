@@ -1,5 +1,6 @@
 """Pictures: from files into grey levels at full size and depth, and from coloured pixels back into files."""
 
+from colorgan.images.atomic import atomic_file
 from colorgan.images.metadata import Metadata, Provenance, describe
 from colorgan.images.photo import Photo, PhotoKind
 from colorgan.images.read import MAX_PIXELS, is_image_name, iter_photos, photo_from_image, read_photos
@@ -23,6 +24,7 @@ __all__ = [
     "Photo",
     "PhotoKind",
     "Provenance",
+    "atomic_file",
     "default_format",
     "describe",
     "format_of",

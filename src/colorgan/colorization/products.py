@@ -1,0 +1,134 @@
+"""What else than the plain coloured picture can be made: comparisons, layers, maps of doubt, sheets of variants."""
+
+import io
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw
+
+from colorgan.colorization.colorizer import reduce_grey
+from colorgan.images import Photo
+from colorgan.rendering import ChromaField, Painting
+
+__all__ = [
+    "Preview",
+    "beside_the_original",
+    "color_layer",
+    "doubt_map",
+    "lean_of",
+    "make_preview",
+    "paint_small",
+    "variant_sheet",
+]
+
+_Pixels = np.ndarray[Any, Any]
+_LEAN = 0.05  # of variants: see `predict_rendering`
+_PREVIEW = 480  # pixels of a preview's longer side
+_CELL = 640  # pixels of a variant's longer side
+_GAP = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A photograph before and after, small, as JPEG files in memory."""
+
+    before: bytes
+    after: bytes
+
+
+def beside_the_original(bands: Iterable[_Pixels], grey: _Pixels) -> Iterator[_Pixels]:
+    """Put the grey picture to the left of each band: `(rows, W, 3)` becomes `(rows, 2 * W, 3)`."""
+    top = 0
+    for band in bands:
+        left = _to_type(grey[top : top + len(band)], band.dtype)
+        yield np.concatenate((np.repeat(left[..., None], 3, axis=-1), band), axis=1)
+        top += len(band)
+
+
+def _to_type(levels: _Pixels, dtype: np.dtype[Any]) -> _Pixels:
+    if levels.dtype == dtype:
+        return levels
+    return levels.astype(np.uint16) * np.uint16(257) if dtype == np.uint16 else (levels >> 8).astype(np.uint8)
+
+
+def color_layer(bands: Iterable[_Pixels], grey: _Pixels) -> tuple[_Pixels, _Pixels]:
+    """Return the colour alone, as a layer that gives the coloured picture when laid over the grey one.
+
+    Each pixel is as transparent as it can be: with opacity t and layer colour c, `t * c + (1 - t) * grey` is the
+    coloured pixel, within rounding.
+
+    Returns:
+        Colours `(H, W, 3)` and opacity `(H, W)`, of the bands' type.
+    """
+    colors, opacities = [], []
+    top = 0
+    for band in bands:
+        most = float(np.iinfo(band.dtype).max)
+        base = _to_type(grey[top : top + len(band)], band.dtype)[..., None].astype(np.float32)
+        change = band - base
+        room = np.where(change > 0, most - base, base)
+        share = (np.abs(change) / np.maximum(room, 1)).max(axis=-1)
+        opacity = np.ceil(share.clip(0, 1) * most)
+        color = base + change * (most / np.maximum(opacity, 1))[..., None]
+        colors.append(color.round().clip(0, most).astype(band.dtype))
+        opacities.append(opacity.astype(band.dtype))
+        top += len(band)
+    return np.concatenate(colors), np.concatenate(opacities)
+
+
+def doubt_map(confidence: torch.Tensor, shape: tuple[int, int]) -> _Pixels:
+    """Return where colour is a guess, bright, at the size of the photograph: `(H, W, 3)` uint8."""
+    doubt = (1 - confidence).clamp(0, 1)[None]
+    full = F.interpolate(doubt, size=shape, mode="bilinear", align_corners=False)[0, 0]
+    return np.repeat((full * 255).round().to(torch.uint8).numpy()[..., None], 3, axis=-1)
+
+
+def lean_of(variant: int, count: int) -> tuple[float, float]:
+    """Return where variant `variant` of `count` leans: the first nowhere, the others around the circle of hues."""
+    if variant == 0:
+        return 0.0, 0.0
+    angle = math.pi / 4 + 2 * math.pi * (variant - 1) / max(count - 1, 1)
+    return _LEAN * math.cos(angle), _LEAN * math.sin(angle)
+
+
+def paint_small(photo: Photo, colors: ChromaField, longest: int) -> tuple[Image.Image, Image.Image]:
+    """Return the photograph before and after, with sides of at most `longest` pixels."""
+    factor = max(1, -(-max(photo.grey.shape) // longest))
+    grey = (reduce_grey(photo.grey, factor)[0] * 255).round().to(torch.uint8).numpy()
+    after = np.concatenate(list(Painting(grey, colors).bands()))
+    return Image.fromarray(grey), Image.fromarray(after)
+
+
+def make_preview(photo: Photo, colors: ChromaField) -> Preview:
+    """Make the small pictures that reports show."""
+    before, after = (_as_jpeg(image) for image in paint_small(photo, colors, _PREVIEW))
+    return Preview(before, after)
+
+
+def _as_jpeg(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=82)
+    return buffer.getvalue()
+
+
+def variant_sheet(photo: Photo, variants: Sequence[ChromaField]) -> _Pixels:
+    """Return one picture with all variants, numbered from 1: `(H, W, 3)` uint8."""
+    cells = [paint_small(photo, colors, _CELL)[1] for colors in variants]
+    width, height = cells[0].size
+    columns = math.ceil(math.sqrt(len(cells) * height / width))
+    columns = min(max(columns, 1), len(cells))
+    rows = -(-len(cells) // columns)
+    size = (columns * (width + _GAP) + _GAP, rows * (height + 30 + _GAP) + _GAP)
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    for number, cell in enumerate(cells):
+        left = _GAP + number % columns * (width + _GAP)
+        top = _GAP + number // columns * (height + 30 + _GAP)
+        draw.text((left, top + 4), str(number + 1), fill="black", font_size=18)
+        sheet.paste(cell, (left, top + 30))
+    return np.asarray(sheet)

@@ -1,0 +1,70 @@
+"""Several processes for one plan: who takes which part, and one report of them all.
+
+Under `torchrun` every process takes the part of its rank, on a GPU of its own where there are any, and rank 0 reports
+for all. The processes write to one file system and talk only at the end.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+
+from colorgan.errors import ConfigError
+
+__all__ = ["Ranks"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """This process among those of a run."""
+
+    rank: int = 0
+    count: int = 1
+
+    @classmethod
+    def from_environment(cls) -> "Ranks":
+        """Read what `torchrun` says; a lone process otherwise.
+
+        Raises:
+            ConfigError: RANK and WORLD_SIZE are not numbers that go together.
+        """
+        rank, count = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
+        if not (rank.isdecimal() and count.isdecimal() and int(rank) < int(count)):
+            raise ConfigError(f"RANK={rank} and WORLD_SIZE={count} do not go together; unset both, or use torchrun")
+        return cls(int(rank), int(count))
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process reports for all."""
+        return self.rank == 0
+
+    @property
+    def count_here(self) -> int:
+        """How many of the processes share this machine."""
+        here = os.environ.get("LOCAL_WORLD_SIZE", "")
+        return max(1, int(here)) if here.isdecimal() and self.count > 1 else 1
+
+    def own_device(self, device: str) -> str:
+        """Return this process's own GPU in place of "auto" and "cuda", if there are several processes and GPUs."""
+        if self.count == 1 or device not in ("auto", "cuda") or not torch.cuda.is_available():
+            return device
+        return f"cuda:{int(os.environ.get('LOCAL_RANK', self.rank)) % torch.cuda.device_count()}"
+
+    def gather(self, items: Sequence[T]) -> list[T]:
+        """Return the items of all processes, in the order of their ranks, to every process."""
+        if self.count == 1:
+            return list(items)
+        # A process may finish hours before another one.
+        dist.init_process_group("gloo", timeout=timedelta(days=7))
+        try:
+            gathered: list[list[T]] = [[] for _ in range(self.count)]
+            dist.all_gather_object(gathered, list(items))
+        finally:
+            dist.destroy_process_group()
+        return [item for part in gathered for item in part]
