@@ -1,6 +1,7 @@
 """What `colorgan colorize` shows: the plan, the run as it goes, its sum."""
 
 import dataclasses
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,12 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["RunDisplay", "describe_inputs", "outcome_facts", "print_plan", "summarize"]
 
 
+def _print_line(text: str) -> None:
+    """Print a result as it is: rich would expand tabs. Names that are no Unicode have their odd bytes escaped."""
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+    sys.stdout.flush()
+
+
 def print_plan(plan: "Plan") -> None:
     """Print each job as source and target, apart by a tab, on stdout."""
-    out = console.stdout()
     for job in plan.jobs:
         note = "\t(there already)" if job.target.exists() else ""
-        out.print(f"{job.source}\t{job.target}{note}", markup=False, soft_wrap=True)
+        _print_line(f"{job.source}\t{job.target}{note}")
     console.say(f"{len(plan.jobs)} photographs; nothing was done")
 
 
@@ -48,14 +54,13 @@ def describe_inputs(inputs: Sequence[Path], *, json: bool = False) -> None:
     """Print colorgan's own note in each file: who coloured it, and how."""
     from colorgan.images import describe
 
-    out = console.stdout()
     for path in inputs:
         note = describe(path)
         if json:
             facts = None if note is None else dataclasses.asdict(note)
-            out.print(dumps({"input": str(path), "note": facts}, ensure_ascii=False), markup=False, soft_wrap=True)
+            _print_line(dumps({"input": str(path), "note": facts}))
         else:
-            out.print(f"{path}: {note or 'no note of colorgan'}", markup=False, soft_wrap=True)
+            _print_line(f"{path}: {note or 'no note of colorgan'}")
 
 
 class RunDisplay:
@@ -77,7 +82,6 @@ class RunDisplay:
         self._json = json
         self._silent = silent
         self._streams = streams
-        self._out = console.stdout()
         self._started = time.monotonic()
         self._done = 0
 
@@ -123,10 +127,9 @@ class RunDisplay:
             return
         for outcome in outcomes:
             if self._json:
-                text = dumps(outcome_facts(outcome, self._model), ensure_ascii=False)
-                self._out.print(text, markup=False, soft_wrap=True)
-            elif str(outcome.status) in ("colorized", "copied") and not self._out.is_terminal:
-                self._out.print(str(outcome.job.target), markup=False, soft_wrap=True)
+                _print_line(dumps(outcome_facts(outcome, self._model)))
+            elif str(outcome.status) in ("colorized", "copied") and not sys.stdout.isatty():
+                _print_line(str(outcome.job.target))
 
 
 def summarize(outcomes: "Sequence[Outcome]", planned: int) -> None:

@@ -1,0 +1,207 @@
+"""The real command, in a process of its own."""
+
+import hashlib
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from support import draw_photo, run_colorgan
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def grey(seed: int, size: tuple[int, int] = (60, 44)) -> Image.Image:
+    return draw_photo(seed, size).convert("L")
+
+
+def draw_good_files(folder: Path) -> None:
+    """Pictures of every format and mode that has to come out right."""
+    folder.mkdir(parents=True)
+    photo = grey(0)
+    photo.save(folder / "grey.jpg")
+    photo.save(folder / "big.JPG".replace("big", "UPPER"))
+    photo.convert("1").save(folder / "one bit.png")
+    photo.convert("P").save(folder / "palette [1].png")
+    photo.convert("RGB").save(folder / "neutral 家族.png")
+    photo.convert("LA").save(folder / "transparent 😀.png")
+    photo.convert("RGBA").save(folder / "rgba.webp", lossless=True)
+    photo.save(folder / "old.bmp")
+    photo.save(folder / "moving.gif")
+    photo.save(folder / "plain.pgm")
+    photo.convert("RGB").save(folder / "colour.ppm")
+    photo.save(folder / "lzw.tif", compression="tiff_lzw")
+    Image.merge("CMYK", [Image.new("L", photo.size)] * 3 + [photo.point(lambda v: 255 - v)]).save(folder / "k.tif")
+    wide = np.asarray(photo).astype(np.uint16) * 257
+    tifffile.imwrite(folder / "deep.tif", wide, byteorder=">")
+    tifffile.imwrite(folder / "float.tif", (wide / 65535).astype(np.float32))
+    tifffile.imwrite(folder / "pages.tif", np.stack([wide, wide[::-1]]), photometric="minisblack")
+    Image.fromarray(wide).save(folder / "deep.png")
+    Image.new("L", (1, 1), 80).save(folder / "one pixel.png")
+    Image.new("L", (1, 700), 80).save(folder / "strip.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo.save(folder / "turned.jpg", exif=exif)
+    (folder / "sub" / "sub").mkdir(parents=True)
+    photo.save(folder / "sub" / "sub" / "deep inside.jpg")
+    (folder / "sub" / "up").symlink_to(folder, target_is_directory=True)
+
+
+def draw_bad_files(folder: Path) -> set[str]:
+    """Files that cannot be read; their names."""
+    buffer = io.BytesIO()
+    grey(1, (200, 150)).save(buffer, "PNG")
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header
+    bomb += struct.pack(">I", zlib.crc32(b"IHDR" + header)) + buffer.getvalue()[33:]
+    bad = {"cut.png": buffer.getvalue()[:900], "empty.jpg": b"", "text.jpg": b"not a picture", "bomb.png": bomb}
+    for name, content in bad.items():
+        (folder / name).write_bytes(content)
+    return set(bad)
+
+
+def test_hostile_folder(tmp_path: Path, tiny_weights: Path) -> None:
+    """Every file comes out right or is named with a reason; nothing is half written; sources stay untouched."""
+    source, out = tmp_path / "in", tmp_path / "in" / "out"
+    draw_good_files(source)
+    bad = draw_bad_files(source)
+    for junk in ("desktop.ini", "._grey.jpg", "notes.json", ".hidden.jpg", ".DS_Store"):
+        (source / junk).write_bytes(b"junk")
+    before = hashes(source)
+    result = run_colorgan(
+        "colorize", source, "-o", out, "--weights", tiny_weights, "--json", "--report", tmp_path / "r.html",
+        "--contact-sheet", tmp_path / "sheet.png", "--confidence", tmp_path / "doubt",
+    )  # fmt: skip
+    assert result.returncode == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    assert "Warning" not in result.stderr
+    reports = {Path(line["input"]).name: line for line in map(json.loads, result.stdout.splitlines())}
+    assert {name for name, line in reports.items() if line["status"] == "failed"} == bad
+    assert all(reports[name]["reason"] for name in bad)
+    good = {name for name, line in reports.items() if line["status"] == "colorized"}
+    assert len(good) == 21
+    assert good | bad == reports.keys()
+    for name in good:
+        check_result(Path(reports[name]["input"]), Path(reports[name]["output"]))
+    assert len(list((tmp_path / "doubt").rglob("*.png"))) == 22  # one more page
+    assert not list(tmp_path.rglob("*.part"))
+    assert {name: digest for name, digest in hashes(source).items() if not name.startswith("out/")} == before
+    page = (tmp_path / "r.html").read_text()
+    assert all(name in page for name in bad)
+    assert page.count('class="pair"') == 21
+    Image.open(tmp_path / "sheet.png").load()
+    again = run_colorgan("colorize", source, "-o", out, "--weights", tiny_weights, "--json")
+    statuses = [json.loads(line)["status"] for line in again.stdout.splitlines()]
+    assert (again.returncode, statuses.count("skipped"), statuses.count("failed")) == (1, 21, 4)
+
+
+def check_result(source: Path, target: Path) -> None:
+    """Compare size, depth and luminance of a result with its source."""
+    if source.suffix == ".tif" and source.stem in ("deep", "float", "pages"):
+        levels = tifffile.imread(target)
+        assert levels.dtype == np.uint16
+        assert levels.shape == (44, 60, 3)
+        return
+    with Image.open(source) as given, Image.open(target) as image:
+        turned = source.name == "turned.jpg"
+        assert image.size == (given.size[::-1] if turned else given.size), source.name
+        assert image.getexif().get(0x0112, 1) == 1
+        if source.name == "transparent 😀.png":
+            assert image.mode == "RGBA"
+        if source.name == "one bit.png" or min(given.size) < 9:  # black and white themselves cannot have colour
+            return
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+        assert np.ptp(pixels, axis=-1).mean() > 2, source.name
+
+
+class TestStreams:
+    def test_standard_input_to_standard_output(self, tmp_path: Path, tiny_weights: Path) -> None:
+        buffer = io.BytesIO()
+        grey(3).save(buffer, "PNG")
+        command = [sys.executable, "-m", "colorgan", "colorize", "-", "-o", "-", "--weights", str(tiny_weights)]
+        done = subprocess.run(command, input=buffer.getvalue(), capture_output=True, check=True)
+        image = Image.open(io.BytesIO(done.stdout))
+        assert (image.format, image.mode, image.size) == ("PNG", "RGB", (60, 44))
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("gone.jpg", "-o", "out"), "no file or folder"),
+            (("{photo}",), "no place for the results"),
+            (("{photo}", "-o", "{folder}"), "written over the photograph"),
+            (("{photo}", "-o", "out", "--render-size", "many"), "--render-size takes auto or a number"),
+            (("{photo}", "-o", "out", "--shard", "3/2"), "--shard takes I/N"),
+            (("{photo}", "-o", "out", "--format", "gif"), "unknown format"),
+            (("{photo}", "-o", "out", "--compare", "--chroma-only"), "different results"),
+            (("{photo}", "-o", "out", "--pick", "3"), "needs --variants"),
+            (("{folder}", "-o", "out", "--exclude", "*"), "hold no photographs"),
+        ],
+    )
+    def test_refused_before_any_work(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
+    ) -> None:
+        from colorgan.cli import app
+        from colorgan.errors import UsageError
+
+        photo = tmp_path / "in" / "a.png"
+        photo.parent.mkdir()
+        grey(0).save(photo)
+        monkeypatch.chdir(tmp_path)
+        filled = [a.format(photo=photo, folder=photo.parent) for a in arguments]
+        with pytest.raises(UsageError, match=message):
+            app(["colorize", *filled], standalone_mode=False)
+        assert not (tmp_path / "out").exists()
+
+    def test_dry_run(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        from colorgan.cli import app
+
+        folder = tmp_path / "in"
+        folder.mkdir()
+        grey(0).save(folder / "a b.png")
+        app(["colorize", str(folder), "-o", str(tmp_path / "out"), "--dry-run"], standalone_mode=False)
+        assert capsys.readouterr().out == f"{folder / 'a b.png'}\t{tmp_path / 'out' / 'a b.png'}\n"
+        assert not (tmp_path / "out").exists()
+
+
+def test_two_processes_give_what_one_gives(tmp_path: Path, tiny_weights: Path) -> None:
+    """Under torchrun's environment two processes share the plan; the union equals the single run byte for byte."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(5):
+        grey(number, (50 + number, 40)).save(folder / f"{number}.png")
+    single = run_colorgan("colorize", folder, "-o", tmp_path / "one", "--weights", tiny_weights)
+    assert single.returncode == 0, single.stderr
+    command = [sys.executable, "-m", "colorgan", "colorize", folder, "-o", tmp_path / "two", "--json"]
+    command += ["--weights", tiny_weights]
+    world = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    processes = [
+        subprocess.Popen(command, env={**world, "RANK": str(rank)}, stdout=subprocess.PIPE, text=True)
+        for rank in range(2)
+    ]
+    outputs = [process.communicate(timeout=120)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert len(outputs[0].splitlines()) == 5  # rank 0 reports for both
+    assert outputs[1] == ""
+    assert hashes(tmp_path / "two") == hashes(tmp_path / "one")
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
