@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 from colorgan.colorization import (
-    Colorizer,
     ColorizeOptions,
+    Colorizer,
     Colors,
     Notice,
     Outcome,

@@ -155,7 +155,7 @@ class TestMakePlan:
             assert job.target.parent == Path("/out", *source.relative.parent.parts)
             assert job.target.name.startswith(source.relative.stem)
         shards = [plan.shard(i, parts).jobs for i in range(parts)]
-        assert sorted((j.number for shard in shards for j in shard)) == list(range(len(plan.jobs)))
+        assert sorted(j.number for shard in shards for j in shard) == list(range(len(plan.jobs)))
 
     def test_shard_out_of_range(self) -> None:
         with pytest.raises(ConfigError, match="part 4 of 3"):

@@ -73,7 +73,7 @@ class TestPainting:
         assert white.moved_share == 1
         assert np.unique(bands[0]).tolist() == [255]  # no colour is as light as white
         middle = Painting(np.full((8, 8), 128, np.uint8), field)
-        assert list(middle.bands())[0].std() > 0
+        assert next(iter(middle.bands())).std() > 0
         assert middle.moved == 0
 
     @settings(max_examples=25, deadline=None)

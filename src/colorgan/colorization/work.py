@@ -256,7 +256,8 @@ def _write_doubt(target: Path, photo: Photo, colors: Colors, options: ColorizeOp
     if colors.confidence is None:
         raise ImageWriteError("this network does not say how sure it is; leave --confidence out")
     within = target.relative_to(options.output) if options.output else Path(target.name)
-    path = page_path(options.doubt_folder / within.with_suffix(".png"), photo.page)
+    # The suffix is kept, since a.tif and a.png may lie side by side.
+    path = page_path(options.doubt_folder / within.parent / f"{within.name}.png", photo.page)
     _make_folder(path)
     write_image(path, doubt_map(colors.confidence, photo.grey.shape), format="PNG")
 

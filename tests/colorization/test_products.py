@@ -1,0 +1,140 @@
+import html.parser
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from colorgan.colorization import Job, Outcome, Status, make_report, make_sheet
+from colorgan.colorization.products import (
+    beside_the_original,
+    color_layer,
+    doubt_map,
+    lean_of,
+    make_preview,
+    variant_sheet,
+)
+from colorgan.colorization.report import write_report
+from colorgan.images import photo_from_image
+from colorgan.rendering import ChromaField, Painting
+from support import draw_photo
+
+RED = ChromaField(torch.zeros(2, 4, 4), torch.tensor([30.0, 20.0])[:, None, None].expand(2, 4, 4).contiguous())
+
+
+def grey_levels(seed: int = 0, size: tuple[int, int] = (70, 50)) -> np.ndarray:
+    return np.array(draw_photo(seed, size).convert("L"))
+
+
+def outcome(number: int, name: str, status: Status = Status.COLORIZED, reason: str = "") -> Outcome:
+    job = Job(number, Path("in", name), Path("out", name))
+    photo = photo_from_image(draw_photo(number).convert("L"))
+    preview = make_preview(photo, RED) if status is Status.COLORIZED else None
+    return Outcome(job=job, status=status, reason=reason, width=80, height=64, pages=1, preview=preview)
+
+
+class TestColorLayer:
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_laid_over_the_original_gives_the_picture(self, dtype: type) -> None:
+        grey = grey_levels().astype(dtype) * dtype(257 if dtype == np.uint16 else 1)
+        depth = 8 if dtype == np.uint8 else 16
+        picture = np.concatenate(list(Painting(grey, RED, depth).bands())).astype(float)
+        color, opacity = color_layer(Painting(grey, RED, depth).bands(), grey)
+        share = opacity[..., None] / np.iinfo(dtype).max
+        laid = color * share + grey[..., None] * (1 - share)
+        assert np.abs(laid - picture).max() <= 1
+        assert 0 < opacity.mean() < np.iinfo(dtype).max
+
+    def test_nothing_to_show_is_transparent(self) -> None:
+        grey = grey_levels()
+        assert not color_layer(Painting(grey, RED.scaled(0)).bands(), grey)[1].any()
+
+
+def test_comparison_has_both_sides() -> None:
+    grey = grey_levels()
+    bands = list(beside_the_original(Painting(grey, RED).bands(), grey))
+    both = np.concatenate(bands)
+    assert both.shape == (50, 140, 3)
+    assert np.array_equal(both[:, :70, 1], grey)
+    assert np.array_equal(both[:, 70:], np.concatenate(list(Painting(grey, RED).bands())))
+
+
+def test_doubt_is_bright() -> None:
+    shown = doubt_map(torch.tensor([[[1.0, 0.0]]]), (10, 20))
+    assert shown.shape == (10, 20, 3)
+    assert (shown[0, 0, 0], shown[0, -1, 0]) == (0, 255)
+
+
+class TestVariants:
+    def test_first_is_the_plain_one(self) -> None:
+        assert lean_of(0, 5) == (0.0, 0.0)
+
+    def test_others_lean_apart(self) -> None:
+        leans = np.array([lean_of(k, 5) for k in range(1, 5)])
+        assert np.allclose(leans.sum(0), 0, atol=1e-9)
+        assert len(np.unique(leans.round(6), axis=0)) == 4
+
+    def test_sheet_shows_them_all(self) -> None:
+        photo = photo_from_image(draw_photo(0).convert("L"))
+        sheet = variant_sheet(photo, [RED.scaled(0), RED])
+        assert sheet.shape[1] > 2 * 80 or sheet.shape[0] > 2 * 64
+        assert np.ptp(sheet.astype(int), axis=-1).max() > 20
+
+
+class TestReport:
+    def test_holds_everything_and_needs_nothing(self) -> None:
+        outcomes = [
+            outcome(1, "b<i>.jpg"),
+            outcome(0, "a.jpg"),
+            outcome(2, "bad.jpg", Status.FAILED, "it is <empty>"),
+            outcome(3, "there.jpg", Status.SKIPPED, "its result is there already"),
+        ]
+        page = make_report(outcomes, {"Model": "tiny & small"})
+        html.parser.HTMLParser().feed(page)
+        assert page.index("a.jpg") < page.index("b&lt;i&gt;.jpg")
+        assert "<i>" not in page
+        assert "it is &lt;empty&gt;" in page
+        assert "tiny &amp; small" in page
+        assert "1 failed" in page
+        assert not re.search(r'(src|href)="(?!data:)', page)
+        assert "http" not in page.replace("http-equiv", "")
+
+    def test_in_a_browser(self, tmp_path: Path) -> None:
+        """The slider is dragged by script in a real browser: the place where the pictures meet follows."""
+        browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        if browser is None:
+            pytest.skip("no chromium on this machine")
+        page = tmp_path / "report.html"
+        write_report(page, [outcome(0, "a.jpg")], {})
+        probe = """<script>
+          const pair = document.querySelector(".pair"), range = pair.querySelector("input");
+          const box = pair.getBoundingClientRect(), seen = [getComputedStyle(pair.querySelector(".before")).clipPath];
+          pair.dispatchEvent(new PointerEvent("pointermove", {buttons: 1, clientX: box.left + 0.25 * box.width}));
+          seen.push(getComputedStyle(pair.querySelector(".before")).clipPath);
+          range.value = 90; range.dispatchEvent(new Event("input"));
+          seen.push(getComputedStyle(pair.querySelector(".before")).clipPath);
+          const images = [...document.images].map(i => i.naturalWidth);
+          document.title = JSON.stringify({seen, images});
+        </script></body>"""
+        page.write_text(page.read_text().replace("</body>", probe))
+        command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        command += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()]
+        environment = {**os.environ, "HOME": str(tmp_path)}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True, env=environment)
+        title = re.search(r"<title>(.*?)</title>", done.stdout)
+        assert title is not None
+        assert re.findall(r"calc\(100% - ([\d.]+)%\)|0px ([\d.]+)% 0px 0px", title[1]), title[1]
+        places = [float(x) for x in re.findall(r"0px ([\d.]+)%", title[1])]
+        assert places == pytest.approx([50, 75, 10], abs=1)
+        assert '"images":[80,80]' in title[1].replace("&quot;", '"')
+
+
+def test_contact_sheet() -> None:
+    sheet = make_sheet([outcome(n, f"{n}.jpg") for n in range(3)])
+    assert isinstance(sheet, Image.Image)
+    assert np.ptp(np.asarray(sheet).astype(int), axis=-1).max() > 20
