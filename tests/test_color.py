@@ -95,6 +95,15 @@ class TestRgbToLab:
         rgb = colour_grid(17)
         torch.testing.assert_close(rgb_to_lab(rgb), kornia.color.rgb_to_lab(rgb), atol=0.05, rtol=0)
 
+    @pytest.mark.parametrize("shape", [(1, 1), (3, 7), (13, 17), (1, 1001)])
+    def test_greys_are_exactly_neutral_whatever_the_size(self, shape: tuple[int, int]) -> None:
+        grey = torch.rand(2, 1, *shape).expand(-1, 3, -1, -1).contiguous()
+        lab = rgb_to_lab(grey)
+        assert lab[:, 1:].abs().max() == 0
+        red, green, blue = lab_to_rgb(lab).unbind(1)
+        assert torch.equal(red, green)
+        assert torch.equal(green, blue)
+
     def test_greys_are_exactly_neutral(self) -> None:
         lab = rgb_to_lab(all_greys())
         assert (lab[:, 1:] == 0).all()

@@ -6,6 +6,7 @@ it says otherwise. Ranges: sRGB and linear RGB 0..1, L 0..100, a and b about -10
 matrices act on differences between components, so that equal components give exactly equal components.
 """
 
+from collections.abc import Callable
 from functools import cache
 
 import torch
@@ -94,7 +95,7 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
 
     Greys give a = b = 0 exactly. Gradients are finite everywhere, black and white included.
     """
-    return linear_rgb_to_lab(rgb_to_linear_rgb(rgb))
+    return linear_rgb_to_lab(_each(rgb_to_linear_rgb, rgb))
 
 
 def lab_to_rgb(lab: Tensor) -> Tensor:
@@ -103,7 +104,16 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
     Colours outside the gamut come out outside 0..1: clamp them, or call `fit_gamut` first. a = b = 0 gives exactly
     equal components. Gradients are finite everywhere.
     """
-    return linear_rgb_to_rgb(lab_to_linear_rgb(lab))
+    return _each(linear_rgb_to_rgb, lab_to_linear_rgb(lab))
+
+
+def _each(curve: Callable[[Tensor], Tensor], components: Tensor) -> Tensor:
+    """Apply a curve to each component by itself.
+
+    Over the whole tensor, the last few elements, all of the last component, would be computed one by one and the
+    others by vector instructions, whose last bit may differ: equal components would come out unequal.
+    """
+    return torch.stack([curve(component.contiguous()) for component in components.unbind(-3)], dim=-3)
 
 
 def grey_to_luminance(grey: Tensor) -> Tensor:
