@@ -2,9 +2,10 @@
 
 Both loops run in this process, by turns, in blocks of a few steps, so that whatever else the machine does slows both
 alike; the ratio of their speeds is the figure to look at. On a busy machine, look at the ratio of processor time with
-one thread (OMP_NUM_THREADS=1) instead; it leaves out what the decoding processes spend. The bare loop has random tensors in memory, the network,
-its optimiser, a trivial loss, and nothing else. Beside that: the share of the time that the trainer waits for data,
-the arithmetic of an image, and the share of the machine's matrix-multiply peak that this amounts to.
+one thread (OMP_NUM_THREADS=1) instead; it leaves out what the decoding processes spend. The bare loop has random
+tensors in memory, the network, its optimiser, a trivial loss, and nothing else. Beside that: the share of the time
+that the trainer waits for data, the arithmetic of an image, and the share of the machine's matrix-multiply peak that
+this amounts to.
 """
 
 import argparse

@@ -54,6 +54,7 @@ class TestPaper:
         assert list(weights) == sorted(set(weights))
         assert recipe.augment.affine == 1
         assert recipe.augment.occlusion == 1
+        assert recipe.augment.occlusion_rectangles == recipe.augment.occlusion_scratches == 0
         assert recipe.optimizer.name == "adam"
 
     def test_takes_a_step_at_tiny_size(self, runtime):

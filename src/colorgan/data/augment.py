@@ -94,22 +94,35 @@ def _through_jpeg(grey: Bytes, quality: int) -> Bytes:
 def draw_occlusion(size: int, config: AugmentConfig, rng: np.random.Generator) -> Bytes:
     """Draw where luminance is known: `(size, size)`, 1 known, 0 missing.
 
-    One of three kinds: single pixels removed at random, as in the paper; rectangles; scratches.
+    One of three kinds: single pixels removed at random, as in the paper; rectangles; scratches. A kind whose number in
+    `config` is 0 is not drawn.
     """
-    kind = rng.integers(3)
-    if kind == 0:
-        return (rng.random((size, size)) >= rng.uniform(0.02, config.occlusion_pixels)).astype(np.uint8)
+    kinds = [_remove_pixels]
+    kinds += [_remove_rectangles] if config.occlusion_rectangles else []
+    kinds += [_remove_scratches] if config.occlusion_scratches else []
+    return kinds[rng.integers(len(kinds))](size, config, rng)
+
+
+def _remove_pixels(size: int, config: AugmentConfig, rng: np.random.Generator) -> Bytes:
+    return (rng.random((size, size)) >= rng.uniform(0.02, config.occlusion_pixels)).astype(np.uint8)
+
+
+def _remove_rectangles(size: int, config: AugmentConfig, rng: np.random.Generator) -> Bytes:
     mask = Image.new("L", (size, size), 1)
     draw = ImageDraw.Draw(mask)
-    if kind == 1:
-        for _ in range(rng.integers(1, config.occlusion_rectangles + 1)):
-            width, height = (int(v) for v in rng.integers(max(2, size // 32), max(3, size // 3), 2))
-            left, top = (int(v) for v in rng.integers(0, size, 2))
-            draw.rectangle((left, top, left + width, top + height), fill=0)
-    else:
-        for _ in range(rng.integers(1, config.occlusion_scratches + 1)):
-            points = rng.integers(0, size, (int(rng.integers(2, 5)), 2))
-            draw.line([(int(x), int(y)) for x, y in points], fill=0, width=int(rng.integers(1, 4)))
+    for _ in range(rng.integers(1, config.occlusion_rectangles + 1)):
+        width, height = (int(v) for v in rng.integers(max(2, size // 32), max(3, size // 3), 2))
+        left, top = (int(v) for v in rng.integers(0, size, 2))
+        draw.rectangle((left, top, left + width, top + height), fill=0)
+    return np.asarray(mask)
+
+
+def _remove_scratches(size: int, config: AugmentConfig, rng: np.random.Generator) -> Bytes:
+    mask = Image.new("L", (size, size), 1)
+    draw = ImageDraw.Draw(mask)
+    for _ in range(rng.integers(1, config.occlusion_scratches + 1)):
+        points = rng.integers(0, size, (int(rng.integers(2, 5)), 2))
+        draw.line([(int(x), int(y)) for x, y in points], fill=0, width=int(rng.integers(1, 4)))
     return np.asarray(mask)
 
 
