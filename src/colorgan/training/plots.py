@@ -74,8 +74,9 @@ def _draw_panel(draw: ImageDraw.ImageDraw, left: int, top: int, panel: _Panel, c
     xs = [x for points in scaled.values() for x, _ in points]
     ys = [y for points in scaled.values() for _, y in points]
     last, low, high = max(*xs, 1.0), min(ys), max(ys)
-    if high - low < 1e-9:
-        low, high = low - 0.5, high + 0.5
+    if high - low < 1e-6 * max(abs(high), 1e-6):  # a flat curve runs through the middle
+        margin = 0.1 * abs(high) or 0.5
+        low, high = low - margin, high + margin
     x0, y0 = left + _LEFT, top + _TOP
     width, height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 

@@ -42,7 +42,10 @@ def write_sheet(
     with runtime.autocast():
         prediction = network(lab[:, :1], known if augment.occlusion > 0 else None)
     seen = torch.where(known > 0.5, luminance_to_grey(lab[:, :1]), 0.0).expand(-1, 3, -1, -1)
-    coloured = lab_to_rgb(torch.cat((prediction.luminance, prediction.ab), dim=1))
+    luminance = prediction.luminance
+    if network.repair is None and prediction.rgb is None:  # what it cannot paint stays a hole
+        luminance = torch.where(known > 0.5, luminance, 0.0)
+    coloured = lab_to_rgb(torch.cat((luminance, prediction.ab), dim=1))
     columns = torch.cat((small, seen, coloured), dim=3).clamp(0, 1)  # (N, 3, S, 3 S)
     _draw(path, columns.mul(255).round().byte().cpu(), size)
 
