@@ -110,7 +110,7 @@ class Colorizer:
         result = Image.new("RGB", (photo.width, photo.height))
         top = 0
         for band in painting.bands():
-            result.paste(Image.fromarray(band), (0, top))
+            result.paste(Image.fromarray(np.ascontiguousarray(band)), (0, top))
             top += len(band)
         if photo.alpha is not None:
             alpha = photo.alpha if photo.alpha.dtype == np.uint8 else (photo.alpha >> 8).astype(np.uint8)

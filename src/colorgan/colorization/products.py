@@ -101,7 +101,7 @@ def paint_small(photo: Photo, colors: ChromaField, longest: int) -> tuple[Image.
     factor = max(1, -(-max(photo.grey.shape) // longest))
     grey = (reduce_grey(photo.grey, factor)[0] * 255).round().to(torch.uint8).numpy()
     after = np.concatenate(list(Painting(grey, colors).bands()))
-    return Image.fromarray(grey), Image.fromarray(after)
+    return Image.fromarray(grey), Image.fromarray(np.ascontiguousarray(after))
 
 
 def make_preview(photo: Photo, colors: ChromaField) -> Preview:

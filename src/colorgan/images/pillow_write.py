@@ -8,7 +8,6 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from colorgan.images.exif import Entry, encode_exif
-from colorgan.images.photo import Levels
 from colorgan.images.profiles import srgb_profile
 from colorgan.images.texts import Texts
 
@@ -18,18 +17,18 @@ _SEGMENT = 65_400  # bytes that surely fit into one segment of a JPEG
 _MAKER_NOTE, _EXIF = 0x927C, 0x8769
 
 
-def encode_by_pillow(pixels: Levels, name: str, *, quality: int, texts: Texts) -> bytes:
-    """Encode `(H, W, 3 or 4)` uint8 levels in sRGB.
+def encode_by_pillow(image: Image.Image, name: str, *, quality: int, texts: Texts) -> bytes:
+    """Encode an RGB or RGBA picture in sRGB.
 
     Args:
-        pixels: The picture.
+        image: The picture.
         name: Pillow's name of the format.
         quality: Of JPEG (4:4:4), WebP and AVIF, 1 to 100.
         texts: What to write beside the pixels, as far as the format can hold it.
     """
     options = _options(name, quality, texts)
     buffer = io.BytesIO()  # Pillow hides what the system says when it writes to a file by itself
-    Image.fromarray(pixels).save(buffer, name, **options)
+    image.save(buffer, name, **options)
     data = buffer.getvalue()
     return _insert_iptc(data, texts.iptc) if name == "JPEG" and texts.iptc else data
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from PIL import Image
 
 from colorgan.errors import ImageWriteError
 from colorgan.images.atomic import atomic_file, unwritable
@@ -164,16 +165,25 @@ class _Bands:
         step = max(1, BAND // self.shape[1])
         return (self._pixels[top : top + step] for top in range(0, self.shape[0], step))
 
-    def whole(self) -> Levels:
-        """Return the whole picture in one array."""
-        if isinstance(self._pixels, np.ndarray) and self.channels == 3 and self.matte is None:
-            return _to_depth(self._pixels, self.depth)
-        result = np.empty((*self.shape, self.channels), np.uint8 if self.depth == 8 else np.uint16)
+    def image(self) -> Image.Image:
+        """Join the bands to one 8-bit picture."""
+        height, width = self.shape
+        result = Image.new("RGB" if self.channels == 3 else "RGBA", (width, height))
         top = 0
         for band in self:
-            result[top : top + len(band)] = band
+            result.paste(_as_image(band), (0, top))
             top += len(band)
         return result
+
+
+def _as_image(band: Levels) -> Image.Image:
+    planes = band.transpose(2, 0, 1)
+    if not planes.flags.c_contiguous:
+        return Image.fromarray(np.ascontiguousarray(band))
+    # Colouring makes planes, and Pillow joins planes several times faster than numpy interleaves them.
+    size = (band.shape[1], band.shape[0])
+    parts = [Image.frombuffer("L", size, plane, "raw", "L", 0, 1) for plane in planes]
+    return Image.merge("RGB" if len(parts) == 3 else "RGBA", parts)
 
 
 def _to_depth(levels: Levels, depth: int) -> Levels:
@@ -199,4 +209,4 @@ def _encode(
     elif name == "PNG" and (source.depth == 16 or source.shape[0] * source.shape[1] > _LARGE):
         write_png(file, source, source.shape, depth=source.depth, channels=source.channels, texts=texts)
     else:
-        file.write(encode_by_pillow(source.whole(), name, quality=quality, texts=texts))
+        file.write(encode_by_pillow(source.image(), name, quality=quality, texts=texts))

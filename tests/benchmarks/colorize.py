@@ -1,0 +1,134 @@
+"""How fast `colorize` is, beside what the same files cost without it.
+
+    python tests/benchmarks/colorize.py [--small 200] [--large 40] [--huge]
+
+Three times for each folder, in one process and with the same threads: the floor (every file decoded to RGB and encoded
+at the same settings, no network), the network alone (sketches in memory, no files), and colorize as a whole.
+Everything is generated: photograph-like greys with film grain.
+"""
+
+import argparse
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import tifffile
+import torch
+from PIL import Image
+
+from colorgan.colorization import Colorizer, ColorizeOptions, Outcome, Status, colorize_paths, count_cores
+from colorgan.images import iter_photos
+
+
+def draw(seed: int, width: int, height: int) -> np.ndarray:
+    """Draw clouds at every scale, edges, and grain: about as much detail as a scanned photograph."""
+    rng = np.random.default_rng(seed)
+    picture = np.zeros((height, width), np.float32)
+    for cells, weight in ((3, 60), (9, 35), (40, 18), (160, 9)):
+        noise = Image.fromarray(rng.normal(0, weight, (cells, cells * 4 // 3)).astype(np.float32))
+        picture += np.asarray(noise.resize((width, height), Image.Resampling.BICUBIC))
+    picture[:, width // 3 : width // 2] += 40
+    picture += rng.normal(0, 4, picture.shape).astype(np.float32)
+    return (picture + 120).clip(0, 255).astype(np.uint8)
+
+
+def fill(folder: Path, count: int, width: int, height: int) -> None:
+    folder.mkdir(parents=True)
+    for number in range(count):
+        if number < 6:
+            Image.fromarray(draw(number, width, height)).save(folder / f"{number:03}.jpg", quality=92)
+        else:
+            shutil.copy(folder / f"{number % 6:03}.jpg", folder / f"{number:03}.jpg")
+
+
+def rate(count: int, work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return count / (time.perf_counter() - started)
+
+
+def floor(source: Path, target: Path, workers: int) -> None:
+    target.mkdir()
+
+    def convert(path: Path) -> None:
+        with Image.open(path) as image:
+            image.convert("RGB").save(target / path.name, quality=95, subsampling=0)
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(convert, sorted(source.iterdir())))
+
+
+def network(source: Path, colorizer: Colorizer, workers: int, count: int) -> float:
+    paths = sorted(source.iterdir())[:6]
+    sketches = [colorizer.sketch(next(iter_photos(path)), colorizer.render) for path in paths]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        jobs = [[sketches[n % len(sketches)]] for n in range(count)]
+        result = rate(count, lambda: list(pool.map(lambda job: colorizer.predict(job, colorizer.render), jobs)))
+    torch.set_num_threads(threads)
+    return result
+
+
+def whole(source: Path, target: Path, colorizer: Colorizer) -> None:
+    options = ColorizeOptions(render=colorizer.render)
+    for event in colorize_paths([source], target, colorizer=colorizer, options=options):
+        assert not isinstance(event, Outcome) or event.status is Status.COLORIZED, event
+
+
+def peak_of_huge(folder: Path) -> str:
+    """Colour a 100-megapixel 16-bit TIFF in a process of its own; return its peak memory and time."""
+    path = folder / "huge.tif"
+    tile = draw(0, 1000, 1000).astype(np.uint16) * 257
+    tifffile.imwrite(path, np.tile(tile, (10, 10)))
+    code = (
+        "import resource, sys, runpy; sys.argv = ['colorgan', 'colorize', *sys.argv[1:]]\n"
+        "from colorgan.cli import app\n"
+        "app(standalone_mode=False)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    started = time.perf_counter()
+    command = [sys.executable, "-c", code, str(path), "-o", str(folder / "huge-out.tif"), "-q"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return (
+        f"100 MP, 16-bit TIFF: peak {done.stdout.split()[-1]} MiB, {time.perf_counter() - started:.1f} s with start-up"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--small", type=int, default=200, help="500 x 375 pictures")
+    parser.add_argument("--large", type=int, default=40, help="4000 x 3000 pictures")
+    parser.add_argument("--huge", action="store_true", help="also a 100-megapixel 16-bit TIFF")
+    arguments = parser.parse_args()
+    colorizer, workers = Colorizer.load(), count_cores()
+    print(f"{colorizer}, {workers} threads")
+    print("| folder | floor | network alone | colorize | of the floor | of the network |")
+    print("|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sizes = (("small", arguments.small, 500, 375), ("large", arguments.large, 4000, 3000))
+        for label, count, width, height in sizes:
+            if not count:
+                continue
+            source = folder / label
+            fill(source, count, width, height)
+            floor(source, folder / f"{label}-warm", workers)
+            a = rate(count, lambda: floor(source, folder / f"{label}-floor", workers))
+            b = network(source, colorizer, workers, max(count, 60))
+            c = rate(count, lambda: whole(source, folder / f"{label}-out", colorizer))
+            print(f"| {count} of {width} x {height} | {a:.2f}/s | {b:.1f}/s | {c:.2f}/s | {c / a:.0%} | {c / b:.0%} |")
+        print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB")
+        if arguments.huge:
+            print(peak_of_huge(folder))
+
+
+if __name__ == "__main__":
+    main()
