@@ -23,7 +23,7 @@ import tifffile
 import torch
 from PIL import Image
 
-from colorgan.colorization import Colorizer, ColorizeOptions, Outcome, Status, colorize_paths, count_cores
+from colorgan.colorization import ColorizeOptions, Colorizer, Outcome, Status, colorize_paths, count_cores
 from colorgan.images import iter_photos
 
 
@@ -83,16 +83,27 @@ def whole(source: Path, target: Path, colorizer: Colorizer) -> None:
         assert not isinstance(event, Outcome) or event.status is Status.COLORIZED, event
 
 
+def measure(folder: Path, count: int, width: int, height: int, colorizer: Colorizer, workers: int) -> str:
+    """Return the row of one folder."""
+    source = folder / "in"
+    fill(source, count, width, height)
+    floor(source, folder / "warm-up", workers)
+    a = rate(count, lambda: floor(source, folder / "floor", workers))
+    b = network(source, colorizer, workers, max(count, 60))
+    c = rate(count, lambda: whole(source, folder / "out", colorizer))
+    return f"| {count} of {width} x {height} | {a:.2f}/s | {b:.1f}/s | {c:.2f}/s | {c / a:.0%} | {c / b:.0%} |"
+
+
 def peak_of_huge(folder: Path) -> str:
     """Colour a 100-megapixel 16-bit TIFF in a process of its own; return its peak memory and time."""
     path = folder / "huge.tif"
     tile = draw(0, 1000, 1000).astype(np.uint16) * 257
     tifffile.imwrite(path, np.tile(tile, (10, 10)))
     code = (
-        "import resource, sys, runpy; sys.argv = ['colorgan', 'colorize', *sys.argv[1:]]\n"
+        "import sys; sys.argv = ['colorgan', 'colorize', *sys.argv[1:]]\n"
         "from colorgan.cli import app\n"
         "app(standalone_mode=False)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+        "print(next(int(line.split()[1]) // 1024 for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
     started = time.perf_counter()
     command = [sys.executable, "-c", code, str(path), "-o", str(folder / "huge-out.tif"), "-q"]
@@ -113,21 +124,12 @@ def main() -> None:
     print("| folder | floor | network alone | colorize | of the floor | of the network |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        sizes = (("small", arguments.small, 500, 375), ("large", arguments.large, 4000, 3000))
-        for label, count, width, height in sizes:
-            if not count:
-                continue
-            source = folder / label
-            fill(source, count, width, height)
-            floor(source, folder / f"{label}-warm", workers)
-            a = rate(count, lambda: floor(source, folder / f"{label}-floor", workers))
-            b = network(source, colorizer, workers, max(count, 60))
-            c = rate(count, lambda: whole(source, folder / f"{label}-out", colorizer))
-            print(f"| {count} of {width} x {height} | {a:.2f}/s | {b:.1f}/s | {c:.2f}/s | {c / a:.0%} | {c / b:.0%} |")
+        for count, width, height in ((arguments.small, 500, 375), (arguments.large, 4000, 3000)):
+            if count:
+                print(measure(Path(name) / str(width), count, width, height, colorizer, workers))
         print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB")
         if arguments.huge:
-            print(peak_of_huge(folder))
+            print(peak_of_huge(Path(name)))
 
 
 if __name__ == "__main__":
