@@ -168,7 +168,7 @@ class _Bands:
     def image(self) -> Image.Image:
         """Join the bands to one 8-bit picture."""
         height, width = self.shape
-        result = Image.new("RGB" if self.channels == 3 else "RGBA", (width, height))
+        result = Image.new("RGB" if self.channels == 3 else "RGBA", (width, height), None)  # not filled: bands follow
         top = 0
         for band in self:
             result.paste(_as_image(band), (0, top))

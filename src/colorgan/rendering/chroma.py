@@ -272,11 +272,12 @@ def _at_the_edge(f_of_y: Tensor, chroma: Tensor) -> Tensor:
         square = clipped * clipped
         xyz = torch.addcmul((f - clipped) * (3 * edge * edge), square, clipped)
         rgb = _MATRIX @ xyz
-        if step < _NEWTON_STEPS:
-            slope = _MATRIX @ (square * chroma).mul_(3)
-            grows = (slope >= 0).float()
-            slope.add_(grows.mul(2).sub_(1), alpha=1e-3)  # away from 0
-            share = (share + (grows * _SCALE - rgb).div_(slope)).amin(0).clamp_(0, 1)
+        if step == _NEWTON_STEPS:  # always as many, or a colour would depend on its neighbours in the band
+            break
+        slope = _MATRIX @ (square * chroma).mul_(3)
+        grows = (slope >= 0).float()
+        slope.add_(grows.mul(2).sub_(1), alpha=1e-3)  # away from 0
+        share = (share + (grows * _SCALE - rgb).div_(slope)).amin(0).clamp_(0, 1)
     astray = ((rgb < -_ASTRAY) | (rgb > _SCALE + _ASTRAY)).any(0)
     return torch.where(astray, xyz[1], rgb)  # one in ten thousand of even the wildest colours: grey is always inside
 
