@@ -286,10 +286,10 @@ def _to_levels(linear: Tensor, depth: int, places: Tensor) -> np.ndarray[Any, An
     """Apply the sRGB tone curve to scaled linear RGB within 0.._SCALE `(3, N)` and round to whole levels."""
     if depth == 8:
         places.copy_(linear)  # within -1.._SCALE + 1, so that cutting off fractions ends inside the table
-        levels = torch.empty(linear.shape, dtype=torch.uint8)
-        for component, place in zip(levels, places, strict=True):
+        looked_up = torch.empty(linear.shape, dtype=torch.uint8)
+        for component, place in zip(looked_up, places, strict=True):
             torch.index_select(_tone_table(), 0, place, out=component)
-        return levels.numpy()
+        return looked_up.numpy()
     edge = 0.0031308 * _SCALE
     curved = linear.clamp_min(edge).mul_(1 / _SCALE).pow_(1 / 2.4).mul_(1.055).sub_(0.055)
     curved += (linear.clamp_max(edge) - edge) * (12.92 / _SCALE)
