@@ -1,13 +1,21 @@
 """Training samples by position."""
 
 import itertools
+import multiprocessing
 
 import numpy as np
 import pytest
 import torch
 
 from colorgan.config import AugmentConfig
-from colorgan.data import PositionSampler, TrainingPhotos, draw_batches, find_photos, make_loader
+from colorgan.data import (
+    PositionSampler,
+    TrainingPhotos,
+    draw_batches,
+    find_photos,
+    make_loader,
+    worker_deaths_explained,
+)
 from colorgan.errors import DataError
 from support import draw_photo
 
@@ -89,6 +97,20 @@ class TestTrainingPhotos:
     def test_refuses_no_photographs(self):
         with pytest.raises(DataError, match="no photographs"):
             TrainingPhotos([], 32, AugmentConfig(), 0)
+
+
+class TestWorkerDeathsExplained:
+    def test_says_in_plain_words_that_a_worker_died(self, photos):
+        batches = draw_batches(make_loader(TrainingPhotos(photos, 32, VARIED, 0), PositionSampler(4), workers=1))
+        next(batches)
+        (worker,) = multiprocessing.active_children()
+        worker.kill()
+        with pytest.raises(DataError, match="use fewer --workers"), worker_deaths_explained():
+            list(itertools.islice(batches, 100))
+
+    def test_lets_other_errors_pass(self):
+        with pytest.raises(RuntimeError, match="something else"), worker_deaths_explained():
+            raise RuntimeError("something else")
 
 
 class TestPositionSampler:

@@ -31,6 +31,7 @@ def start(photos: Path, run_dir: Path, steps: int) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
 
@@ -76,11 +77,13 @@ class TestKilled:
         for part in ("generator", "average", "discriminator"):
             assert all(bool((tensor == two[part][name]).all()) for name, tensor in one[part].items()), part
 
-    def test_ctrl_c_saves_and_exits_130(self, photos, tmp_path):
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_a_request_to_stop_saves_and_exits_130(self, photos, tmp_path, number):
         run_dir = tmp_path / "run"
         process = start(photos, run_dir, 10_000)
         wait_for_checkpoints(run_dir, 2)
-        process.send_signal(signal.SIGINT)
+        for _ in range(2):  # torchrun passes on what the terminal has sent already
+            os.killpg(process.pid, number)  # to the decoding processes too, as terminals and batch systems do
         _, talk = process.communicate(timeout=60)
         assert process.returncode == 130, talk
         assert "Traceback" not in talk

@@ -1,6 +1,8 @@
 """From options to a trainer: what is refused, what a resumed run remembers, what is found before it starts."""
 
 import shutil
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,34 +18,41 @@ from support import draw_photo
 from training_support import TINY
 
 
+def make_options(photos: Path, folder: Path, /, *changes: str, **given) -> TrainingOptions:
+    settings = {
+        "data": photos,
+        "recipe": "debug",
+        "run_dir": folder,
+        "device": "cpu",
+        "precision": "float32",
+        "workers": 0,
+        "overrides": (*TINY, *changes),
+        **given,
+    }
+    return TrainingOptions(**settings)
+
+
 @pytest.fixture
 def options(photos, tmp_path):
     """Make the options of a tiny run."""
-
-    def make(*changes: str, **given) -> TrainingOptions:
-        settings = {
-            "data": photos,
-            "recipe": "debug",
-            "run_dir": tmp_path / "run",
-            "device": "cpu",
-            "precision": "float32",
-            "workers": 0,
-            "overrides": (*TINY, *changes),
-            **given,
-        }
-        return TrainingOptions(**settings)
-
-    return make
+    return partial(make_options, photos, tmp_path / "run")
 
 
-@pytest.fixture
-def finished(options, tmp_path):
-    """A run of three steps that was meant to have five."""
-    setup = prepare_training(options("run.checkpoint_minutes=0", steps=5, seed=4))
+@pytest.fixture(scope="module")
+def stopped_run(photos, tmp_path_factory):
+    """A run of three steps that was meant to have five; never written to."""
+    folder = tmp_path_factory.mktemp("stopped") / "run"
+    setup = prepare_training(make_options(photos, folder, "run.checkpoint_minutes=0", steps=5, seed=4))
     begin_run(setup)
     for _ in setup.trainer.run():
         setup.trainer.stop_requested = setup.trainer.step >= 3
-    return tmp_path / "run"
+    return folder
+
+
+@pytest.fixture
+def finished(stopped_run, tmp_path):
+    """A copy of the stopped run."""
+    return shutil.copytree(stopped_run, tmp_path / "run")
 
 
 class TestOptions:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from colorgan.training.tensorboard import TensorBoardLog
 
 _LENGTH, _WEIGHTS, _MACHINE, _LOOK = "How long", "Weights to start from", "Machine", "Looking at recipes and runs"
+_SAME_REQUEST_SECONDS = 1.0
 _TALK_SECONDS = 30.0  # between lines about progress where there is no terminal
 
 
@@ -300,14 +301,21 @@ def _introduce_check(found: "Preflight", trainer: "Trainer") -> None:
 
 @contextmanager
 def _gentle_interrupts(trainer: "Trainer") -> Iterator[None]:
-    """Let the first Ctrl-C (or SIGTERM) end the run after the step at hand, and the second at once."""
+    """Let the first Ctrl-C (or SIGTERM) end the run after the step at hand, and a later Ctrl-C at once.
+
+    torchrun and batch systems pass one request on to the same process twice; that is not a second one.
+    """
+    asked = 0.0
 
     def ask(number: int, frame: object) -> None:
-        if trainer.stop_requested:
+        nonlocal asked
+        if not trainer.stop_requested:
+            asked = time.monotonic()
+            trainer.stop_requested = True
+            if trainer.processes.leads:
+                console.say("stopping after this step; press Ctrl-C again to stop at once")
+        elif number == signal.SIGINT and time.monotonic() - asked > _SAME_REQUEST_SECONDS:
             raise KeyboardInterrupt
-        trainer.stop_requested = True
-        if trainer.processes.leads:
-            console.say("stopping after this step; press Ctrl-C again to stop at once")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

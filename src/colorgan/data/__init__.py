@@ -1,6 +1,14 @@
 """Photographs on disk, and what training makes of them."""
 
-from colorgan.data.dataset import Batch, PositionSampler, Sample, TrainingPhotos, draw_batches, make_loader
+from colorgan.data.dataset import (
+    Batch,
+    PositionSampler,
+    Sample,
+    TrainingPhotos,
+    draw_batches,
+    make_loader,
+    worker_deaths_explained,
+)
 from colorgan.data.folder import PhotoFile, PhotoSets, find_photos, find_sets, open_photo, split_by_name
 
 __all__ = [
@@ -16,4 +24,5 @@ __all__ = [
     "make_loader",
     "open_photo",
     "split_by_name",
+    "worker_deaths_explained",
 ]

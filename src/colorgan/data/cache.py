@@ -34,10 +34,13 @@ class PhotoCache:
         self.short_side = short_side
         needed = round(count * 3 * short_side**2 * _TYPICAL_ASPECT)
         folder = _roomy_folder(needed)
-        handle, name = tempfile.mkstemp(prefix="colorgan-cache-", dir=folder)
+        self._handle, name = tempfile.mkstemp(prefix="colorgan-cache-", dir=folder)
         self._path, self._owner = Path(name), os.getpid()
-        os.truncate(handle, self._slot_bytes * count + 4 * count)
-        os.close(handle)
+        os.truncate(self._handle, self._slot_bytes * count + 4 * count)
+        handles = Path("/proc") / str(self._owner) / "fd"
+        if handles.exists():  # Linux: a file without a name, which ends with its processes however they end
+            self._path.unlink()
+            self._path = handles / str(self._handle)
         self._map: np.memmap[tuple[int], np.dtype[np.uint8]] | None = None
 
     @property
@@ -66,8 +69,11 @@ class PhotoCache:
     def close(self) -> None:
         """Free the memory; only the process that made the cache does."""
         self._map = None
-        if os.getpid() == self._owner:
-            self._path.unlink(missing_ok=True)
+        if os.getpid() == self._owner and self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+            if not self._path.is_relative_to("/proc"):
+                self._path.unlink(missing_ok=True)
 
     def __getstate__(self) -> dict[str, object]:
         """Go to another process by name."""

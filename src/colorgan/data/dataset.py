@@ -4,6 +4,7 @@ import functools
 import math
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,15 @@ from colorgan.data.cache import PhotoCache
 from colorgan.data.folder import PhotoFile, open_photo
 from colorgan.errors import DataError, ImageReadError
 
-__all__ = ["Batch", "PositionSampler", "Sample", "TrainingPhotos", "draw_batches", "make_loader"]
+__all__ = [
+    "Batch",
+    "PositionSampler",
+    "Sample",
+    "TrainingPhotos",
+    "draw_batches",
+    "make_loader",
+    "worker_deaths_explained",
+]
 
 _MOST_REPLACEMENTS = 50
 _CACHE_MARGIN = 1.2  # short side of cached photographs, as a multiple of the training size
@@ -218,30 +227,36 @@ def make_loader(
 
 
 def _leave_signals_alone(_: int) -> None:
-    """Let only the process that trains answer Ctrl-C; it ends the workers when it is done."""
+    """Let only the process that trains answer a request to stop, which may go to all; it ends the workers itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def draw_batches(loader: DataLoader[Batch | DataError]) -> Iterator[Batch]:
     """Yield the batches of a loader.
 
     Raises:
-        DataError: Too many photographs in a row are unusable, or a worker died.
+        DataError: Too many photographs in a row are unusable.
     """
-    batches = iter(loader)
-    while True:
-        try:
-            batch = next(batches)
-        except StopIteration:
-            return
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
-            raise DataError(
-                "a process that decodes photographs died, probably for want of memory; use fewer --workers "
-                f"(torch says: {error})"
-            ) from error
+    for batch in loader:
         if isinstance(batch, DataError):
             raise batch
         yield batch
+
+
+@contextmanager
+def worker_deaths_explained() -> Iterator[None]:
+    """Say in plain words that a decoding process died; torch raises that wherever the program happens to be.
+
+    Raises:
+        DataError: One died.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise DataError(
+            "a process that decodes photographs died, probably for want of memory; use fewer --workers, and --resume "
+            f"(torch says: {error})"
+        ) from error

@@ -10,7 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from colorgan.data import Batch, PhotoSets, PositionSampler, TrainingPhotos, draw_batches, make_loader
+from colorgan.data import (
+    Batch,
+    PhotoSets,
+    PositionSampler,
+    TrainingPhotos,
+    draw_batches,
+    make_loader,
+    worker_deaths_explained,
+)
 from colorgan.errors import ColorganError, DataError, TrainingError
 from colorgan.losses import GeneratorLoss, PerceptualLoss
 from colorgan.model import Generator
@@ -121,7 +129,8 @@ class Trainer:
         self.players.begin(compiled=self.compiled)
         samples = self._make_samples()
         try:
-            yield from self._train_on(samples)
+            with worker_deaths_explained():
+                yield from self._train_on(samples)
         except ColorganError as error:
             self._log("failed", reason=str(error))
             raise
