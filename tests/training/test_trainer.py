@@ -53,6 +53,11 @@ class TestRun:
         assert {"psnr", "grey_psnr", "colorfulness", "real_colorfulness", "score"} <= scored.keys()
         assert entries[-1]["kind"] == "finished"
 
+    def test_the_journal_lacks_no_step_of_a_short_run(self, make_trainer):
+        trainer = make_trainer("run.journal_steps=2", steps=3)
+        list(trainer.run())
+        assert [e["step"] for e in read_journal(trainer.journal.path) if e["kind"] == "step"] == [2, 3]
+
     def test_the_weights_rebuild_the_averaged_generator(self, make_trainer):
         trainer = make_trainer(steps=2)
         list(trainer.run())

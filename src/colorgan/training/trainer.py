@@ -231,10 +231,16 @@ class Trainer:
         speed = len(batch.rgb) * self.processes.world / max(seconds, 1e-9)
         self._averages.add({**terms, "images_per_second": speed, "waiting": waiting})
         if self.step % self.recipe.run.journal_steps == 0:
+            self._log_averages()
+        return StepDone(self.step, min(1.0, self.progress), self.seconds, speed, waiting, terms, batch.left_out)
+
+    def _log_averages(self) -> None:
+        """Note the means of the steps since the last such line, if there were any."""
+        means = self._averages.take()
+        if means:
             rate = max(float(group["lr"]) for group in self.players.optimizer.param_groups)
             progress = round(min(1.0, self.progress), 6)
-            self._log("step", seconds=round(self.seconds, 1), progress=progress, rate=rate, **self._averages.take())
-        return StepDone(self.step, min(1.0, self.progress), self.seconds, speed, waiting, terms, batch.left_out)
+            self._log("step", seconds=round(self.seconds, 1), progress=progress, rate=rate, **means)
 
     def _log(self, kind: str, **values: Any) -> None:
         if self.processes.leads:
@@ -272,6 +278,7 @@ class Trainer:
     def _finish(self) -> Iterator[Event]:
         """Score and keep the last weights too, save, draw the curves; a run that was asked to stop only saves."""
         stopped = self.progress < 1
+        self._log_averages()
         if not stopped:
             result = self._validate()
             self._write_weights(LAST_NAME, result.score)
