@@ -1,22 +1,25 @@
 """Encoders: ImageNet networks that see one grey channel and hand out features at several strides.
 
-An encoder keeps torchvision's own modules, so that torchvision's ImageNet files load by their own key names. Only the
-first convolution differs: it takes the grey channel, and has a bias that carries what the colours' different means
-left over.
+An encoder's layers have torchvision's names, so that torchvision's ImageNet files load as they are. Only the first
+convolution differs: it takes the grey channel, and has a bias that carries what the colours' different means left over.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.mobilenetv2 import InvertedResidual, mobilenet_v2
-from torchvision.models.vgg import vgg16_bn
-from torchvision.ops import Conv2dNormActivation
 
 from colorgan.config import EncoderName
 from colorgan.errors import WeightsInvalidError
+from colorgan.model.backbones import (
+    VGG16_BLOCKS,
+    VGG19_BLOCKS,
+    efficientnet_lite0_features,
+    mobilenet_v2_features,
+    vgg16_bn_features,
+    vgg_convolution_places,
+)
 
 __all__ = [
     "GREY_MEAN",
@@ -102,9 +105,8 @@ class Encoder(nn.Module):
 
 def build_encoder(name: EncoderName) -> Encoder:
     """Build an encoder with random weights; `load_backbone` brings pretrained ones."""
-    features, taps, channels = _BUILDERS[name]()
-    _make_grey(features)
-    return Encoder(features, taps, channels, name.strides)
+    build, taps, channels = _BACKBONES[name]
+    return Encoder(build(), taps, channels, name.strides)
 
 
 def adapt_first_convolution(weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -172,37 +174,11 @@ def load_backbone(encoder: Encoder, state: Mapping[str, Tensor]) -> BackboneRepo
     return BackboneReport(tuple(given), tuple(k for k in wanted if k not in given))
 
 
-def _make_grey(features: nn.Sequential) -> None:
-    """Replace the first convolution by its one-channel form."""
-    first = features[0]
-    holder = first if isinstance(first, nn.Sequential) else features
-    old = holder[0]
-    if not isinstance(old, nn.Conv2d):
-        raise TypeError(f"an encoder must begin with a convolution, got {type(old).__name__}")
-    new = nn.Conv2d(1, old.out_channels, 3, stride=old.stride[0], padding=1)
-    weight, bias = adapt_first_convolution(old.weight.detach(), None if old.bias is None else old.bias.detach())
-    new.weight.data.copy_(weight)
-    if new.bias is not None:
-        new.bias.data.copy_(bias)
-    holder[0] = new
-
-
-_VGG16, _VGG19 = (2, 2, 3, 3, 3), (2, 2, 4, 4, 4)  # convolutions in each block
-
-
-def _convolution_places(blocks: Sequence[int], step: int) -> Iterator[list[int]]:
-    """Yield, block by block, where torchvision's VGG has its convolutions; `step` layers each, then a pooling."""
-    start = 0
-    for count in blocks:
-        yield [start + step * number for number in range(count)]
-        start += step * count + 1
-
-
 def _rename_plain_vgg(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Give the convolutions of a VGG-16 or VGG-19 without batch norm the names that `vgg16_bn` has for them."""
-    blocks = _VGG16 if "features.17.weight" in state else _VGG19
+    blocks = VGG16_BLOCKS if "features.17.weight" in state else VGG19_BLOCKS
     renamed = {}
-    for theirs, ours in zip(_convolution_places(blocks, 2), _convolution_places(_VGG16, 3), strict=True):
+    for theirs, ours in zip(vgg_convolution_places(blocks, 2), vgg_convolution_places(VGG16_BLOCKS, 3), strict=True):
         for old, new in zip(theirs, ours, strict=False):  # VGG-19 has a fourth convolution in some blocks
             for kind in ("weight", "bias"):
                 if f"features.{old}.{kind}" in state:
@@ -210,59 +186,9 @@ def _rename_plain_vgg(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-_Parts = tuple[nn.Sequential, tuple[int, ...], tuple[int, ...]]
-
-
-def _vgg16_bn() -> _Parts:
-    """Simonyan and Zisserman (2014) with batch norm, without its last pooling."""
-    with torch.device("meta"):  # the classifier, 124 of its 138 million weights, is never allocated
-        features = vgg16_bn(weights=None).features[:43]
-    features.to_empty(device=torch.get_default_device())
-    for layer in features:
-        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
-            layer.reset_parameters()
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
-    return features, (5, 12, 22, 32, 42), (64, 128, 256, 512, 512)
-
-
-def _mobilenet_v2() -> _Parts:
-    """Sandler et al. (2018), without its last 1 x 1 convolution."""
-    return mobilenet_v2(weights=None).features[:18], (1, 3, 6, 13, 17), (16, 24, 32, 96, 320)
-
-
-# Repeats, kernel size, stride, expansion, channels of each group of blocks.
-_LITE0_GROUPS = (
-    (1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80),
-    (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320),
-)  # fmt: skip
-
-
-def _efficientnet_lite0() -> _Parts:
-    """EfficientNet-Lite0 (Google, 2020): B0 without squeeze-and-excitation, with ReLU6."""
-    norm = partial(nn.BatchNorm2d, eps=1e-3)
-    layers: list[nn.Module] = [Conv2dNormActivation(3, 32, stride=2, norm_layer=norm, activation_layer=nn.ReLU6)]
-    channels = 32
-    for repeats, kernel, stride, expansion, width in _LITE0_GROUPS:
-        for repeat in range(repeats):
-            block = InvertedResidual(channels, width, stride if repeat == 0 else 1, expansion, norm_layer=norm)
-            depthwise = block.conv[-3][0]
-            block.conv[-3][0] = nn.Conv2d(
-                depthwise.in_channels,
-                depthwise.out_channels,
-                kernel,
-                stride=depthwise.stride,
-                padding=kernel // 2,
-                groups=depthwise.groups,
-                bias=False,
-            )
-            layers.append(block)
-            channels = width
-    return nn.Sequential(*layers), (1, 3, 5, 11, 16), (16, 24, 40, 112, 320)
-
-
-_BUILDERS: dict[EncoderName, Callable[[], _Parts]] = {
-    EncoderName.VGG16_BN: _vgg16_bn,
-    EncoderName.MOBILENET_V2: _mobilenet_v2,
-    EncoderName.EFFICIENTNET_LITE0: _efficientnet_lite0,
+# How to build each, where its stages end, and the channels there.
+_BACKBONES = {
+    EncoderName.VGG16_BN: (vgg16_bn_features, (5, 12, 22, 32, 42), (64, 128, 256, 512, 512)),
+    EncoderName.MOBILENET_V2: (mobilenet_v2_features, (1, 3, 6, 13, 17), (16, 24, 32, 96, 320)),
+    EncoderName.EFFICIENTNET_LITE0: (efficientnet_lite0_features, (1, 3, 5, 11, 16), (16, 24, 40, 112, 320)),
 }
