@@ -17,7 +17,12 @@ from colorgan.training.distributed import Processes
 from colorgan.training.journal import read_journal
 from training_support import TINY
 
-CHANGES = ("loss.luminance=1", "run.checkpoint_minutes=100", "run.size=64")  # enough values for steady batch norms
+CHANGES = (
+    "loss.luminance=1",
+    "run.checkpoint_minutes=100",
+    "run.size=64",  # enough values for steady batch norms
+    "optimizer.learning_rate=3e-4",
+)
 
 LOSS_TOLERANCE = 2e-3
 """Relative: the sums are taken in another order, and Adam makes the most of the smallest gradients."""

@@ -253,8 +253,9 @@ def worker_deaths_explained() -> Iterator[None]:
     """
     try:
         yield
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+    except (RuntimeError, ConnectionError, EOFError) as error:
+        # The last two arise where its last batch was being handed over.
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
             raise
         raise DataError(
             "a process that decodes photographs died, probably for want of memory; use fewer --workers, and --resume "

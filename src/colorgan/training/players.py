@@ -87,6 +87,8 @@ class Players:
 
     def begin(self, *, compiled: bool = False) -> None:
         """Make ready for the first step, once all weights are set: join the processes, compile."""
+        if self.runtime.device.type == "cuda":
+            torch.backends.cudnn.benchmark = True  # all batches have one shape
         self._shared_generator = self.processes.share(self.generator)
         if self.discriminator is not None:
             self._shared_discriminator = self.processes.share(self.discriminator)
