@@ -16,7 +16,7 @@ from colorgan.color import grey_to_luminance
 from colorgan.config import RenderConfig
 from colorgan.errors import ConfigError
 from colorgan.images import Photo, Provenance, photo_from_image
-from colorgan.model import Generator
+from colorgan.model import Generator, prepare_for_inference
 from colorgan.rendering import ChromaField, Painting, fit_chroma, predict_rendering, render_shape, shrink
 from colorgan.runtime import Runtime, pick_runtime
 from colorgan.weights.file import load_generator
@@ -81,7 +81,8 @@ class Colorizer:
         runtime = pick_runtime(device, precision)
         loaded = load_generator(resolve_weights(weights), runtime.device)
         name = str(loaded.provenance.get("name") or Path(weights).stem)
-        return cls(loaded.network, loaded.render, runtime, name=name, sha256=loaded.sha256)
+        network = prepare_for_inference(loaded.network, runtime.dtype)
+        return cls(network, loaded.render, runtime, name=name, sha256=loaded.sha256)
 
     def __repr__(self) -> str:
         return f"Colorizer({self.name} {self.sha256[:12]}, {self.runtime})"

@@ -52,7 +52,7 @@ class DecoderStage(nn.Module):
     def __init__(self, in_channels: int, skip_channels: int, width: int, attention_heads: int | None) -> None:
         super().__init__()
         self.up = nn.ConvTranspose2d(in_channels, width, 4, stride=2, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(width)
+        self.norm: nn.Module = nn.BatchNorm2d(width)
         self.conv1 = ConvNormAct(width + skip_channels, width)
         self.conv2 = ConvNormAct(width, width)
         self.attention = SelfAttention2d(width, attention_heads) if attention_heads else nn.Identity()

@@ -76,8 +76,9 @@ class Generator(nn.Module):
         grey = luminance_to_grey(luminance)
         if known is not None:
             grey = torch.where(known > 0.5, grey, 0.5)
-        z = (grey - GREY_MEAN) / GREY_STD
-        canvas = self._draw_canvas(known, hints)
+        dtype = self.encoder.stem.weight.dtype  # float32, but in networks prepared for inference
+        z = ((grey - GREY_MEAN) / GREY_STD).to(dtype)
+        canvas = self._draw_canvas(known, hints, dtype)
 
         stride = self.config.stride
         padded = (-(-H // stride) * stride, -(-W // stride) * stride)
@@ -106,7 +107,7 @@ class Generator(nn.Module):
         )
 
     @staticmethod
-    def _draw_canvas(known: Tensor | None, hints: Tensor | None) -> Tensor | None:
+    def _draw_canvas(known: Tensor | None, hints: Tensor | None, dtype: torch.dtype) -> Tensor | None:
         given = known if hints is None else hints
         if given is None:
             return None
@@ -114,13 +115,13 @@ class Generator(nn.Module):
         unknown = given.new_zeros(B, 1, H, W) if known is None else 1 - known
         points = given.new_zeros(B, 3, H, W) if hints is None else hints
         mask = points[:, :1]
-        return torch.cat((unknown, mask, points[:, 1:] * mask / AB_LIMIT), dim=1)
+        return torch.cat((unknown, mask, points[:, 1:] * mask / AB_LIMIT), dim=1).to(dtype)
 
     def _paint(self, x: Tensor, skips: list[Tensor], z: Tensor, luminance: Tensor, known: Tensor | None) -> Tensor:
         if known is None or self.repair is None:
             return luminance
         _, _, H, W = luminance.shape
-        unknown = pad_reflect(1 - known, *z.shape[-2:])
+        unknown = pad_reflect(1 - known, *z.shape[-2:]).to(z.dtype)
         by_stride = dict(zip(self.encoder.strides, skips, strict=False))
         steps = [self.config.output_stride >> (i + 1) for i in range(len(self.config.repair_widths))]
         painted = self.repair(x, [by_stride.get(s) for s in steps], z, unknown).float()
