@@ -18,6 +18,7 @@ EXPECTED = {
     "Colorizer",
     "DiscriminatorConfig",
     "GeneratorLoss",
+    "Hint",
     "LossConfig",
     "ModelConfig",
     "RenderConfig",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from colorgan.color import lab_to_rgb, rgb_to_lab
-    from colorgan.colorization import Colorizer, colorize_paths
+    from colorgan.colorization import Colorizer, Hint, colorize_paths
     from colorgan.config import DiscriminatorConfig, LossConfig, ModelConfig, RenderConfig
     from colorgan.errors import ColorganError
     from colorgan.evaluation import evaluate
@@ -28,6 +28,7 @@ __all__ = [
     "Colorizer",
     "DiscriminatorConfig",
     "GeneratorLoss",
+    "Hint",
     "LossConfig",
     "ModelConfig",
     "RenderConfig",
@@ -46,6 +47,7 @@ _HOMES = {
     "Colorizer": "colorgan.colorization",
     "DiscriminatorConfig": "colorgan.config",
     "GeneratorLoss": "colorgan.losses",
+    "Hint": "colorgan.colorization",
     "LossConfig": "colorgan.config",
     "ModelConfig": "colorgan.config",
     "RenderConfig": "colorgan.config",

@@ -2,7 +2,8 @@
 
 from colorgan.colorization.batch import Event, Notice, count_cores, run_jobs
 from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
-from colorgan.colorization.paths import colorize_paths, plan_paths
+from colorgan.colorization.hints import Hint, parse_hint, read_hints
+from colorgan.colorization.paths import add_hints, colorize_paths, plan_paths
 from colorgan.colorization.plan import STREAM, Job, Plan, find_sources, make_plan
 from colorgan.colorization.ranks import Ranks
 from colorgan.colorization.report import make_report, write_report
@@ -15,6 +16,7 @@ __all__ = [
     "Colorizer",
     "Colors",
     "Event",
+    "Hint",
     "Job",
     "Notice",
     "Outcome",
@@ -23,13 +25,16 @@ __all__ = [
     "Ranks",
     "Sketch",
     "Status",
+    "add_hints",
     "colorize_paths",
     "count_cores",
     "find_sources",
     "make_plan",
     "make_report",
     "make_sheet",
+    "parse_hint",
     "plan_paths",
+    "read_hints",
     "run_jobs",
     "settings_of",
     "write_report",

@@ -13,11 +13,21 @@ from PIL import Image
 from torch import Tensor
 
 from colorgan.color import grey_to_luminance
+from colorgan.colorization.hints import Hint, hints_to_points
 from colorgan.config import RenderConfig
 from colorgan.errors import ConfigError
 from colorgan.images import Photo, Provenance, photo_from_image
 from colorgan.model import Generator, prepare_for_inference
-from colorgan.rendering import ChromaField, Painting, fit_chroma, predict_rendering, render_shape, shrink
+from colorgan.rendering import (
+    ChromaField,
+    Painting,
+    draw_hints,
+    fit_chroma,
+    keep_hints,
+    predict_rendering,
+    render_shape,
+    shrink,
+)
 from colorgan.runtime import Runtime, pick_runtime
 from colorgan.weights.file import load_generator
 from colorgan.weights.store import resolve_weights
@@ -35,6 +45,7 @@ class Sketch:
     luminance: Tensor  # (1, h, w), 0..100, at the largest render size
     shape: tuple[int, int]  # height and width of the photograph
     key: tuple[tuple[int, int], ...]  # the shapes at which the network sees it; equal ones can share a batch
+    points: Tensor | None = None  # (N, 4), colours that the user gave; see `colorgan.rendering.draw_hints`
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +99,12 @@ class Colorizer:
         return f"Colorizer({self.name} {self.sha256[:12]}, {self.runtime})"
 
     def colorize(
-        self, image: Image.Image, *, strength: float | None = None, render_size: int | None = None
+        self,
+        image: Image.Image,
+        *,
+        strength: float | None = None,
+        render_size: int | None = None,
+        hints: Sequence[Hint] = (),
     ) -> Image.Image:
         """Colour one picture.
 
@@ -96,16 +112,18 @@ class Colorizer:
             image: Any mode; colours that it already has are looked past.
             strength: Factor on the colours' chroma, 0 (grey) to 2; None takes what suits the network.
             render_size: The network sees the picture with sides of about this many pixels; None takes what suits it.
+            hints: Colours that are known, by place; the objects around them follow.
 
         Returns:
             An "RGB" picture of the same size, "RGBA" if `image` has transparency, with the luminance of `image`.
 
         Raises:
             ConfigError: An argument is out of range.
+            UsageError: A hint lies outside the picture.
         """
         config = self.settings(strength=strength, render_size=render_size)
         photo = photo_from_image(image)
-        sketch = self.sketch(photo, config)
+        sketch = self.sketch(photo, config, hints)
         (colors,) = self.predict([sketch], config)
         painting = Painting(photo.grey, self.fit(sketch, colors, config))
         result = Image.new("RGB", (photo.width, photo.height))
@@ -141,14 +159,19 @@ class Colorizer:
 
         return Provenance(version=__version__, model=self.name, hash=self.sha256, settings=settings)
 
-    def sketch(self, photo: Photo, config: RenderConfig) -> Sketch:
-        """Make the small copy of a photograph that the network sees; safe to call from several threads."""
+    def sketch(self, photo: Photo, config: RenderConfig, hints: Sequence[Hint] = ()) -> Sketch:
+        """Make the small copy of a photograph that the network sees; safe to call from several threads.
+
+        Raises:
+            UsageError: A hint lies outside the picture.
+        """
         H, W = photo.grey.shape
         key = tuple(render_shape(H, W, size, self.network.config) for size in (config.size, *config.sizes))
         largest = max(key)
         with torch.inference_mode():
             small = reduce_grey(photo.grey, max(1, min(H // (2 * largest[0]), W // (2 * largest[1]))))
-            return Sketch(shrink(grey_to_luminance(small)[None], largest)[0], (H, W), key)
+            points = hints_to_points(hints, W, H) if hints else None
+            return Sketch(shrink(grey_to_luminance(small)[None], largest)[0], (H, W), key, points)
 
     def predict(
         self,
@@ -171,9 +194,16 @@ class Colorizer:
         """
         filled = list(sketches) + [sketches[-1]] * (pad_to - len(sketches))
         batch = torch.stack([sketch.luminance for sketch in filled]).to(self.runtime.device)
+        hints = _draw_all(filled)
         with torch.inference_mode(), self.runtime.autocast():
             answer = predict_rendering(
-                self.network, batch, config, shape=sketches[0].shape, lean=lean, confidence=confidence
+                self.network,
+                batch,
+                config,
+                hints=None if hints is None else hints.to(self.runtime.device),
+                shape=sketches[0].shape,
+                lean=lean,
+                confidence=confidence,
             )
         sure = [None] * len(filled) if answer.confidence is None else list(answer.confidence.float().cpu())
         answers = [Colors(ab, c) for ab, c in zip(answer.ab.float().cpu(), sure, strict=True)]
@@ -192,7 +222,17 @@ class Colorizer:
         if mute_uncertain and colors.confidence is not None:
             ab = ab * _trust(colors.confidence)
         with torch.inference_mode():
-            return fit_chroma(ab, sketch.luminance).scaled(config.strength)
+            field = fit_chroma(ab, sketch.luminance).scaled(config.strength)
+            return field if sketch.points is None else keep_hints(field, sketch.luminance, sketch.points)
+
+
+def _draw_all(sketches: Sequence[Sketch]) -> Tensor | None:
+    """Draw the hints of a batch, `(B, 3, h, w)`; None where it has none."""
+    if all(sketch.points is None for sketch in sketches):
+        return None
+    shape = max(sketches[0].key)
+    drawn = [torch.zeros(3, *shape) if s.points is None else draw_hints(s.points, shape) for s in sketches]
+    return torch.stack(drawn)
 
 
 def reduce_grey(grey: np.ndarray[Any, Any], factor: int) -> Tensor:

@@ -1,17 +1,19 @@
 """From inputs on disk to results on disk, in one call."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from colorgan.colorization.batch import Event, run_jobs
 from colorgan.colorization.colorizer import Colorizer
-from colorgan.colorization.plan import STREAM, Plan, find_sources, make_plan
+from colorgan.colorization.hints import Hint, read_hints
+from colorgan.colorization.plan import STREAM, Job, Plan, find_sources, make_plan
 from colorgan.colorization.work import ColorizeOptions
 from colorgan.config import Existing
-from colorgan.errors import UsageError
-from colorgan.images import is_image_name
+from colorgan.errors import ImageReadError, UsageError
+from colorgan.images import is_image_name, read_photos
 
-__all__ = ["colorize_paths", "plan_paths"]
+__all__ = ["add_hints", "colorize_paths", "plan_paths"]
 
 
 def colorize_paths(
@@ -24,6 +26,7 @@ def colorize_paths(
     exclude: Sequence[str] = (),
     image_format: str | None = None,
     workers: int | None = None,
+    hints: Sequence[Hint] | Path = (),
 ) -> Iterator[Event]:
     """Colour files and folders; yield an `Outcome` for each photograph, and a `Notice` now and then.
 
@@ -39,6 +42,7 @@ def colorize_paths(
         exclude: Patterns of which they must match none.
         image_format: The format of the results; each source's own, if it can hold colour, if left out.
         workers: Threads; one a core if left out.
+        hints: Colours that are known: of the only photograph, or a file of them; see `add_hints`.
 
     Raises:
         UsageError: The plan cannot be carried out; nothing was done.
@@ -51,6 +55,7 @@ def colorize_paths(
         image_format=image_format,
         existing=options.existing if options else Existing.SKIP,
     )
+    plan = add_hints(plan, hints)
     colorizer = colorizer or Colorizer.load()
     return run_jobs(plan.jobs, colorizer, options or ColorizeOptions(render=colorizer.render), workers=workers)
 
@@ -85,3 +90,45 @@ def plan_paths(
             raise UsageError(f"{there[0]} exists already (and {len(there) - 1} more results); nothing was done: give "
                              "--existing skip or overwrite, or another folder")  # fmt: skip
     return plan
+
+
+def add_hints(plan: Plan, hints: Sequence[Hint] | Path) -> Plan:
+    """Give the photographs of a plan the colours that are known of them.
+
+    Args:
+        plan: The whole plan, not a part of it.
+        hints: Those of the only photograph, or a .json or .csv file that names photographs by their paths below the
+            inputs; see `read_hints`.
+
+    Raises:
+        UsageError: The file cannot be understood or names a photograph that is not in the plan, a hint lies outside
+            its picture, or hints without a name meet several photographs.
+    """
+    names = [source.relative.as_posix() for source in plan.sources.found]
+    if isinstance(hints, Path):
+        if repeated := [name for name in names if names.count(name) > 1]:
+            raise UsageError(f"two inputs hold a picture {repeated[0]}; colour them in separate runs to give hints")
+        by_name = read_hints(hints, names)
+    elif hints and len(names) != 1:
+        raise UsageError(f"hints without a name are for one picture, and there are {len(names)}; name them in a file")
+    else:
+        by_name = {names[0]: tuple(hints)} if hints else {}
+    jobs = tuple(dataclasses.replace(job, hints=by_name.get(names[job.number], ())) for job in plan.jobs)
+    for job in jobs:
+        _check_places(job)
+    return Plan(jobs, plan.sources)
+
+
+def _check_places(job: Job) -> None:
+    """Refuse hints outside a photograph; standard input, which can be read only once, is checked when it is read."""
+    if job.source == STREAM or all(hint.percent for hint in job.hints):
+        return
+    try:
+        photo = read_photos(job.source)[0]
+    except ImageReadError:
+        return  # the run will say why
+    for hint in job.hints:
+        try:
+            hint.shares(photo.width, photo.height)
+        except UsageError as error:
+            raise UsageError(f"{job.source}: {error}; nothing was done") from None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from colorgan.colorization.hints import Hint
 from colorgan.errors import ConfigError, UsageError
 from colorgan.images import SUFFIX_OF, format_of
 
@@ -46,6 +47,7 @@ class Job:
     number: int  # its place in the whole plan
     source: Path
     target: Path
+    hints: tuple[Hint, ...] = ()  # for its first page
 
 
 @dataclass(frozen=True, slots=True)

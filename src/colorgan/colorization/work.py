@@ -129,7 +129,7 @@ def open_job(job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Opened
     photos = read_photos(sys.stdin.buffer if job.source == STREAM else job.source)
     if options.color_input is not ColorInput.RECOLOR and any(p.kind is PhotoKind.COLOR for p in photos):
         return _pass_over(job, photos[0], options, started)
-    sketches = [colorizer.sketch(photo, options.render) for photo in photos]
+    sketches = [colorizer.sketch(p, options.render, job.hints if p.page == 0 else ()) for p in photos]
     return OpenedJob(job, photos, sketches, [None] * len(photos), time.perf_counter() - started)
 
 
@@ -178,7 +178,7 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
             for colors in _checked(answers)
         ]
         painting = Painting(photo.grey, fields[0], _depth(photo, opened.job.target, options))
-        _write_page(opened.job.target, photo, painting, fields, colorizer, options)
+        _write_page(opened.job, photo, painting, fields, colorizer, options)
         _write_doubt(opened.job.target, photo, _checked(answers)[0], options)
         moved, pixels = moved + painting.moved, pixels + painting.grey.size
         if options.previews and preview is None:
@@ -217,13 +217,14 @@ def _depth(photo: Photo, target: Path, options: ColorizeOptions) -> int:
 
 
 def _write_page(
-    target: Path,
+    job: Job,
     photo: Photo,
     painting: Painting,
     fields: list[ChromaField],
     colorizer: Colorizer,
     options: ColorizeOptions,
 ) -> None:
+    target, hinted = job.target, {"hints": [str(hint) for hint in job.hints]} if job.hints else {}
     height, width = photo.grey.shape
     pixels: Any = painting.bands()
     alpha = photo.alpha
@@ -246,7 +247,7 @@ def _write_page(
         depth=painting.depth if len(fields) == 1 else 8,
         quality=options.quality,
         metadata=None if options.strip_metadata else photo.metadata,
-        provenance=colorizer.provenance(settings_of(options)),
+        provenance=colorizer.provenance(settings_of(options) | hinted),
     )
 
 

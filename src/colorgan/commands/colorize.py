@@ -66,6 +66,24 @@ def colorize(
         ),
     ] = ColorInput.SKIP,
     weights: Annotated[str, typer.Option(help="The network: a name or a file.", rich_help_panel=_COLORS)] = "default",
+    hint: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="X,Y=#RRGGBB",
+            help="The colour at a place of the only photograph, in pixels or, 50%,30%=..., in per cent; repeatable.",
+            rich_help_panel=_COLORS,
+            show_default=False,
+        ),
+    ] = None,
+    hints: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json|.csv",
+            help="A file of such colours, by photograph.",
+            rich_help_panel=_COLORS,
+            show_default=False,
+        ),
+    ] = None,
     compare: Annotated[
         bool,
         typer.Option(
@@ -206,6 +224,9 @@ def colorize(
     size, part = _parse_render_size(render_size), _parse_shard(shard)
     from colorgan import colorization as library
 
+    if hint and hints is not None:
+        raise UsageError("--hint and --hints were both given; write all hints into the file")
+    known = hints if hints is not None else [library.parse_hint(text) for text in hint or ()]
     ranks = library.Ranks.from_environment()
     plan = library.plan_paths(
         inputs,
@@ -219,6 +240,7 @@ def colorize(
         _tell_passed_over(plan)
     if not plan.jobs:
         raise UsageError("the inputs hold no photographs; nothing was done")
+    plan = library.add_hints(plan, known)
     for index, count in (part, (ranks.rank, ranks.count)) if part else ((ranks.rank, ranks.count),):
         plan = plan.shard(index, count)
     if dry_run:

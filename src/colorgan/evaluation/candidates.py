@@ -15,7 +15,7 @@ from colorgan.data import PhotoFile, open_photo
 from colorgan.errors import EvaluationError
 from colorgan.evaluation.inputs import EvaluationBatch, frame_picture
 from colorgan.model import Generator
-from colorgan.rendering import predict_rendering, render_shape, shrink
+from colorgan.rendering import draw_hints, keep_hints, predict_rendering, render_shape, shrink
 from colorgan.rendering.chroma import ChromaField, Painting, fit_chroma
 from colorgan.runtime import Runtime
 
@@ -72,21 +72,36 @@ class MeanColorBaseline:
 
 
 class Coloring:
-    """A model's colours for a batch, to be put on the pictures at any strength."""
+    """A model's colours for a batch, to be put on the pictures at any strength.
 
-    def __init__(self, luminance: Tensor, fields: list[ChromaField]) -> None:
+    Args:
+        luminance: L that the results keep, `(B, 1, H, W)`.
+        fields: The colours of each picture.
+        guide: L that they were fitted to, `(B, 1, h, w)`.
+        hints: Colours that were given, which no strength changes, `(B, N, 4)`; None gives none.
+    """
+
+    def __init__(self, luminance: Tensor, fields: list[ChromaField], guide: Tensor, hints: Tensor | None) -> None:
         levels = luminance_to_grey(luminance.float().clamp(0, 100)) * 65535
         self.grey = levels.round()[:, 0].cpu().numpy().astype(np.uint16)  # (B, H, W)
         self.fields = fields
         self.device = luminance.device
+        self.guide = guide
+        self.hints = guide.new_zeros(len(fields), 0, 4) if hints is None else hints
 
     def compose(self, strength: float) -> Tensor:
         """Return the pictures as `colorgan colorize` writes them, `(B, 3, H, W)`, 8-bit levels as 0..1."""
         pictures = [
-            np.concatenate([band.copy() for band in Painting(grey, field.scaled(strength)).bands()])
-            for grey, field in zip(self.grey, self.fields, strict=True)
+            np.concatenate([band.copy() for band in Painting(grey, colors).bands()])
+            for grey, colors in zip(self.grey, self._colors(strength), strict=True)
         ]
         return torch.from_numpy(np.stack(pictures)).to(self.device).permute(0, 3, 1, 2).float() / 255
+
+    def _colors(self, strength: float) -> list[ChromaField]:
+        return [
+            keep_hints(field.scaled(strength), guide, points)
+            for field, guide, points in zip(self.fields, self.guide, self.hints, strict=True)
+        ]
 
 
 class Model:
@@ -107,20 +122,20 @@ class Model:
 
     def predict(self, batch: EvaluationBatch) -> Coloring:
         """Ask the network once for a batch."""
-        with self.runtime.autocast():
-            rendering = predict_rendering(
-                self.network, batch.shown, self.render, batch.known, batch.hints, confidence=False
-            )
         H, W = batch.shown.shape[-2:]
         sizes = (self.render.size, *self.render.sizes)
-        guide = shrink(batch.shown, max(render_shape(H, W, size, self.network.config) for size in sizes))
+        largest = max(render_shape(H, W, size, self.network.config) for size in sizes)
+        drawn = None if batch.hints is None else torch.stack([draw_hints(points, largest) for points in batch.hints])
+        with self.runtime.autocast():
+            rendering = predict_rendering(self.network, batch.shown, self.render, batch.known, drawn, confidence=False)
+        guide = shrink(batch.shown, largest)
         luminance = batch.luminance
         if batch.known is not None:
             painted = F.interpolate(rendering.luminance.float(), size=(H, W), mode="bilinear", align_corners=False)
             luminance = torch.where(batch.known > 0, luminance, painted)
             guide = rendering.luminance
         fields = [fit_chroma(ab, grey) for ab, grey in zip(rendering.ab.float(), guide.float(), strict=True)]
-        return Coloring(luminance, fields)
+        return Coloring(luminance, fields, guide.float(), batch.hints)
 
     def color(self, batch: EvaluationBatch) -> Tensor:
         """Colour a batch at the strength of the settings."""

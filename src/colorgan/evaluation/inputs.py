@@ -13,7 +13,8 @@ from torch import Tensor
 
 from colorgan.color import grey_to_luminance, rgb_to_lab
 from colorgan.config import Degradation, Framing, Occlusion
-from colorgan.evaluation.protocol import HINT_SIDE, PATCHY_SHARE, Protocol
+from colorgan.evaluation.protocol import PATCHY_SHARE, Protocol
+from colorgan.rendering import HINT_SHARE
 
 __all__ = ["EvaluationBatch", "age_photo", "frame_picture", "make_batch", "occlude", "place_hints"]
 
@@ -31,7 +32,7 @@ class EvaluationBatch:
     luminance: Tensor  # (B, 1, H, W), 0..100: what results keep; mid-grey where it is missing
     shown: Tensor  # (B, 1, H, W), 0..100: what the network sees; differs where the picture was aged
     known: Tensor | None  # (B, 1, H, W), 1 where luminance is given; None: everywhere
-    hints: Tensor | None  # (B, 3, H, W): mask, a, b
+    hints: Tensor | None  # (B, N, 4): x and y as shares of width and height, a, b
 
     def __len__(self) -> int:
         return len(self.names)
@@ -103,15 +104,18 @@ def occlude(shape: tuple[int, ...], occlusion: Occlusion, rng: np.random.Generat
 
 
 def place_hints(ab: Tensor, count: int, rng: np.random.Generator) -> Tensor:
-    """Return mask, a and b `(3, H, W)` of squares of the true mean colour of `ab` `(2, H, W)`, at random places."""
+    """Return the true mean colour of squares of `ab` `(2, H, W)` at random places.
+
+    Returns:
+        A row for each hint `(count, 4)`: x and y of the square's middle as shares of width and height, a, b.
+    """
     _, H, W = ab.shape
-    side = min(max(1, round(HINT_SIDE * (H * W) ** 0.5 / _SIDE)), H, W)
-    hints = ab.new_zeros(3, H, W)
-    for _ in range(count):
+    side = min(max(1, round(HINT_SHARE * (H * W) ** 0.5)), H, W)
+    hints = ab.new_zeros(count, 4)
+    for hint in hints:
         top, left = int(rng.integers(0, H - side + 1)), int(rng.integers(0, W - side + 1))
-        rows, columns = slice(top, top + side), slice(left, left + side)
-        hints[0, rows, columns] = 1
-        hints[1:, rows, columns] = ab[:, rows, columns].mean((1, 2), keepdim=True)
+        hint[0], hint[1] = (left + side / 2) / W, (top + side / 2) / H
+        hint[2:] = ab[:, top : top + side, left : left + side].mean((1, 2))
     return hints
 
 

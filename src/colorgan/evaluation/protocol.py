@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 from colorgan.config import Degradation, Framing, Occlusion
 from colorgan.errors import ConfigError
+from colorgan.rendering import HINT_SHARE
 
-__all__ = ["HINT_SIDE", "PATCHY_SHARE", "Protocol"]
-
-HINT_SIDE = 6
-"""Side of a hint's square in pixels, on a picture of 256 x 256; larger and smaller pictures scale it."""
+__all__ = ["PATCHY_SHARE", "Protocol"]
 
 PATCHY_SHARE = 0.2
 """Share of the pixels that `Occlusion.PAPER` takes away."""
@@ -65,7 +63,8 @@ class Protocol:
         if self.occlusion is not Occlusion.NONE:
             parts.append(_OCCLUSIONS[self.occlusion])
         if self.hints:
-            parts.append(f"{self.hints} true colour hints at random places ({HINT_SIDE} x {HINT_SIDE} px of 256 x 256)")
+            side = round(256 * HINT_SHARE)
+            parts.append(f"{self.hints} true colour hints at random places ({side} x {side} px of 256 x 256)")
         return ", ".join(parts) or "clean, no hints"
 
     def _describe_luminance(self) -> str:

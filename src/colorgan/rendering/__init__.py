@@ -1,13 +1,17 @@
 """From a trained generator and a luminance to colours: shared by colourising, training and evaluation."""
 
 from colorgan.rendering.chroma import ChromaField, Painting, fit_chroma
+from colorgan.rendering.hints import HINT_SHARE, draw_hints, keep_hints
 from colorgan.rendering.predict import Rendering, predict_rendering, render_shape, shrink
 
 __all__ = [
+    "HINT_SHARE",
     "ChromaField",
     "Painting",
     "Rendering",
+    "draw_hints",
     "fit_chroma",
+    "keep_hints",
     "predict_rendering",
     "render_shape",
     "shrink",

@@ -1,0 +1,190 @@
+"""What a person says of the colours of a picture: hints, from options and files, before anything is opened."""
+
+import csv
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from colorgan.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Hint", "hints_to_json", "hints_to_points", "parse_hint", "read_hints"]
+
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+_COLUMNS = ("file", "x", "y", "color")
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A colour at a place of a picture; a grey one says that the place is neutral.
+
+    Only the colour's hue and chroma (a and b of Lab) are taken: the place keeps its luminance.
+
+    Raises:
+        UsageError: The place or the colour cannot be meant.
+    """
+
+    x: float  # pixels from the left edge: pixel 0 reaches from 0 to 1, and a whole number means its middle
+    y: float  # pixels from the top
+    color: str  # "#RRGGBB", sRGB
+    percent: bool = False  # whether x and y are per cent of the width and height
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if not isinstance(self.color, str) or not _COLOR.fullmatch(self.color):
+            raise UsageError(f"a hint's colour must look like #RRGGBB, got {self.color!r}")
+        if not all(math.isfinite(v) and v >= 0 for v in (self.x, self.y)) or (
+            self.percent and max(self.x, self.y) > 100
+        ):
+            limit = "in 0%..100%" if self.percent else "0 or more pixels"
+            raise UsageError(f"a hint's place must be {limit}, got {self.place}")
+
+    @property
+    def place(self) -> str:
+        """The place as it is written in options and files."""
+        unit = "%" if self.percent else ""
+        return f"{self.x:g}{unit},{self.y:g}{unit}"
+
+    def __str__(self) -> str:
+        return f"{self.place}={self.color}"
+
+    def shares(self, width: int, height: int) -> tuple[float, float]:
+        """Return the place as shares of a picture's width and height.
+
+        Raises:
+            UsageError: It lies outside the picture.
+        """
+        if self.percent:
+            return self.x / 100, self.y / 100
+        if self.x >= width or self.y >= height:
+            raise UsageError(f"the hint {self} lies outside the picture of {width} x {height} pixels")
+        x, y = (v + 0.5 if float(v).is_integer() else v for v in (self.x, self.y))
+        return x / width, y / height
+
+
+def parse_hint(text: str) -> Hint:
+    """Read a hint as options give it: `X,Y=#RRGGBB`, in pixels or, `50%,30%`, in per cent.
+
+    Raises:
+        UsageError: It is not one.
+    """
+    place, equals, color = text.partition("=")
+    x, comma, y = place.partition(",")
+    if not (equals and comma):
+        raise UsageError(f"a hint looks like 120,80=#3355aa or 50%,30%=#3355aa, got {text!r}")
+    return _make_hint(x, y, color.strip(), f"the hint {text!r}")
+
+
+def _make_hint(x: Any, y: Any, color: Any, where: str) -> Hint:
+    """Make a hint from numbers or texts.
+
+    Raises:
+        UsageError: It cannot be meant; the message begins with `where`.
+    """
+    places, percents = [], set()
+    for given in (x, y):
+        text = str(given).strip()
+        try:
+            places.append(float(text.removesuffix("%")))
+        except ValueError:
+            raise UsageError(f"{where}: a place is a number of pixels or a percentage, got {given!r}") from None
+        percents.add(text.endswith("%"))
+    if len(percents) > 1:
+        raise UsageError(f"{where}: give both x and y in pixels or both in per cent, got {x} and {y}")
+    try:
+        return Hint(places[0], places[1], color, percent=percents.pop())
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def read_hints(path: Path, names: Sequence[str]) -> dict[str, tuple[Hint, ...]]:
+    """Read a file of hints.
+
+    JSON: `{"1923/anna.jpg": [{"x": 120, "y": "80", "color": "#3355aa"}, ...], ...}`, or, for a single picture, the
+    list alone. CSV: the columns file, x, y and color, with these names in the first line.
+
+    Args:
+        path: The file; its name ends in .json or .csv.
+        names: Of the pictures, by their paths below the inputs.
+
+    Raises:
+        UsageError: It cannot be read or understood, or names a picture that is not there.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the hints {path} cannot be read: {error}") from None
+    if path.suffix.lower() not in (".json", ".csv"):
+        raise UsageError(f"hints are read from .json and .csv files, got {path}")
+    rows = _json_rows(text, path, names) if path.suffix.lower() == ".json" else _csv_rows(text, path)
+    found: dict[str, tuple[Hint, ...]] = {}
+    for number, (name, row) in enumerate(rows, start=1):
+        where = f"{path}, hint {number}"
+        if name not in names:
+            raise UsageError(f"{where}: there is no picture {name!r} among the inputs; name them as below the inputs")
+        if missing := [key for key in _COLUMNS[1:] if row.get(key) is None]:
+            raise UsageError(f"{where}: {missing[0]!r} is missing; a hint has x, y and color")
+        found[name] = (*found.get(name, ()), _make_hint(row["x"], row["y"], row["color"], where))
+    return found
+
+
+_Rows = Iterable[tuple[str, Mapping[str, Any]]]
+
+
+def _json_rows(text: str, path: Path, names: Sequence[str]) -> _Rows:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"the hints {path} are not JSON: {error}") from None
+    if isinstance(content, list):
+        if len(names) != 1:
+            raise UsageError(f"{path} names no pictures, and there are {len(names)}: write {{name: [hints]}}")
+        content = {names[0]: content}
+    lists = content.values() if isinstance(content, dict) else [None]
+    if not all(isinstance(hints, list) and all(isinstance(hint, dict) for hint in hints) for hints in lists):
+        raise UsageError(f'{path} must look like {{"picture.jpg": [{{"x": 120, "y": 80, "color": "#3355aa"}}]}}')
+    if unknown := [name for name in content if name not in names]:
+        raise UsageError(f"{path}: there is no picture {unknown[0]!r} among the inputs; name them as below the inputs")
+    return [(name, hint) for name, hints in content.items() for hint in hints]
+
+
+def _csv_rows(text: str, path: Path) -> _Rows:
+    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
+    if set(_COLUMNS) - set(reader.fieldnames or ()):
+        raise UsageError(f"the first line of {path} must name the columns {', '.join(_COLUMNS)}")
+    return [(row["file"], row) for row in reader]
+
+
+def hints_to_json(hints: Mapping[str, Sequence[Hint]]) -> str:
+    """Return what `read_hints` reads from a .json file."""
+
+    def coordinate(value: float, hint: Hint) -> float | str:
+        return f"{value:g}%" if hint.percent else value
+
+    plain = {
+        name: [{"x": coordinate(h.x, h), "y": coordinate(h.y, h), "color": h.color} for h in several]
+        for name, several in hints.items()
+    }
+    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+
+
+def hints_to_points(hints: Sequence[Hint], width: int, height: int) -> "Tensor":
+    """Return hints as the network is given them: `(N, 4)`, x and y as shares of width and height, a, b.
+
+    Raises:
+        UsageError: One lies outside the picture.
+    """
+    import torch
+
+    from colorgan.color import rgb_to_lab
+
+    places = torch.tensor([hint.shares(width, height) for hint in hints]).view(-1, 2)
+    levels = [[int(hint.color[start : start + 2], 16) for start in (1, 3, 5)] for hint in hints]
+    rgb = torch.tensor(levels, dtype=torch.float32).view(-1, 3, 1, 1) / 255
+    return torch.cat((places, rgb_to_lab(rgb)[:, 1:, 0, 0]), dim=1)

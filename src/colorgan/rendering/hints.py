@@ -1,0 +1,113 @@
+"""The user's word for a colour: hints are drawn for the network, and its answer is made to keep them.
+
+A network that was given hints spreads them over what it takes for the object, but it treats them as advice, and the
+strength of the settings changes them again. So what is missing at the hints is found by regression on Gaussian
+kernels (kriging of the residual) over place, L and the network's own colours: it reaches over the object, which is
+alike in all three, and not over its edges. Right at the hint the colour is pinned.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from colorgan.rendering.chroma import ChromaField, fit_chroma
+
+__all__ = ["HINT_SHARE", "draw_hints", "keep_hints"]
+
+HINT_SHARE = 6 / 256
+"""Side of the square that stands for a hint, as a share of the picture's (the root of its area)."""
+
+_REACH = 0.3  # share of the picture's side over which the residual is believed
+_LIKE_LUMINANCE = 15.0  # units of L that still count as alike
+_LIKE_COLOR = 15.0  # units of ab
+_DOUBT = 0.1  # ridge of the regression: hints that contradict each other are averaged
+_MARGIN = 1e-6
+
+
+def draw_hints(points: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Draw hints as the network is shown them.
+
+    Args:
+        points: A row for each hint `(N, 4)`: x and y as shares of width and height, a, b. Later ones cover earlier.
+        shape: Height and width at which the network sees the picture.
+
+    Returns:
+        Mask, a and b `(3, *shape)`: a square for each hint.
+    """
+    H, W = shape
+    side = min(max(1, round(HINT_SHARE * math.sqrt(H * W))), H, W)
+    drawn = points.new_zeros(3, H, W)
+    for x, y, a, b in points.tolist():
+        top = min(max(round(y * H - side / 2), 0), H - side)
+        left = min(max(round(x * W - side / 2), 0), W - side)
+        drawn[:, top : top + side, left : left + side] = points.new_tensor([1, a, b])[:, None, None]
+    return drawn
+
+
+def keep_hints(colors: ChromaField, luminance: Tensor, points: Tensor) -> ChromaField:
+    """Change colours so that those at the hints are the hinted ones, and the object around them follows.
+
+    Args:
+        colors: The colours `(2, H, W)`, strength included.
+        luminance: L `(1, H, W)`, 0..100, to which they were fitted.
+        points: The hints, as in `draw_hints`.
+
+    Returns:
+        Colours that are the hinted ones at the hints, whatever the detail of L there, and change little where place, L
+        or colour are far from every hint's. Without hints, `colors` itself.
+    """
+    if not len(points):
+        return colors
+    luminance, points = luminance.float(), points.to(luminance)
+    features = _features(colors, luminance)  # (5, H, W)
+    at_hints = _sample(features, points)  # (N, 5)
+    given = _sample(colors.slope * luminance + colors.offset, points)  # (N, 2)
+    kernel = _kernel(at_hints[:, :, None], at_hints.T)  # (N, N)
+    eye = torch.eye(len(points), dtype=torch.float64)
+    residual = (points[:, 2:] - given).double().cpu()
+    factors = torch.linalg.solve(kernel.double().cpu() + _DOUBT * eye, residual).to(luminance)  # (N, 2)
+    change = torch.zeros_like(colors.offset)
+    for place, factor in zip(at_hints, factors, strict=True):
+        change += factor[:, None, None] * _kernel(place[:, None], features.flatten(1)).view(luminance.shape)
+    spread = fit_chroma(change, luminance)
+    return _pin(ChromaField(colors.slope + spread.slope, colors.offset + spread.offset), points)
+
+
+def _features(colors: ChromaField, luminance: Tensor) -> Tensor:
+    """Return place, L and ab of each pixel `(5, H, W)`, each divided by the distance that counts as near."""
+    _, H, W = luminance.shape
+    y = (torch.arange(H, device=luminance.device) + 0.5) / (_REACH * math.sqrt(H * W))
+    x = (torch.arange(W, device=luminance.device) + 0.5) / (_REACH * math.sqrt(H * W))
+    smooth = F.avg_pool2d(luminance[None], 3, stride=1, padding=1, count_include_pad=False)[0]
+    ab = colors.slope * smooth + colors.offset
+    place = (x.expand(H, W)[None], y[:, None].expand(H, W)[None])
+    return torch.cat((*place, smooth / _LIKE_LUMINANCE, ab / _LIKE_COLOR))
+
+
+def _kernel(place: Tensor, features: Tensor) -> Tensor:
+    """Return how much alike points are, 0..1, from features `(..., 5, 1)` and `(5, M)`."""
+    return torch.exp(-0.5 * (features - place).square().sum(-2))
+
+
+def _sample(maps: Tensor, points: Tensor) -> Tensor:
+    """Return the values of maps `(C, H, W)` at the hints, `(N, C)`."""
+    grid = (2 * points[:, :2] - 1)[None, None]  # (1, 1, N, 2)
+    found = F.grid_sample(maps[None], grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return found[0, :, 0].T
+
+
+def _pin(colors: ChromaField, points: Tensor) -> ChromaField:
+    """Set the four pixels around each hint to its colour, whatever L: bringing up interpolates between them."""
+    _, H, W = colors.offset.shape
+    slope, offset = colors.slope.clone(), colors.offset.clone()
+    for x, y, a, b in points.tolist():
+        top, left = _first_of_two(y, H), _first_of_two(x, W)
+        slope[:, top : top + 2, left : left + 2] = 0
+        offset[:, top : top + 2, left : left + 2] = offset.new_tensor([a, b])[:, None, None]
+    return ChromaField(slope, offset)
+
+
+def _first_of_two(share: float, side: int) -> int:
+    return max(min(math.floor(share * side - 0.5 + _MARGIN), side - 2), 0)
