@@ -20,6 +20,10 @@ class TestRateFactor:
         config = OptimizerConfig(warmup_steps=10, schedule=Schedule.CONSTANT)
         assert [rate_factor(config, step, 0.0) for step in (0, 4, 9, 50)] == [0.1, 0.5, 1.0, 1.0]
 
+    def test_a_short_run_warms_up_within_a_tenth(self):
+        config = OptimizerConfig(warmup_steps=200, schedule=Schedule.CONSTANT)
+        assert [rate_factor(config, step, step / 40) for step in (0, 2, 4, 20)] == [0.005, 0.5, 1.0, 1.0]
+
     def test_falls_along_a_cosine(self):
         config = OptimizerConfig(warmup_steps=0, final_share=0.1)
         found = [rate_factor(config, 0, progress) for progress in (0.0, 0.5, 1.0, 1.3)]

@@ -52,6 +52,8 @@ class Generator(nn.Module):
         )
         last = config.decoder_widths[-1]
         self.color = nn.Conv2d(last, 3 if config.output is OutputSpace.RGB else 2, 1)
+        nn.init.uniform_(self.color.weight, -1e-3, 1e-3)  # a new network colours faintly, not garishly at random
+        nn.init.zeros_(self.color.bias)  # type: ignore[arg-type]
         self.bins = nn.Conv2d(last, BIN_COUNT, 1) if config.bins else None
         self.repair = self._build_repair() if config.repair_widths else None
 

@@ -46,6 +46,9 @@ def build_discriminator_optimizer(network: Discriminator, config: OptimizerConfi
     return _CLASSES[config.name]([group], betas=(first, second), weight_decay=0.0, fused=True)
 
 
+_LONGEST_WARMUP = 0.1  # of a run, so that a short one is not over before its rate has risen
+
+
 def rate_factor(config: OptimizerConfig, step: int, progress: float) -> float:
     """Return the factor on the learning rates at a step.
 
@@ -54,7 +57,7 @@ def rate_factor(config: OptimizerConfig, step: int, progress: float) -> float:
         step: Steps done so far.
         progress: The share of the run that is done, 0..1.
     """
-    warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps > 0 else 1.0
+    warm = min(1.0, max((step + 1) / config.warmup_steps, progress / _LONGEST_WARMUP)) if config.warmup_steps else 1.0
     if config.schedule is Schedule.CONSTANT:
         return warm
     cosine = (1 + math.cos(math.pi * min(progress, 1.0))) / 2

@@ -58,7 +58,7 @@ class OptimizerConfig:
     discriminator_betas: tuple[float, ...] = (0.5, 0.999)
     weight_decay: float = 0.01
     clip_norm: float = 5.0  # the largest norm of the generator's gradient; 0 does not clip
-    warmup_steps: int = 200  # over which the learning rate rises from 0
+    warmup_steps: int = 200  # over which the learning rate rises from 0; at most a tenth of the run
     schedule: Schedule = Schedule.COSINE
     final_share: float = 0.01
     freeze_to_stride: int = 0  # encoder stages up to this stride stay as they are; 0 freezes none
