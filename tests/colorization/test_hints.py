@@ -225,6 +225,7 @@ def test_the_command(tmp_path: Path, tiny_weights: Path) -> None:
         (("--hint", "1,1=#000"), "#RRGGBB"),
         (("--hints", "gone.json"), "cannot be read"),
         (("--hint", "1,1=#000000", "--hints", "h.json"), "both given"),
+        (("--serve", "--compare"), "--serve writes plain results"),
     ],
 )
 def test_refused_before_any_work(

@@ -7,6 +7,7 @@ from colorgan.colorization.paths import add_hints, colorize_paths, plan_paths
 from colorgan.colorization.plan import STREAM, Job, Plan, find_sources, make_plan
 from colorgan.colorization.ranks import Ranks
 from colorgan.colorization.report import make_report, write_report
+from colorgan.colorization.serve import Desk, PageServer
 from colorgan.colorization.sheet import make_sheet, write_sheet
 from colorgan.colorization.work import ColorizeOptions, Outcome, Product, Status, settings_of
 
@@ -15,11 +16,13 @@ __all__ = [
     "ColorizeOptions",
     "Colorizer",
     "Colors",
+    "Desk",
     "Event",
     "Hint",
     "Job",
     "Notice",
     "Outcome",
+    "PageServer",
     "Plan",
     "Product",
     "Ranks",

@@ -14,7 +14,7 @@ from colorgan.errors import UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Hint", "hints_to_json", "hints_to_points", "parse_hint", "read_hints"]
+__all__ = ["Hint", "hint_from_values", "hints_to_json", "hints_to_points", "parse_hint", "read_hints"]
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _COLUMNS = ("file", "x", "y", "color")
@@ -37,7 +37,7 @@ class Hint:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        if not isinstance(self.color, str) or not _COLOR.fullmatch(self.color):
+        if not _COLOR.fullmatch(self.color):
             raise UsageError(f"a hint's colour must look like #RRGGBB, got {self.color!r}")
         if not all(math.isfinite(v) and v >= 0 for v in (self.x, self.y)) or (
             self.percent and max(self.x, self.y) > 100
@@ -53,6 +53,11 @@ class Hint:
 
     def __str__(self) -> str:
         return f"{self.place}={self.color}"
+
+    def to_mapping(self) -> dict[str, float | str]:
+        """Return the hint as plain values, as files of hints have it."""
+        x, y = (f"{v:g}%" if self.percent else v for v in (self.x, self.y))
+        return {"x": x, "y": y, "color": self.color}
 
     def shares(self, width: int, height: int) -> tuple[float, float]:
         """Return the place as shares of a picture's width and height.
@@ -78,10 +83,10 @@ def parse_hint(text: str) -> Hint:
     x, comma, y = place.partition(",")
     if not (equals and comma):
         raise UsageError(f"a hint looks like 120,80=#3355aa or 50%,30%=#3355aa, got {text!r}")
-    return _make_hint(x, y, color.strip(), f"the hint {text!r}")
+    return hint_from_values(x, y, color.strip(), f"the hint {text!r}")
 
 
-def _make_hint(x: Any, y: Any, color: Any, where: str) -> Hint:
+def hint_from_values(x: Any, y: Any, color: Any, where: str) -> Hint:
     """Make a hint from numbers or texts.
 
     Raises:
@@ -98,7 +103,7 @@ def _make_hint(x: Any, y: Any, color: Any, where: str) -> Hint:
     if len(percents) > 1:
         raise UsageError(f"{where}: give both x and y in pixels or both in per cent, got {x} and {y}")
     try:
-        return Hint(places[0], places[1], color, percent=percents.pop())
+        return Hint(places[0], places[1], str(color), percent=percents.pop())
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
 
@@ -130,7 +135,7 @@ def read_hints(path: Path, names: Sequence[str]) -> dict[str, tuple[Hint, ...]]:
             raise UsageError(f"{where}: there is no picture {name!r} among the inputs; name them as below the inputs")
         if missing := [key for key in _COLUMNS[1:] if row.get(key) is None]:
             raise UsageError(f"{where}: {missing[0]!r} is missing; a hint has x, y and color")
-        found[name] = (*found.get(name, ()), _make_hint(row["x"], row["y"], row["color"], where))
+        found[name] = (*found.get(name, ()), hint_from_values(row["x"], row["y"], row["color"], where))
     return found
 
 
@@ -163,14 +168,7 @@ def _csv_rows(text: str, path: Path) -> _Rows:
 
 def hints_to_json(hints: Mapping[str, Sequence[Hint]]) -> str:
     """Return what `read_hints` reads from a .json file."""
-
-    def coordinate(value: float, hint: Hint) -> float | str:
-        return f"{value:g}%" if hint.percent else value
-
-    plain = {
-        name: [{"x": coordinate(h.x, h), "y": coordinate(h.y, h), "color": h.color} for h in several]
-        for name, several in hints.items()
-    }
+    plain = {name: [hint.to_mapping() for hint in several] for name, several in hints.items()}
     return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
 
 

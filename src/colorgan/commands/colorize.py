@@ -1,5 +1,7 @@
 """`colorgan colorize`: options become a plan, the library carries it out, the results are printed."""
 
+import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +14,12 @@ from colorgan.config import ColorInput, Existing, PrecisionChoice
 from colorgan.errors import UsageError
 
 if TYPE_CHECKING:
-    from colorgan.colorization import Plan, Product
+    from colorgan.colorization import Desk, Plan, Product
 
 __all__ = ["colorize"]
 
 _COLORS, _RESULTS, _FILES, _REPORTS, _MACHINE = "Colours", "Other results", "Files", "Reports", "Machine"
+_PAGE = "Page"
 
 
 def colorize(
@@ -196,6 +199,17 @@ def colorize(
     json: Annotated[
         bool, typer.Option("--json", help="Print a JSON object for each file.", rich_help_panel=_REPORTS)
     ] = False,
+    serve: Annotated[
+        bool,
+        typer.Option(
+            "--serve",
+            help="Open a page on this machine on which you click where a colour belongs.",
+            rich_help_panel=_PAGE,
+        ),
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of the page; 0 takes a free one.", rich_help_panel=_PAGE)
+    ] = 0,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Threads. Default: one a core.", rich_help_panel=_MACHINE, show_default=False),
@@ -220,6 +234,10 @@ def colorize(
         return
     if output is None:
         raise UsageError("no place for the results was given; give a folder with -o")
+    if serve and (compare or chroma_only or variants > 1 or json or shard is not None):
+        raise UsageError(
+            "--serve writes plain results; leave --compare, --chroma-only, --variants, --json, --shard out"
+        )
     _check_combination(compare=compare, chroma_only=chroma_only, variants=variants, pick=pick)
     size, part = _parse_render_size(render_size), _parse_shard(shard)
     from colorgan import colorization as library
@@ -263,6 +281,9 @@ def colorize(
         output=output if output.is_dir() or not plan.jobs or plan.jobs[0].target != output else None,
         previews=report is not None or contact_sheet is not None,
     )
+    if serve:
+        _serve_page(library.Desk(plan, colorizer, options), port)
+        return
     model = f"{colorizer.name} {colorizer.sha256}"
     display = RunDisplay(len(plan.jobs), model, json=json, silent=output == library.STREAM, streams=ranks.count == 1)
     threads = workers or max(1, library.count_cores() // ranks.count_here)
@@ -281,6 +302,18 @@ def colorize(
         summarize(outcomes, display.planned)
     if any(outcome.status is library.Status.FAILED for outcome in outcomes) or plan.sources.unreadable:
         raise typer.Exit(1)
+
+
+def _serve_page(desk: "Desk", port: int) -> None:
+    from colorgan.colorization import PageServer
+
+    with PageServer(desk, port) as server:
+        console.stdout().print(server.url, soft_wrap=True)
+        console.say("click where a colour belongs; only this machine can reach the page; end with Ctrl-C")
+        if console.stdout().is_terminal:
+            webbrowser.open(server.url)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
 
 
 def _check_combination(*, compare: bool, chroma_only: bool, variants: int, pick: int | None) -> None:
