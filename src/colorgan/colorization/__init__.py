@@ -3,6 +3,7 @@
 from colorgan.colorization.batch import Event, Notice, count_cores, run_jobs
 from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
 from colorgan.colorization.hints import Hint, parse_hint, read_hints
+from colorgan.colorization.palette import Palette
 from colorgan.colorization.paths import add_hints, colorize_paths, plan_paths
 from colorgan.colorization.plan import STREAM, Job, Plan, find_sources, make_plan
 from colorgan.colorization.ranks import Ranks
@@ -23,6 +24,7 @@ __all__ = [
     "Notice",
     "Outcome",
     "PageServer",
+    "Palette",
     "Plan",
     "Product",
     "Ranks",

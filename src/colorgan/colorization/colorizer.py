@@ -14,6 +14,7 @@ from torch import Tensor
 
 from colorgan.color import grey_to_luminance
 from colorgan.colorization.hints import Hint, hints_to_points
+from colorgan.colorization.palette import Palette
 from colorgan.config import RenderConfig
 from colorgan.errors import ConfigError
 from colorgan.images import Photo, Provenance, photo_from_image
@@ -105,6 +106,7 @@ class Colorizer:
         strength: float | None = None,
         render_size: int | None = None,
         hints: Sequence[Hint] = (),
+        palette: Palette | None = None,
     ) -> Image.Image:
         """Colour one picture.
 
@@ -113,6 +115,7 @@ class Colorizer:
             strength: Factor on the colours' chroma, 0 (grey) to 2; None takes what suits the network.
             render_size: The network sees the picture with sides of about this many pixels; None takes what suits it.
             hints: Colours that are known, by place; the objects around them follow.
+            palette: Colours that the whole picture leans towards.
 
         Returns:
             An "RGB" picture of the same size, "RGBA" if `image` has transparency, with the luminance of `image`.
@@ -125,7 +128,7 @@ class Colorizer:
         photo = photo_from_image(image)
         sketch = self.sketch(photo, config, hints)
         (colors,) = self.predict([sketch], config)
-        painting = Painting(photo.grey, self.fit(sketch, colors, config))
+        painting = Painting(photo.grey, self.fit(sketch, colors, config, palette=palette))
         result = Image.new("RGB", (photo.width, photo.height))
         top = 0
         for band in painting.bands():
@@ -209,7 +212,15 @@ class Colorizer:
         answers = [Colors(ab, c) for ab, c in zip(answer.ab.float().cpu(), sure, strict=True)]
         return answers[: len(sketches)]
 
-    def fit(self, sketch: Sketch, colors: Colors, config: RenderConfig, *, mute_uncertain: bool = False) -> ChromaField:
+    def fit(
+        self,
+        sketch: Sketch,
+        colors: Colors,
+        config: RenderConfig,
+        *,
+        mute_uncertain: bool = False,
+        palette: Palette | None = None,
+    ) -> ChromaField:
         """Fit the network's colours to the edges of the photograph; `Painting` lays the result over it.
 
         Args:
@@ -217,8 +228,9 @@ class Colorizer:
             colors: What it said.
             config: For its strength.
             mute_uncertain: Whether colours that are a guess are muted.
+            palette: Colours that the picture leans towards.
         """
-        ab = colors.ab
+        ab = colors.ab if palette is None else palette.advise(colors.ab)
         if mute_uncertain and colors.confidence is not None:
             ab = ab * _trust(colors.confidence)
         with torch.inference_mode():

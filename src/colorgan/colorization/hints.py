@@ -14,10 +14,29 @@ from colorgan.errors import UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Hint", "hint_from_values", "hints_to_json", "hints_to_points", "parse_hint", "read_hints"]
+__all__ = [
+    "Hint",
+    "color_to_levels",
+    "hint_from_values",
+    "hints_to_json",
+    "hints_to_points",
+    "parse_hint",
+    "read_hints",
+]
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _COLUMNS = ("file", "x", "y", "color")
+
+
+def color_to_levels(text: str, what: str) -> tuple[int, int, int]:
+    """Read "#RRGGBB" as 8-bit levels.
+
+    Raises:
+        UsageError: It is malformed; the message calls it `what`.
+    """
+    if not _COLOR.fullmatch(text):
+        raise UsageError(f"{what} must look like #RRGGBB, got {text!r}")
+    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +56,7 @@ class Hint:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        if not _COLOR.fullmatch(self.color):
-            raise UsageError(f"a hint's colour must look like #RRGGBB, got {self.color!r}")
+        color_to_levels(self.color, "a hint's colour")
         if not all(math.isfinite(v) and v >= 0 for v in (self.x, self.y)) or (
             self.percent and max(self.x, self.y) > 100
         ):
@@ -183,6 +201,6 @@ def hints_to_points(hints: Sequence[Hint], width: int, height: int) -> "Tensor":
     from colorgan.color import rgb_to_lab
 
     places = torch.tensor([hint.shares(width, height) for hint in hints]).view(-1, 2)
-    levels = [[int(hint.color[start : start + 2], 16) for start in (1, 3, 5)] for hint in hints]
+    levels = [color_to_levels(hint.color, "a hint's colour") for hint in hints]
     rgb = torch.tensor(levels, dtype=torch.float32).view(-1, 3, 1, 1) / 255
     return torch.cat((places, rgb_to_lab(rgb)[:, 1:, 0, 0]), dim=1)

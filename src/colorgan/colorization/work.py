@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
+from colorgan.colorization.palette import Palette
 from colorgan.colorization.plan import STREAM, Job
 from colorgan.colorization.products import (
     Preview,
@@ -66,6 +67,8 @@ class ColorizeOptions:
     color_input: ColorInput = ColorInput.SKIP
     strip_metadata: bool = False
     mute_uncertain: bool = False
+    palette: Palette | None = None
+    palette_name: str = ""  # what the note in results calls it
     stream_format: str | None = None  # of a result on standard output; the photograph's own if left out
     product: Product = Product.PICTURE
     variants: int = 1  # how many renderings the network is asked for
@@ -174,7 +177,9 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
     moved, pixels, preview = 0, 0, None
     for photo, sketch, answers in zip(opened.photos, opened.sketches, opened.colors, strict=True):
         fields = [
-            colorizer.fit(sketch, colors, options.render, mute_uncertain=options.mute_uncertain)
+            colorizer.fit(
+                sketch, colors, options.render, mute_uncertain=options.mute_uncertain, palette=options.palette
+            )
             for colors in _checked(answers)
         ]
         painting = Painting(photo.grey, fields[0], _depth(photo, opened.job.target, options))
@@ -273,6 +278,8 @@ def settings_of(options: ColorizeOptions) -> dict[str, Any]:
     settings: dict[str, Any] = {"strength": options.render.strength, "render_size": options.render.size}
     if options.mute_uncertain:
         settings["mute_uncertain"] = True
+    if options.palette is not None:
+        settings["palette"] = options.palette_name
     if options.pick is not None:
         settings |= {"variant": options.pick, "variants": options.variants}
     return settings

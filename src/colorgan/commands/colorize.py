@@ -87,6 +87,15 @@ def colorize(
             show_default=False,
         ),
     ] = None,
+    palette: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|#RRGGBB,...",
+            help="Colours, or a photograph that has them, towards which the whole picture leans.",
+            rich_help_panel=_COLORS,
+            show_default=False,
+        ),
+    ] = None,
     compare: Annotated[
         bool,
         typer.Option(
@@ -245,6 +254,7 @@ def colorize(
     if hint and hints is not None:
         raise UsageError("--hint and --hints were both given; write all hints into the file")
     known = hints if hints is not None else [library.parse_hint(text) for text in hint or ()]
+    advice = None if palette is None else library.Palette.parse(palette)
     ranks = library.Ranks.from_environment()
     plan = library.plan_paths(
         inputs,
@@ -273,6 +283,8 @@ def colorize(
         color_input=color_input,
         strip_metadata=strip_metadata,
         mute_uncertain=mute_uncertain,
+        palette=advice,
+        palette_name="" if palette is None else Path(palette).name,
         stream_format=image_format,
         product=_product(compare, chroma_only),
         variants=variants,

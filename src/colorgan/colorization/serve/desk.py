@@ -151,7 +151,9 @@ class Desk:
         options = self._options(wish)
         sketch = self.colorizer.sketch(photo, options.render, wish.hints)
         (colors,) = self.colorizer.predict([sketch], options.render, confidence=options.mute_uncertain)
-        field = self.colorizer.fit(sketch, colors, options.render, mute_uncertain=options.mute_uncertain)
+        field = self.colorizer.fit(
+            sketch, colors, options.render, mute_uncertain=options.mute_uncertain, palette=options.palette
+        )
         return paint_small(photo, field, _LONGEST)
 
     @staticmethod
