@@ -204,5 +204,11 @@ class TestEvenness:
         expected = before * ((TYPICAL_CHROMA / before) ** 0.5).clamp(0.5, 2)
         torch.testing.assert_close(after, expected)
 
+    def test_vividness_is_a_factor(self, tiny_generator: Generator) -> None:
+        luminance = torch.rand(1, 1, 64, 64) * 100
+        plain = predict_rendering(tiny_generator, luminance, RenderConfig(size=64))
+        vivid = predict_rendering(tiny_generator, luminance, RenderConfig(size=64, vividness=1.5))
+        torch.testing.assert_close(vivid.ab, 1.5 * plain.ab)
+
     def test_grey_stays_grey(self) -> None:
         assert _even_out(torch.zeros(1, 2, 4, 4), 1.0).abs().max() == 0

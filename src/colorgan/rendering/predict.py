@@ -83,11 +83,11 @@ def predict_rendering(
             mirrored = network(*(None if x is None else x.flip(-1) for x in (small, trusted, points)))
             answers.append(_mirror(_read(mirrored, config, confidence, lean)))
     answer = answers[0] if len(answers) == 1 else _average(answers)
-    return answer._replace(ab=_even_out(answer.ab, config.evenness)) if config.evenness > 0 else answer
+    return answer._replace(ab=_even_out(answer.ab, config.evenness) * config.vividness)
 
 
 def _even_out(ab: Tensor, evenness: float) -> Tensor:
-    """Bring the pictures' vividness nearer to each other: a network that is unsure of a picture colours it pale.
+    """Bring the pictures' chroma nearer to each other: a network that is unsure of a picture colours it pale.
 
     The root-mean-square chroma c of a picture becomes `c ** (1 - evenness) * typical ** evenness`. At equal mean
     colourfulness this costs less error than strengthening all pictures alike.
