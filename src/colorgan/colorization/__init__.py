@@ -1,5 +1,6 @@
 """Colouring photographs: one picture, or a whole tree of files."""
 
+from colorgan.colorization.album import match_albums
 from colorgan.colorization.batch import Event, Notice, count_cores, run_jobs
 from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
 from colorgan.colorization.hints import Hint, parse_hint, read_hints
@@ -37,6 +38,7 @@ __all__ = [
     "make_plan",
     "make_report",
     "make_sheet",
+    "match_albums",
     "parse_hint",
     "plan_paths",
     "read_hints",

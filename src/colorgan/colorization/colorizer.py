@@ -14,6 +14,7 @@ from torch import Tensor
 
 from colorgan.color import grey_to_luminance
 from colorgan.colorization.hints import Hint, hints_to_points
+from colorgan.colorization.look import Adjustment, adjust
 from colorgan.colorization.palette import Palette
 from colorgan.config import RenderConfig
 from colorgan.errors import ConfigError
@@ -219,6 +220,7 @@ class Colorizer:
         config: RenderConfig,
         *,
         mute_uncertain: bool = False,
+        adjustment: Adjustment | None = None,
         palette: Palette | None = None,
     ) -> ChromaField:
         """Fit the network's colours to the edges of the photograph; `Painting` lays the result over it.
@@ -228,9 +230,11 @@ class Colorizer:
             colors: What it said.
             config: For its strength.
             mute_uncertain: Whether colours that are a guess are muted.
+            adjustment: What brings it nearer to its album.
             palette: Colours that the picture leans towards.
         """
-        ab = colors.ab if palette is None else palette.advise(colors.ab)
+        ab = colors.ab if adjustment is None else adjust(colors.ab, adjustment)
+        ab = ab if palette is None else palette.advise(ab)
         if mute_uncertain and colors.confidence is not None:
             ab = ab * _trust(colors.confidence)
         with torch.inference_mode():

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from colorgan.colorization.hints import Hint
+from colorgan.colorization.look import Adjustment
 from colorgan.errors import ConfigError, UsageError
 from colorgan.images import SUFFIX_OF, format_of
 
@@ -48,6 +49,7 @@ class Job:
     source: Path
     target: Path
     hints: tuple[Hint, ...] = ()  # for its first page
+    adjustment: Adjustment | None = None  # to its album
 
 
 @dataclass(frozen=True, slots=True)

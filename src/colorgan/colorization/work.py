@@ -1,5 +1,6 @@
 """One file at a time: what happens to a photograph between its source and its target."""
 
+import dataclasses
 import os
 import shutil
 import sys
@@ -178,7 +179,12 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
     for photo, sketch, answers in zip(opened.photos, opened.sketches, opened.colors, strict=True):
         fields = [
             colorizer.fit(
-                sketch, colors, options.render, mute_uncertain=options.mute_uncertain, palette=options.palette
+                sketch,
+                colors,
+                options.render,
+                mute_uncertain=options.mute_uncertain,
+                adjustment=opened.job.adjustment,
+                palette=options.palette,
             )
             for colors in _checked(answers)
         ]
@@ -230,6 +236,7 @@ def _write_page(
     options: ColorizeOptions,
 ) -> None:
     target, hinted = job.target, {"hints": [str(hint) for hint in job.hints]} if job.hints else {}
+    matched = {"album": dataclasses.asdict(job.adjustment)} if job.adjustment else {}
     height, width = photo.grey.shape
     pixels: Any = painting.bands()
     alpha = photo.alpha
@@ -252,7 +259,7 @@ def _write_page(
         depth=painting.depth if len(fields) == 1 else 8,
         quality=options.quality,
         metadata=None if options.strip_metadata else photo.metadata,
-        provenance=colorizer.provenance(settings_of(options) | hinted),
+        provenance=colorizer.provenance(settings_of(options) | hinted | matched),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colorgan import console
-from colorgan.commands.colorize_display import RunDisplay, describe_inputs, print_plan, summarize
+from colorgan.commands.colorize_display import RunDisplay, describe_inputs, print_plan, summarize, track_album
 from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
 from colorgan.config import ColorInput, Existing, PrecisionChoice
 from colorgan.errors import UsageError
@@ -96,6 +96,14 @@ def colorize(
             show_default=False,
         ),
     ] = None,
+    album: Annotated[
+        bool,
+        typer.Option(
+            "--album",
+            help="Photographs of one folder share white balance and saturation; takes a pass over them first.",
+            rich_help_panel=_COLORS,
+        ),
+    ] = False,
     compare: Annotated[
         bool,
         typer.Option(
@@ -268,7 +276,7 @@ def colorize(
         _tell_passed_over(plan)
     if not plan.jobs:
         raise UsageError("the inputs hold no photographs; nothing was done")
-    plan = library.add_hints(plan, known)
+    plan = whole = library.add_hints(plan, known)
     for index, count in (part, (ranks.rank, ranks.count)) if part else ((ranks.rank, ranks.count),):
         plan = plan.shard(index, count)
     if dry_run:
@@ -293,12 +301,15 @@ def colorize(
         output=output if output.is_dir() or not plan.jobs or plan.jobs[0].target != output else None,
         previews=report is not None or contact_sheet is not None,
     )
+    threads = workers or max(1, library.count_cores() // ranks.count_here)
+    if album:
+        with track_album() as on_progress:
+            plan = library.match_albums(whole, plan, colorizer, options, workers=threads, on_progress=on_progress)
     if serve:
         _serve_page(library.Desk(plan, colorizer, options), port)
         return
     model = f"{colorizer.name} {colorizer.sha256}"
     display = RunDisplay(len(plan.jobs), model, json=json, silent=output == library.STREAM, streams=ranks.count == 1)
-    threads = workers or max(1, library.count_cores() // ranks.count_here)
     events = library.run_jobs(plan.jobs, colorizer, options, workers=threads)
     outcomes = ranks.gather(display.follow(events, fail_fast=fail_fast))
     if ranks.leads:

@@ -4,8 +4,8 @@ import dataclasses
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from colorgan import console
 if TYPE_CHECKING:
     from colorgan.colorization import Event, Outcome, Plan
 
-__all__ = ["RunDisplay", "describe_inputs", "outcome_facts", "print_plan", "summarize"]
+__all__ = ["RunDisplay", "describe_inputs", "outcome_facts", "print_plan", "summarize", "track_album"]
 
 
 def _print_line(text: str) -> None:
@@ -61,6 +61,14 @@ def describe_inputs(inputs: Sequence[Path], *, json: bool = False) -> None:
             _print_line(dumps({"input": str(path), "note": facts}))
         else:
             _print_line(f"{path}: {note or 'no note of colorgan'}")
+
+
+@contextmanager
+def track_album() -> Iterator[Callable[[int, int], None]]:
+    """Show how far the measuring of albums is: what is yielded takes how many are done, and how many there are."""
+    with console.progress_bar(unit="photographs") as progress:
+        task = progress.add_task("measuring albums", total=None, note="")
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 class RunDisplay:

@@ -100,7 +100,7 @@ class Desk:
         """
         with self._lock:
             photo = self._photos(number)[0]
-            return _as_jpeg(self._paint(photo, Wish((), 0.0))[0])
+            return _as_jpeg(self._paint(number, photo, Wish((), 0.0))[0])
 
     def show_after(self, number: int, wish: Wish) -> bytes:
         """Return a photograph as wished, at most 1000 pixels long, as a JPEG file.
@@ -111,7 +111,7 @@ class Desk:
             UsageError: The wish cannot be fulfilled.
         """
         with self._lock:
-            return _as_jpeg(self._paint(self._photos(number)[0], wish)[1])
+            return _as_jpeg(self._paint(number, self._photos(number)[0], wish)[1])
 
     def save(self, number: int, wish: Wish) -> Path:
         """Write a photograph as wished to its target, at full size, with its hints as JSON beside it.
@@ -147,12 +147,17 @@ class Desk:
         strength = self.colorizer.settings(strength=wish.strength).strength
         return dataclasses.replace(self.options, render=dataclasses.replace(self.options.render, strength=strength))
 
-    def _paint(self, photo: Photo, wish: Wish) -> tuple[Image.Image, Image.Image]:
+    def _paint(self, number: int, photo: Photo, wish: Wish) -> tuple[Image.Image, Image.Image]:
         options = self._options(wish)
         sketch = self.colorizer.sketch(photo, options.render, wish.hints)
         (colors,) = self.colorizer.predict([sketch], options.render, confidence=options.mute_uncertain)
         field = self.colorizer.fit(
-            sketch, colors, options.render, mute_uncertain=options.mute_uncertain, palette=options.palette
+            sketch,
+            colors,
+            options.render,
+            mute_uncertain=options.mute_uncertain,
+            adjustment=self.jobs[number].adjustment,
+            palette=options.palette,
         )
         return paint_small(photo, field, _LONGEST)
 

@@ -1,0 +1,84 @@
+"""A set that looks like a set: photographs of one folder share white balance and saturation.
+
+A first pass asks the network for the colours of every photograph and keeps three numbers of each. The second pass is
+the ordinary run, with an adjustment for each photograph. All photographs of a folder count, those too whose results
+are there already or belong to another part, so that a run that goes on gives what a single one would.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from colorgan.colorization.batch import run_jobs
+from colorgan.colorization.colorizer import Colorizer
+from colorgan.colorization.look import Look, even_out, measure_look
+from colorgan.colorization.plan import STREAM, Job, Plan
+from colorgan.colorization.work import ColorizeOptions, OpenedJob, Outcome, Status
+from colorgan.config import ColorInput, Existing
+from colorgan.errors import ImageReadError, UsageError
+
+__all__ = ["match_albums"]
+
+
+def match_albums(
+    plan: Plan,
+    part: Plan,
+    colorizer: Colorizer,
+    options: ColorizeOptions,
+    *,
+    workers: int | None = None,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
+) -> Plan:
+    """Give the photographs of a plan the adjustments that make each folder look like a set.
+
+    Args:
+        plan: The whole plan.
+        part: The part of it that is to be done.
+        colorizer: The network.
+        options: Those of the run.
+        workers: Threads; one a core if left out.
+        on_progress: Is told how many photographs are measured, and how many there are.
+
+    Returns:
+        `part`, adjusted. Photographs that cannot be measured stay as they are.
+
+    Raises:
+        UsageError: The plan reads standard input, which can be read only once.
+    """
+    if any(job.source == STREAM for job in plan.jobs):
+        raise UsageError("an album is read twice, standard input only once; give files")
+    folders = {job.source.parent for job in part.jobs if not _is_done(job, options)}
+    jobs = [job for job in plan.jobs if job.source.parent in folders]
+    looks: dict[Path, dict[int, Look]] = {folder: {} for folder in folders}
+    # Nothing is written in this pass: a photograph in colour is not copied, a result that is there does not count.
+    color_input = ColorInput.RECOLOR if options.color_input is ColorInput.RECOLOR else ColorInput.SKIP
+    quietly = dataclasses.replace(
+        options,
+        existing=Existing.OVERWRITE,
+        color_input=color_input,
+        variants=1,
+        pick=None,
+        mute_uncertain=False,
+        doubt_folder=None,
+    )
+    events = run_jobs(jobs, colorizer, quietly, workers=workers, finish=partial(_measure, looks))
+    measured = 0
+    for event in events:
+        measured += isinstance(event, Outcome)
+        on_progress(measured, len(jobs))
+    found = {number: change for album in looks.values() for number, change in even_out(album).items()}
+    changed = (dataclasses.replace(job, adjustment=found.get(job.number)) for job in part.jobs)
+    return Plan(tuple(changed), part.sources)
+
+
+def _is_done(job: Job, options: ColorizeOptions) -> bool:
+    return options.existing is Existing.SKIP and job.target.exists()
+
+
+def _measure(looks: dict[Path, dict[int, Look]], opened: OpenedJob) -> Outcome:
+    answers = opened.colors[0]
+    if not answers or not bool(answers[0].ab.isfinite().all()):
+        raise ImageReadError("the network gave no usable colours")
+    looks[opened.job.source.parent][opened.job.number] = measure_look(answers[0].ab)
+    return Outcome(job=opened.job, status=Status.COLORIZED)

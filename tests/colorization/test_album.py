@@ -1,0 +1,131 @@
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from colorgan.colorization import ColorizeOptions, Colorizer, Outcome, match_albums, plan_paths, run_jobs
+from colorgan.colorization.look import Adjustment, Look, adjust, even_out, measure_look
+from colorgan.config import ColorInput
+from colorgan.errors import UsageError
+from support import draw_photo, run_colorgan
+
+
+class TestMeasureLook:
+    def test_near_neutral_places_tell_the_cast(self) -> None:
+        ab = torch.full((2, 20, 20), 3.0)
+        ab[:, :10] = torch.tensor([60.0, 40.0])[:, None, None]  # a red dress over half of the picture
+        look = measure_look(ab)
+        assert (look.a, look.b) == pytest.approx((3, 3), abs=0.1)
+        assert look.chroma == pytest.approx(math.hypot(57, 37) * math.sqrt(0.5), rel=0.01)
+
+    def test_grey(self) -> None:
+        assert measure_look(torch.zeros(2, 3, 3)) == Look(0, 0, 0)
+
+
+class TestEvenOut:
+    def test_half_of_the_way_to_the_median(self) -> None:
+        looks = {3: Look(0, 0, 10), 5: Look(2, -4, 12), 9: Look(4, 8, 16)}
+        changes = even_out(looks)
+        assert (changes[3].a, changes[3].b) == (1, 0)
+        assert changes[3].factor == pytest.approx(math.sqrt(1.2))
+        assert (changes[9].a, changes[9].b) == (-1, -4)
+        assert changes[5].factor == 1
+
+    def test_one_alone_and_none_change_nothing(self) -> None:
+        assert even_out({1: Look(5, 5, 5)}) == {1: Adjustment(0, 0, 1)}
+        assert even_out({}) == {}
+
+    def test_limits(self) -> None:
+        changes = even_out({0: Look(90, 0, 100), 1: Look(0, 0, 10), 2: Look(0, 0, 0)})
+        assert changes[0] == Adjustment(-8, 0, 1 / 1.5)
+        assert changes[2].factor == 1.5
+
+    def test_looks_come_nearer(self) -> None:
+        pictures = [torch.randn(2, 30, 30) * spread + cast for spread, cast in ((3, 1), (6, 3), (5, -2), (4, 0))]
+        changes = even_out(dict(enumerate(map(measure_look, pictures))))
+        after = [measure_look(adjust(ab, changes[number])) for number, ab in enumerate(pictures)]
+        before = [measure_look(ab) for ab in pictures]
+        for name in ("a", "b", "chroma"):
+            spreads = [np.ptp([getattr(look, name) for look in looks]) for looks in (before, after)]
+            assert spreads[1] < 0.75 * spreads[0]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number, name in enumerate(["one/a.png", "one/b.png", "one/c.png", "two/d.png"]):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        draw_photo(number, (80, 60)).convert("L").point(lambda v, n=number: v * (4 - n) // 4).save(
+            tmp_path / "in" / name
+        )
+    draw_photo(7).save(tmp_path / "in" / "one" / "in colour.png")
+    (tmp_path / "in" / "one" / "bad.png").write_bytes(b"no")
+    return tmp_path / "in"
+
+
+class TestMatchAlbums:
+    def test_each_folder_by_itself(self, folder: Path, tmp_path: Path, colorizer: Colorizer) -> None:
+        plan = plan_paths([folder], tmp_path / "out")
+        options = ColorizeOptions(render=colorizer.render, color_input=ColorInput.COPY)
+        told: list[tuple[int, int]] = []
+        matched = match_albums(plan, plan, colorizer, options, on_progress=lambda *both: told.append(both))
+        by_name = {job.source.name: job.adjustment for job in matched.jobs}
+        assert by_name["d.png"] == Adjustment(0, 0, 1)
+        assert by_name["in colour.png"] is by_name["bad.png"] is None
+        assert len({by_name[f"{name}.png"] for name in "abc"}) == 3
+        assert told[-1] == (6, 6)
+        assert not (tmp_path / "out").exists()
+
+    def test_the_rest_of_a_run_is_adjusted_as_all_of_it(
+        self, folder: Path, tmp_path: Path, colorizer: Colorizer
+    ) -> None:
+        plan = plan_paths([folder], tmp_path / "out")
+        options = ColorizeOptions(render=colorizer.render)
+        whole = match_albums(plan, plan, colorizer, options)
+        done = next(job for job in whole.jobs if job.source.name == "a.png")
+        done.target.parent.mkdir(parents=True)
+        done.target.write_bytes(b"done")
+        part = plan.shard(1, 2)
+        again = {job.number: job.adjustment for job in match_albums(plan, part, colorizer, options).jobs}
+        assert again == {job.number: job.adjustment for job in whole.jobs if job.number in again}
+
+    def test_finished_folders_are_not_measured(self, folder: Path, tmp_path: Path, colorizer: Colorizer) -> None:
+        plan = plan_paths([folder / "two"], tmp_path / "out")
+        (tmp_path / "out").mkdir()
+        plan.jobs[0].target.write_bytes(b"done")
+        told: list[tuple[int, int]] = []
+        options = ColorizeOptions(render=colorizer.render)
+        match_albums(plan, plan, colorizer, options, on_progress=lambda *both: told.append(both))
+        assert told == []
+
+    def test_no_streams(self, colorizer: Colorizer) -> None:
+        plan = plan_paths([Path("-")], Path("-"))
+        with pytest.raises(UsageError, match="read twice"):
+            match_albums(plan, plan, colorizer, ColorizeOptions(render=colorizer.render))
+
+
+def test_the_adjustment_reaches_the_picture(folder: Path, tmp_path: Path, colorizer: Colorizer) -> None:
+    plan = plan_paths([folder / "two"], tmp_path / "out")
+    (job,) = plan.jobs
+    means = []
+    for change in (None, Adjustment(20, 0, 1.0)):
+        target = tmp_path / f"{change is None}.png"
+        options = ColorizeOptions(render=colorizer.render)
+        (outcome,) = run_jobs([dataclasses.replace(job, target=target, adjustment=change)], colorizer, options)
+        assert isinstance(outcome, Outcome)
+        with Image.open(target) as image:
+            means.append(np.asarray(image).astype(int).mean((0, 1)))
+    assert means[1][0] > means[0][0] + 5
+    assert means[1][1] < means[0][1]
+
+
+def test_the_command(folder: Path, tmp_path: Path, tiny_weights: Path) -> None:
+    places = (folder / "two", "-o", tmp_path / "out")
+    done = run_colorgan("colorize", *places, "--album", "--palette", "#3355aa", "--weights", tiny_weights)
+    assert done.returncode == 0, done.stderr
+    note = run_colorgan("colorize", "--describe", tmp_path / "out" / "d.png").stdout
+    assert "album" in note
+    assert "#3355aa" in note
