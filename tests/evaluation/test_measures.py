@@ -40,11 +40,9 @@ class TestBuildMeasures:
         with pytest.raises(UsageError, match="unknown metric 'colourfulness'; did you mean 'colorfulness'"):
             build_measures(["colourfulness"], device=CPU)
 
-    def test_fid_is_refused_with_a_reason(self):
-        with pytest.raises(UsageError, match="fid is not offered"):
-            build_measures(["fid"], device=CPU)
-
-    @pytest.mark.parametrize(("metric", "backbone"), [("perceptual", "vgg19"), ("top5", "squeezenet1_1")])
+    @pytest.mark.parametrize(
+        ("metric", "backbone"), [("perceptual", "vgg19"), ("top5", "squeezenet1_1"), ("fid", "inception_fid")]
+    )
     def test_a_missing_backbone_is_one_sentence(self, metric, backbone):
         with pytest.raises(WeightsNotFoundError, match=f"{metric} needs .* `colorgan download-weights {backbone}`"):
             build_measures([metric], device=CPU, labels={})

@@ -47,7 +47,7 @@ def evaluate(
         typer.Option(
             "--metric",
             metavar="NAME",
-            help="psnr, ssim, colorfulness, delta-e, ab-rmse (the default), perceptual, lpips, top5; repeat it.",
+            help="psnr, ssim, colorfulness, delta-e, ab-rmse (the default), perceptual, lpips, top5, fid; repeat it.",
         ),
     ] = None,
     pairs: Annotated[

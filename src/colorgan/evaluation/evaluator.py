@@ -264,10 +264,15 @@ class _Scorer:
         for measure in self.measures:
             self.collected[measure.name].append(measure.compute(comparison).cpu())
 
-    def finish(self) -> CandidateScores:
-        """Return all values."""
+    def finish(self, photographs: Mapping[str, Values]) -> CandidateScores:
+        """Return all values; what compares sets is compared to those of the photographs."""
         values = {name: _join(parts) for name, parts in self.collected.items()}
-        return CandidateScores(self.candidate.name, self.kind, self.facts, values)
+        overall = {
+            measure.name: measure.compare_sets(photographs[measure.name], values.pop(measure.name))
+            for measure in self.measures
+            if measure.compare_sets
+        }
+        return CandidateScores(self.candidate.name, self.kind, self.facts, values, overall)
 
 
 def _join(parts: Sequence[Tensor]) -> Values:
@@ -289,10 +294,10 @@ def _score_all(scorers: Sequence[_Scorer], session: _Session, measures: Sequence
             photographs[measure.name].append(measure.compute(Comparison(batch.target, batch)).cpu())
         for scorer in scorers:
             scorer.score(batch)
-    return _Scores(
-        tuple(scorer.finish() for scorer in scorers),
-        {name: _join(parts) for name, parts in photographs.items()},
-    )
+    joined = {name: _join(parts) for name, parts in photographs.items()}
+    candidates = tuple(scorer.finish(joined) for scorer in scorers)
+    of_sets = {measure.name for measure in measures if measure.compare_sets}
+    return _Scores(candidates, {name: values for name, values in joined.items() if name not in of_sets})
 
 
 def _sweep(model: Model, session: _Session, bootstrap: Bootstrap) -> Front:

@@ -16,7 +16,9 @@ from torch import Tensor
 from colorgan.color import rgb_to_lab
 from colorgan.config import LossConfig
 from colorgan.errors import EvaluationError, UsageError, WeightsNotFoundError
+from colorgan.evaluation.fid import build_inception, frechet_distance
 from colorgan.evaluation.inputs import EvaluationBatch
+from colorgan.evaluation.statistics import Values
 from colorgan.losses import PerceptualLoss
 from colorgan.metrics import ab_rmse_of_lab, colorfulness, delta_e_2000, psnr, ssim
 from colorgan.model.encoders import IMAGENET_MEAN, IMAGENET_STD
@@ -28,7 +30,7 @@ __all__ = ["CORE_METRICS", "METRICS", "Comparison", "Measure", "build_measures",
 CORE_METRICS = ("psnr", "ssim", "colorfulness", "delta-e", "ab-rmse")
 """What is measured if nothing is said: all that needs no further files."""
 
-METRICS = (*CORE_METRICS, "perceptual", "lpips", "top5")
+METRICS = (*CORE_METRICS, "perceptual", "lpips", "top5", "fid")
 """All metrics by name."""
 
 
@@ -53,8 +55,9 @@ class Measure:
     """A metric ready to be computed."""
 
     name: str
-    compute: Callable[[Comparison], Tensor]  # one value a picture, (B,)
+    compute: Callable[[Comparison], Tensor]  # one value a picture, (B,); features of each, (D, B), with `compare_sets`
     judges_photographs: bool = False  # whether the photographs have a value of their own
+    compare_sets: Callable[[Values, Values], float] | None = None  # all photographs' features (D, N), all pictures'
 
 
 def build_measures(
@@ -91,9 +94,8 @@ def _build(name: str, device: torch.device, labels: Mapping[str, int] | None, fi
     if name == "top5":
         return _top5(find("squeezenet1_1", name), labels, device)
     if name == "fid":
-        raise UsageError(
-            "the metric fid is not offered: it compares sets of thousands of pictures; use lpips or perceptual"
-        )
+        inception = build_inception(find("inception_fid", name), device)
+        return Measure("fid", lambda c: inception(c.coloured), judges_photographs=True, compare_sets=frechet_distance)
     near = get_close_matches(name, METRICS, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(METRICS)}"
     raise UsageError(f"unknown metric {name!r}; {hint}")

@@ -59,11 +59,13 @@ def format_range(interval: Interval, digits: int) -> str:
 
 
 def format_difference(interval: Interval | None, digits: int) -> str:
-    """Return a paired difference with its interval, or nothing."""
+    """Return a paired difference with its interval where there is one, or nothing."""
     if interval is None:
         return ""
     if interval.value != interval.value:
         return "-"
+    if interval.low != interval.low:
+        return f"{interval.value:+.{digits}f}"
     return f"{interval.value:+.{digits}f} ({interval.low:+.{digits}f} .. {interval.high:+.{digits}f})"
 
 
@@ -166,7 +168,7 @@ def _gain(interval: Interval | None) -> str:
 
 def _distributions(report: Report, series: dict[str, int]) -> str:
     plots = []
-    for metric in report.metrics:
+    for metric in report.picture_metrics:
         statistic = next(s for s in STATISTICS if s.key == metric)
         columns = {c.name: c.values[metric] for c in report.candidates}
         if metric in report.photographs:

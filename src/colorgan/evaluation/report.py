@@ -24,6 +24,7 @@ class CandidateScores:
     kind: str  # "baseline", "model" or "pictures"
     facts: Mapping[str, str]  # sha256 and settings of a model, for example
     values: Mapping[str, Values]  # (N,) by metric
+    overall: Mapping[str, float] = field(default_factory=dict)  # figures of all pictures together, by metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ class Report:
     examples: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)  # "worst" and "best" of the first model
 
     @property
+    def picture_metrics(self) -> tuple[str, ...]:
+        """The metrics that have a value for each picture."""
+        return tuple(metric for metric in self.metrics if metric not in self.candidates[0].overall)
+
+    @property
     def bootstrap(self) -> Bootstrap:
         """The resamples of this report's intervals."""
         return Bootstrap(len(self.names), self.protocol.resamples, self.protocol.seed)
@@ -88,6 +94,8 @@ class Report:
         return tuple(row for statistic in statistics for row in self._rows_of(statistic))
 
     def _rows_of(self, statistic: Statistic) -> list[Row]:
+        if statistic.metric in self.candidates[0].overall:
+            return self._overall_rows_of(statistic)
         columns = {c.name: Columns(c.values, self.photographs, self._grey_values) for c in self.candidates}
         rows = []
         if statistic.key == statistic.metric and statistic.metric in self.photographs:
@@ -95,15 +103,30 @@ class Report:
             rows.append(Row(statistic, "photographs", self.bootstrap.interval(statistic, real), None, None))
         for candidate in self.candidates:
             own = columns[candidate.name]
-            others = [
-                other if other not in (None, candidate.name) and candidate.kind != "baseline" else None
-                for other in ("grey", self.first_model)
-            ]
             differences = [
-                None if other is None else self.bootstrap.interval(statistic, own, columns[other]) for other in others
+                None if other is None else self.bootstrap.interval(statistic, own, columns[other])
+                for other in self._compared_to(candidate)
             ]
             rows.append(Row(statistic, candidate.name, self.bootstrap.interval(statistic, own), *differences))
         return rows
+
+    def _overall_rows_of(self, statistic: Statistic) -> list[Row]:
+        figures = {c.name: c.overall[statistic.metric] for c in self.candidates}
+        rows = []
+        for candidate in self.candidates:
+            own = figures[candidate.name]
+            differences = [
+                None if other is None else Interval(own - figures[other], math.nan, math.nan)
+                for other in self._compared_to(candidate)
+            ]
+            rows.append(Row(statistic, candidate.name, Interval(own, math.nan, math.nan), *differences))
+        return rows
+
+    def _compared_to(self, candidate: CandidateScores) -> tuple[str | None, str | None]:
+        """Return the names of the grey pictures and of the first model, each where it is another than the candidate."""
+        if candidate.kind == "baseline":
+            return None, None
+        return "grey", None if self.first_model == candidate.name else self.first_model
 
     @property
     def _grey_values(self) -> Mapping[str, Values]:
@@ -163,10 +186,10 @@ def report_to_csv(report: Report) -> str:
     """Return one line for each picture and candidate, the photographs' own values included."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["picture", "candidate", *report.metrics])
+    writer.writerow(["picture", "candidate", *report.picture_metrics])
     columns = [("photographs", report.photographs), *((c.name, c.values) for c in report.candidates)]
     for number, name in enumerate(report.names):
         for candidate, values in columns:
-            figures = [f"{values[m][number]:.6g}" if m in values else "" for m in report.metrics]
+            figures = [f"{values[m][number]:.6g}" if m in values else "" for m in report.picture_metrics]
             writer.writerow([name, candidate, *figures])
     return text.getvalue()

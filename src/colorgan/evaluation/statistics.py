@@ -47,7 +47,7 @@ class Statistic:
     unit: str
     better: str  # "higher", "lower", or what it should be near to
     metric: str  # the metric it is made of
-    compute: Callable[[Columns], Values]  # from values (..., N) to figures (...)
+    compute: Callable[[Columns], Values] | None  # from values (..., N) to figures (...); None: it has no such values
     digits: int = 2
     difference: bool = True  # whether differences between candidates make sense
 
@@ -127,6 +127,7 @@ STATISTICS = (
     Statistic(
         "top5-recovery", "its way from grey to the photographs", "share", "higher", "top5", _top5_recovery, 3
     ),
+    Statistic("fid", "FID (Inception 2015), no interval", "squared features", "lower", "fid", None),
 )  # fmt: skip
 """All figures, in the table's order; those of the metrics that were measured are shown."""
 
@@ -154,10 +155,13 @@ class Bootstrap:
 
     def interval(self, statistic: Statistic, columns: Columns, against: Columns | None = None) -> Interval:
         """Return a figure with its interval, or its paired difference from that of `against`."""
+        figure = statistic.compute
+        if figure is None:
+            raise ValueError(f"{statistic.key} is not made of single pictures' values")
 
         def compute(index: NDArray[np.int64] | None = None) -> Values:
             values = [
-                statistic.compute(c if index is None else c.take(index, statistic.metric))
+                figure(c if index is None else c.take(index, statistic.metric))
                 for c in (columns, against)
                 if c is not None
             ]
