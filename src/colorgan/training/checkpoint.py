@@ -2,13 +2,13 @@
 
 import hashlib
 import io
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from colorgan.errors import CheckpointError
+from colorgan.training.files import refusals_explained, write_file
 
 __all__ = ["find_checkpoints", "load_checkpoint", "load_latest", "save_checkpoint"]
 
@@ -29,20 +29,11 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any], *, kept: int
     buffer = io.BytesIO()
     torch.save(state, buffer)
     content = buffer.getbuffer()
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.write(hashlib.sha256(content).digest())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise CheckpointError(f"the checkpoint {path} cannot be written: {error.strerror}") from error
+    write_file(path, content, hashlib.sha256(content).digest(), kind=CheckpointError)
     others = [old for old in find_checkpoints(folder) if old != path]
     for old in others[: len(others) - (kept - 1)]:
-        old.unlink(missing_ok=True)
+        with refusals_explained(old, CheckpointError):
+            old.unlink(missing_ok=True)
     return path
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from colorgan.errors import CheckpointError
+from colorgan.training.files import refusals_explained
 
 __all__ = ["Averages", "Journal", "read_journal"]
 
@@ -27,9 +28,13 @@ class Journal:
                     file.write(b"\n")
 
     def write(self, kind: str, **values: Any) -> None:
-        """Append one entry and hand it to the system, so that a killed run keeps it."""
+        """Append one entry and hand it to the system, so that a killed run keeps it.
+
+        Raises:
+            TrainingError: The system does not take it.
+        """
         line = json.dumps({"kind": kind, **{key: _plain(value) for key, value in values.items()}})
-        with self.path.open("a", encoding="utf-8") as file:
+        with refusals_explained(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
 

@@ -1,5 +1,6 @@
 """The curves of a run as one picture, drawn from its journal."""
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
+
+from colorgan.training.files import write_file
 
 __all__ = ["draw_curves"]
 
@@ -43,6 +46,9 @@ def draw_curves(entries: Sequence[Mapping[str, Any]], path: Path) -> Path | None
 
     Returns:
         The path, or None where the journal has nothing to draw yet.
+
+    Raises:
+        TrainingError: It cannot be written.
     """
     panels = [(panel, curves) for panel in _PANELS if (curves := _curves(panel, entries))]
     if not panels:
@@ -53,9 +59,9 @@ def draw_curves(entries: Sequence[Mapping[str, Any]], path: Path) -> Path | None
     for number, (panel, curves) in enumerate(panels):
         row, column = divmod(number, _COLUMNS)
         _draw_panel(draw, column * _WIDTH, row * _HEIGHT, panel, curves)
-    temporary = path.with_name(f".{path.name}.part")
-    picture.save(temporary, "PNG")
-    temporary.replace(path)
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    write_file(path, content.getbuffer())
     return path
 
 

@@ -1,5 +1,6 @@
 """Sample sheets: what the generator makes of a few validation photographs, as one picture."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from colorgan.config import AugmentConfig
 from colorgan.data.augment import draw_occlusion
 from colorgan.model import Generator
 from colorgan.runtime import Runtime
+from colorgan.training.files import write_file
 
 __all__ = ["write_sheet"]
 
@@ -35,6 +37,9 @@ def write_sheet(
         size: Side at which they are shown to the network.
         augment: Whether and how luminance goes missing.
         runtime: Where the network runs.
+
+    Raises:
+        TrainingError: It cannot be written.
     """
     small = F.interpolate(rgb.float(), size=(size, size), mode="bilinear", antialias=True).to(runtime.device) / 255
     known = _occlusion(len(small), size, augment).to(runtime.device)
@@ -69,6 +74,6 @@ def _draw(path: Path, columns: Tensor, size: int) -> None:
         for column, picture in enumerate(pictures.split(size, dim=2)):
             tile = Image.fromarray(picture.permute(1, 2, 0).numpy())
             sheet.paste(tile, (column * (size + _GAP), _HEAD + row * (size + _GAP)))
-    temporary = path.with_name(f".{path.name}.part")
-    sheet.save(temporary, "PNG")
-    temporary.replace(path)
+    content = io.BytesIO()
+    sheet.save(content, "PNG")
+    write_file(path, content.getbuffer())

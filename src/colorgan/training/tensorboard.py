@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from colorgan.errors import UsageError
 from colorgan.training.events import Event, StepDone, Validated
+from colorgan.training.files import refusals_explained
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -35,7 +36,11 @@ class TensorBoardLog:
         self._every = every
 
     def take(self, event: Event) -> None:
-        """Write what an event holds."""
+        """Write what an event holds.
+
+        Raises:
+            TrainingError: The system does not let it be written.
+        """
         if isinstance(event, StepDone) and event.step % self._every == 0:
             speed = {"images_per_second": event.images_per_second, "waiting": event.waiting}
             self._write("train", event.step, {**event.terms, **speed})
@@ -47,12 +52,14 @@ class TensorBoardLog:
     def close(self) -> None:
         """Write what is still held back."""
         if self._writer is not None:
-            self._writer.close()
+            with refusals_explained(self._folder):
+                self._writer.close()
 
     def _write(self, group: str, step: int, numbers: dict[str, float]) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        if self._writer is None:
-            self._writer = SummaryWriter(str(self._folder))
-        for name, value in numbers.items():
-            self._writer.add_scalar(f"{group}/{name}", value, step)
+        with refusals_explained(self._folder):
+            if self._writer is None:
+                self._writer = SummaryWriter(str(self._folder))
+            for name, value in numbers.items():
+                self._writer.add_scalar(f"{group}/{name}", value, step)

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from colorgan.runtime import Runtime
 from colorgan.training.checkpoint import save_checkpoint
 from colorgan.training.distributed import PeerFailedError, Processes
 from colorgan.training.events import Budget, Event, Finished, Saved, StepDone, Validated
+from colorgan.training.files import refusals_explained
 from colorgan.training.guard import LossGuard
 from colorgan.training.journal import Averages, Journal, read_journal
 from colorgan.training.players import Players
@@ -121,7 +123,8 @@ class Trainer:
         With several processes, all of them run it and the leading one alone scores and saves.
 
         Raises:
-            TrainingError: A loss broke down; the checkpoints written before are good.
+            TrainingError: A loss broke down, or a file cannot be written; the checkpoints written before are good.
+            CheckpointError: A checkpoint cannot be written; the ones before are good.
             DataError: There are too few usable photographs.
         """
         if self.processes.leads:
@@ -131,14 +134,15 @@ class Trainer:
         try:
             with worker_deaths_explained():
                 yield from self._train_on(samples)
+            if self.processes.leads:
+                yield from self._finish()
         except ColorganError as error:
-            self._log("failed", reason=str(error))
+            with suppress(TrainingError):  # the journal may be what cannot be written
+                self._log("failed", reason=str(error))
             raise
         finally:
             if samples.cache is not None:
                 samples.cache.close()
-        if self.processes.leads:
-            yield from self._finish()
 
     def _train_on(self, samples: TrainingPhotos) -> Iterator[Event]:
         batches = self._draw_batches(samples)
@@ -272,7 +276,8 @@ class Trainer:
             "hours": round(self.seconds / 3600, 2),
             "validation": asdict(score),
         }
-        save_generator(path, self.players.average.network, render=self.recipe.render, provenance=provenance)
+        with refusals_explained(path):
+            save_generator(path, self.players.average.network, render=self.recipe.render, provenance=provenance)
         return path
 
     def _finish(self) -> Iterator[Event]:

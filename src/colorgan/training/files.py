@@ -1,0 +1,52 @@
+"""Writing a run's files: whole or not at all, and one sentence where the system refuses."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from colorgan.errors import ColorganError, TrainingError
+
+__all__ = ["refusals_explained", "write_file"]
+
+
+@contextmanager
+def refusals_explained(path: Path, kind: type[ColorganError] = TrainingError) -> Iterator[None]:
+    """Say in plain words that the system does not let a file of a run be written: a full disk, a closed folder.
+
+    Raises:
+        TrainingError: It does not, or the `kind` of error that is asked for.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(
+            f"{path} cannot be written: {error.strerror or error}; what was written before is whole, so see to the "
+            "disk or the folder and go on from the last checkpoint with --resume"
+        ) from error
+
+
+def write_file(path: Path, *parts: bytes | memoryview, kind: type[ColorganError] = TrainingError) -> None:
+    """Write a file whose name appears only once everything is on the disk; the one before stays until then.
+
+    Args:
+        path: Where to.
+        parts: Its content, one behind the other.
+        kind: The error to raise.
+
+    Raises:
+        TrainingError: It cannot be written, or the `kind` of error that is asked for.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    with refusals_explained(path, kind):
+        try:
+            with temporary.open("wb") as file:
+                for part in parts:
+                    file.write(part)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):  # the folder may be closed to this, too
+                temporary.unlink(missing_ok=True)
+            raise
