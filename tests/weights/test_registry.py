@@ -41,7 +41,7 @@ def read_registry_without(custom: Path) -> Registry:
 class TestBuiltIn:
     def test_names(self) -> None:
         names = [entry.name for entry in read_registry()]
-        assert names == ["default", "mobilenet_v2", "squeezenet1_1", "vgg16_bn", "vgg19"]
+        assert names == ["default", "inception_fid", "mobilenet_v2", "squeezenet1_1", "vgg16_bn", "vgg19"]
         assert read_registry()["compact"].name == "default"
 
     @pytest.mark.parametrize("entry", list(read_registry()), ids=lambda entry: entry.name)
