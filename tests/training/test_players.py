@@ -60,6 +60,18 @@ class TestAlternation:
         assert changed(discriminator, players.discriminator) == set(discriminator)
         assert all(p.grad is None for p in players.generator.parameters())
 
+    @pytest.mark.parametrize("kind", ["global", "patch"])
+    def test_both_steps_see_generated_pictures_alike(self, make_players, kind):
+        players = make_players(f"discriminator.kind={kind}")
+        truth = look_at(draw_batch())
+        fake = truth.lab.new_full((4, 3, 32, 32), 0.5) + 0.1 * torch.rand(4, 3, 32, 32)
+        players._comparison.train()
+        with torch.no_grad():
+            _, (in_its_own_step,) = players._comparison(torch.rand(4, 3, 32, 32), fake, truth.lab[:, :1])
+            (in_the_generators_step,) = players.discriminator(fake, truth.lab[:, :1])
+        # Spectral norms move a little with each look.
+        torch.testing.assert_close(in_its_own_step, in_the_generators_step, atol=0.02, rtol=0)
+
     def test_the_generators_step_leaves_the_discriminator_as_it_is(self, make_players):
         players = make_players()
         truth = look_at(draw_batch())

@@ -54,6 +54,22 @@ def look_at(batch: Batch) -> Truth:
     return Truth(lab, None if batch.known is None else batch.known.float(), hints)
 
 
+class _Comparison(nn.Module):
+    """Lets a discriminator judge photographs and generated pictures, each as a batch of its own.
+
+    In one batch together, batch norm would let it tell them apart by their distance from the common mean. The
+    generator, whose pictures are judged alone, would then hear nothing of what gives them away.
+    """
+
+    def __init__(self, discriminator: Discriminator) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(self, real: Tensor, fake: Tensor, luminance: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the logits on both; pictures `(B, 3, H, W)` in 0..1 that share the luminance `(B, 1, H, W)`."""
+        return self.discriminator(real, luminance), self.discriminator(fake, luminance)
+
+
 class Players:
     """Generator and discriminator, their optimisers, and the averaged generator.
 
@@ -83,15 +99,15 @@ class Players:
             self.discriminator_optimizer = build_discriminator_optimizer(self.discriminator, recipe.optimizer)
         self._scaler = torch.GradScaler(runtime.device.type, enabled=runtime.dtype is torch.float16)
         self._shared_generator: nn.Module = self.generator
-        self._shared_discriminator: nn.Module | None = self.discriminator
+        self._comparison: nn.Module | None = None if self.discriminator is None else _Comparison(self.discriminator)
 
     def begin(self, *, compiled: bool = False) -> None:
         """Make ready for the first step, once all weights are set: join the processes, compile."""
         if self.runtime.device.type == "cuda":
             torch.backends.cudnn.benchmark = True  # all batches have one shape
         self._shared_generator = self.processes.share(self.generator)
-        if self.discriminator is not None:
-            self._shared_discriminator = self.processes.share(self.discriminator)
+        if self._comparison is not None:
+            self._comparison = self.processes.share(self._comparison)
         if compiled:
             self.generator.compile()
 
@@ -134,16 +150,14 @@ class Players:
         real, fake = lab_to_rgb(truth.lab).clamp(0, 1), assemble_rgb(prediction).detach().clamp(0, 1)
         luminance = truth.lab[:, :1]
         with self.runtime.autocast():
-            judge = cast("nn.Module", self._shared_discriminator)
-            logits = judge(torch.cat((real, fake)), torch.cat((luminance, luminance)))
-        on_real, on_fake = zip(*(scale.float().chunk(2) for scale in logits), strict=True)
+            on_real, on_fake = cast("nn.Module", self._comparison)(real, fake, luminance)
         loss = discriminator_loss(on_real, on_fake)
         optimizer = cast("Optimizer", self.discriminator_optimizer)
         norm = self._update(loss, discriminator, optimizer, factor, limit=math.inf)
         return {
             "discriminator": loss,
-            "d_real": torch.stack([x.sigmoid().mean() for x in on_real]).mean(),
-            "d_fake": torch.stack([x.sigmoid().mean() for x in on_fake]).mean(),
+            "d_real": torch.stack([x.float().sigmoid().mean() for x in on_real]).mean(),
+            "d_fake": torch.stack([x.float().sigmoid().mean() for x in on_fake]).mean(),
             "discriminator_gradient_norm": norm,
         }
 
