@@ -11,7 +11,7 @@ from PIL import Image
 from colorgan.config import Degradation, Framing, ModelConfig, Occlusion, RenderConfig
 from colorgan.data import find_photos
 from colorgan.errors import DataError, EvaluationError, UsageError, WeightsNotFoundError
-from colorgan.evaluation import CORE_METRICS, Protocol, Report, evaluate, report_to_csv, report_to_json
+from colorgan.evaluation import CORE_METRICS, Protocol, Report, evaluate, evaluator, report_to_csv, report_to_json
 from colorgan.evaluation.candidates import GreyBaseline, MeanColorBaseline
 from colorgan.evaluation.inputs import make_batch
 from colorgan.model import build_generator
@@ -120,6 +120,23 @@ class TestEvaluate:
         report = self.measure(folder, [loaded(tiny_config, "m")], strength=0.0, metrics=["psnr", "colorfulness"])
         assert figure(report, "psnr", "m") == pytest.approx(figure(report, "psnr", "grey"), abs=0.02)
         assert figure(report, "colorfulness", "m") < 0.1
+
+    def test_folding_for_speed_changes_rounding_only(self, folder, tiny_config, monkeypatch):
+        model = loaded(tiny_config, "m")
+        folded = self.measure(folder, [model], metrics=["psnr", "ab-rmse"])
+        monkeypatch.setattr(evaluator, "prepare_for_inference", lambda network, dtype: network)
+        plain = self.measure(folder, [model], metrics=["psnr", "ab-rmse"])
+        for metric in ("psnr", "ab-rmse"):
+            values = [report.candidates[2].values[metric] for report in (folded, plain)]
+            assert np.abs(values[0] - values[1]).max() < 0.002
+
+    def test_leaves_the_network_that_it_was_given_alone(self, folder, tiny_config):
+        model = loaded(tiny_config, "m")
+        before = {key: value.clone() for key, value in model.network.state_dict().items()}
+        self.measure(folder, [model])
+        after = model.network.state_dict()
+        assert before.keys() == after.keys()
+        assert all(torch.equal(before[key], after[key]) for key in before)
 
     def test_overrides_are_stated(self, folder, tiny_config):
         report = self.measure(folder, [loaded(tiny_config, "m")], strength=0.5, render_size=64)

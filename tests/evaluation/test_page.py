@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from colorgan.evaluation.front import summarize_front
@@ -14,6 +15,7 @@ from colorgan.evaluation.plots import plot_distributions
 from colorgan.evaluation.protocol import Protocol
 from colorgan.evaluation.report import CandidateScores, Example, Report
 from colorgan.evaluation.statistics import Bootstrap, Interval
+from colorgan.rendering.front import FrontValues
 
 NASTY = "<b>&\"'.pt"
 
@@ -35,14 +37,14 @@ def report() -> Report:
         colours = np.zeros(count) if colour == 0 else rng.normal(colour, 4, count)
         return CandidateScores(name, kind, {"sha256": "0" * 64}, {"psnr": base + gain, "colorfulness": colours})
 
-    front = summarize_front(
-        NASTY,
+    values = FrontValues(
         (0.0, 1.0, 2.0),
-        gains=rng.normal([[0], [1], [-1]], 0.1, (3, count)),
-        colours=np.repeat([[0.0], [20.0], [44.0]], count, 1),
-        photographs=np.full(count, 40.0),
-        bootstrap=Bootstrap(count, 100, 0),
+        gains=torch.from_numpy(rng.normal([[0], [1], [-1]], 0.1, (3, count))),
+        colorfulness=torch.tensor([[0.0], [20.0], [44.0]]).double().expand(-1, count),
+        grey_psnr=torch.zeros(count).double(),
+        photographs=torch.full((count,), 40.0).double(),
     )
+    front = summarize_front(NASTY, values, Bootstrap(count, 100, 0))
     example = Example("deep/photo <1>.png", -1.25, jpeg("grey"), jpeg("red"), jpeg("blue"))
     return Report(
         protocol=Protocol(resamples=100),

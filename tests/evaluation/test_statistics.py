@@ -5,6 +5,7 @@ import torch
 from colorgan.evaluation.front import summarize_front
 from colorgan.evaluation.statistics import STATISTICS, Bootstrap, Columns, pooled_psnr
 from colorgan.metrics import psnr
+from colorgan.rendering.front import FrontValues
 
 BY_KEY = {statistic.key: statistic for statistic in STATISTICS}
 
@@ -70,14 +71,14 @@ class TestFront:
     def summarize(self, gains, colours):
         n = 50
         spread = np.random.default_rng(0).normal(0, 0.1, n)
-        return summarize_front(
-            "m",
+        values = FrontValues(
             (0.0, 1.0, 2.0),
-            gains=np.array(gains, float)[:, None] + spread * np.array([[0], [1], [1]]),
-            colours=np.repeat(np.array(colours, float)[:, None], n, 1),
-            photographs=np.full(n, 40.0),
-            bootstrap=Bootstrap(n, 200, 0),
+            gains=torch.from_numpy(np.array(gains, float)[:, None] + spread * np.array([[0], [1], [1]])),
+            colorfulness=torch.tensor(colours).double()[:, None].expand(-1, n),
+            grey_psnr=torch.zeros(n).double(),
+            photographs=torch.full((n,), 40.0).double(),
         )
+        return summarize_front("m", values, Bootstrap(n, 200, 0))
 
     def test_reads_between_the_strengths(self):
         front = self.summarize([0, 1, -2], [0, 20, 40])

@@ -1,16 +1,16 @@
 """Scoring a generator during training."""
 
-import numpy as np
 import pytest
 import torch
 
-from colorgan.color import lab_to_rgb, rgb_to_lab
 from colorgan.config import RenderConfig
 from colorgan.data import find_photos
 from colorgan.errors import DataError
+from colorgan.evaluation import evaluate
 from colorgan.model import build_generator
 from colorgan.training import load_recipe
 from colorgan.training.validation import PERCEPTUAL_DB, ValidationSet, validate
+from colorgan.weights.file import LoadedGenerator
 from support import draw_photo
 from training_support import TINY
 
@@ -59,17 +59,23 @@ class TestValidate:
         assert score.gain == score.score == pytest.approx(0, abs=1e-4)
         assert score.perceptual is None
 
-    def test_psnr_is_that_of_8_bit_pictures_with_their_luminance_kept(self, network, photos, runtime):
+    def test_figures_are_those_of_colorgan_eval(self, network, photos, runtime):
+        torch.nn.init.normal_(network.color.weight, std=8.0)
+        render = RenderConfig(size=64, strength=1.25)
+        chosen = find_photos(photos)[:3]
+        score = validate(network, ValidationSet(chosen, 3, 256), render, runtime)
+        loaded = LoadedGenerator(network, render, {"name": "m"}, "0" * 64)
+        report = evaluate(chosen, [loaded], metrics=["psnr", "colorfulness"], front=True, device="cpu")
+        figures = {row.statistic.key: row.figure.value for row in report.rows if row.candidate == "m"}
+        assert figures["colorfulness"] > 2
+        assert score.psnr == pytest.approx(figures["psnr"], abs=0.01)
+        assert score.colorfulness == pytest.approx(figures["colorfulness"], abs=0.1)
+        assert score.best_gain == pytest.approx(report.fronts[0].best.value, abs=0.01)
+
+    def test_strength_0_is_grey(self, network, photos, runtime):
         pictures = ValidationSet(find_photos(photos), 3, 32)
-        score = validate(network, pictures, RenderConfig(size=32), runtime)
-        truth = pictures.rgb.float() / 255
-        lab = rgb_to_lab(truth)
-        with torch.no_grad():
-            ab = network(lab[:, :1]).coarse_ab
-        ab = torch.nn.functional.interpolate(ab, size=(32, 32), mode="bicubic", align_corners=False)
-        made = (lab_to_rgb(torch.cat((lab[:, :1], ab), 1)).clamp(0, 1) * 255).round() / 255
-        expected = np.mean([-10 * float((a - b).square().mean().log10()) for a, b in zip(made, truth, strict=True)])
-        assert score.psnr == pytest.approx(expected, abs=1e-3)
+        score = validate(network, pictures, RenderConfig(size=32, strength=0.0), runtime)
+        assert score.psnr == score.grey_psnr
 
     def test_the_perceptual_part_is_the_share_of_greys_distance_that_is_gone(self, network, photos, runtime):
         pictures = ValidationSet(find_photos(photos), 3, 32)

@@ -33,8 +33,9 @@ from colorgan.evaluation.measures import CORE_METRICS, Comparison, Measure, buil
 from colorgan.evaluation.protocol import Protocol
 from colorgan.evaluation.report import CandidateScores, Example, Report
 from colorgan.evaluation.statistics import Bootstrap, Values
-from colorgan.metrics import colorfulness, psnr
-from colorgan.rendering.front import STRENGTHS, measure_front
+from colorgan.metrics import psnr
+from colorgan.model import prepare_for_inference
+from colorgan.rendering.front import STRENGTHS, FrontValues, measure_front
 from colorgan.runtime import Runtime, pick_runtime
 from colorgan.weights.file import LoadedGenerator, load_generator
 from colorgan.weights.store import resolve_weights
@@ -155,13 +156,13 @@ def _load_model(
 ) -> _NamedModel:
     if isinstance(weights, LoadedGenerator):
         loaded, name = weights, str(weights.provenance.get("name", f"model {number}"))
-        loaded.network.to(runtime.device)
     else:
         loaded, name = load_generator(resolve_weights(weights), runtime.device), str(weights)
     changes = {key: value for key, value in (("size", size), ("strength", strength)) if value is not None}
     render: RenderConfig = dataclasses.replace(loaded.render, **changes)  # type: ignore[arg-type]
     facts = {"sha256": loaded.sha256, "settings": _describe_render(render)}
-    return _NamedModel(Model(name, loaded.network, render, runtime), facts)
+    network = prepare_for_inference(loaded.network.to(runtime.device), runtime.dtype)  # as for colouring
+    return _NamedModel(Model(name, network, render, runtime), facts)
 
 
 def _describe_render(render: RenderConfig) -> str:
@@ -301,20 +302,11 @@ def _score_all(scorers: Sequence[_Scorer], session: _Session, measures: Sequence
 
 
 def _sweep(model: Model, session: _Session, bootstrap: Bootstrap) -> Front:
-    gains, colours, real = [], [], []
-    for batch in session.batches(f"sweeping the strength of {model.name}"):
-        points = measure_front(model.predict(batch).compose, batch.target, _FRONT_STRENGTHS)
-        gains.append(torch.stack([point.gain for point in points]).cpu())
-        colours.append(torch.stack([point.colorfulness for point in points]).cpu())
-        real.append(colorfulness(batch.target).cpu())
-    return summarize_front(
-        model.name,
-        (0.0, *_FRONT_STRENGTHS),
-        gains=_join(gains),
-        colours=_join(colours),
-        photographs=_join(real),
-        bootstrap=bootstrap,
-    )
+    parts = [
+        measure_front(model.predict(batch).compose, batch.target, _FRONT_STRENGTHS)
+        for batch in session.batches(f"sweeping the strength of {model.name}")
+    ]
+    return summarize_front(model.name, FrontValues.join(parts), bootstrap)
 
 
 def _pick_examples(candidate: Candidate, session: _Session, count: int) -> dict[str, tuple[Example, ...]]:

@@ -1,12 +1,12 @@
 """The front of a model over a whole data set, with intervals."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
-from colorgan.evaluation.statistics import Bootstrap, Interval, Values, summarize
-from colorgan.rendering.front import best_gain, gain_at_share
+from colorgan.evaluation.statistics import Bootstrap, Interval, summarize
+from colorgan.rendering.front import FrontValues
 
 __all__ = ["SHARES", "Front", "summarize_front"]
 
@@ -26,42 +26,24 @@ class Front:
     best: Interval  # the largest gain at any strength
 
 
-def summarize_front(
-    name: str,
-    strengths: Sequence[float],
-    *,
-    gains: Values,
-    colours: Values,
-    photographs: Values,
-    bootstrap: Bootstrap,
-) -> Front:
+def summarize_front(name: str, values: FrontValues, bootstrap: Bootstrap) -> Front:
     """Put the values of single pictures together.
 
     Args:
         name: The model's.
-        strengths: The S strengths, rising from 0.
-        gains: PSNR gains `(S, N)` in dB.
-        colours: Colourfulness `(S, N)`.
-        photographs: Colourfulness of the photographs `(N,)`.
+        values: Of the N pictures.
         bootstrap: The resamples.
     """
-    mean_gains, shares = gains.mean(1), colours.mean(1) / max(photographs.mean(), 1e-9)
-    resampled = []
-    for index in bootstrap.indices():
-        weights = np.stack([np.bincount(row, minlength=bootstrap.count) for row in index]) / bootstrap.count
-        resampled += list(zip(weights @ gains.T, (weights @ colours.T) / (weights @ photographs)[:, None], strict=True))
+    curve = values.curve()
+    resampled = [
+        values.curve(torch.from_numpy(np.bincount(row, minlength=bootstrap.count)).double())
+        for index in bootstrap.indices()
+        for row in index
+    ]
     at_shares: dict[float, Interval | None] = {}
     for share in SHARES:
-        here = gain_at_share(shares.tolist(), mean_gains.tolist(), share)
-        there = [gain_at_share(s.tolist(), g.tolist(), share) for g, s in resampled]
+        here, there = curve.gain_at(share), [other.gain_at(share) for other in resampled]
         reached = np.array([gain for gain in there if gain is not None])
         at_shares[share] = None if here is None else summarize(np.asarray(here), [reached])
-    best = [best_gain(g.tolist()) for g, _ in resampled]
-    return Front(
-        name,
-        tuple(strengths),
-        tuple(mean_gains.tolist()),
-        tuple(shares.tolist()),
-        at_shares,
-        summarize(np.asarray(best_gain(mean_gains.tolist())), [np.array(best)]),
-    )
+    best = summarize(np.asarray(curve.best), [np.array([other.best for other in resampled])])
+    return Front(name, values.strengths, curve.gains, curve.shares, at_shares, best)

@@ -1,5 +1,6 @@
 """From a trained generator and a luminance to colours: shared by colourising, training and evaluation."""
 
+from colorgan.rendering.batch import ColoredBatch
 from colorgan.rendering.chroma import ChromaField, Painting, fit_chroma
 from colorgan.rendering.hints import HINT_SHARE, draw_hints, keep_hints
 from colorgan.rendering.predict import Rendering, predict_rendering, render_shape, shrink
@@ -7,6 +8,7 @@ from colorgan.rendering.predict import Rendering, predict_rendering, render_shap
 __all__ = [
     "HINT_SHARE",
     "ChromaField",
+    "ColoredBatch",
     "Painting",
     "Rendering",
     "draw_hints",

@@ -12,38 +12,73 @@ from torch import Tensor
 
 from colorgan.metrics import colorfulness, psnr
 
-__all__ = ["STRENGTHS", "FrontPoint", "best_gain", "gain_at_share", "measure_front"]
+__all__ = ["STRENGTHS", "FrontCurve", "FrontValues", "best_gain", "gain_at_share", "measure_front"]
 
 STRENGTHS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
 """Factors on chroma at which a front is measured."""
 
 
 @dataclass(frozen=True, slots=True)
-class FrontPoint:
-    """A batch of pictures at one strength."""
+class FrontCurve:
+    """A model's mean gain against its mean colourfulness, as the strength rises from 0."""
 
-    strength: float
-    gain: Tensor  # (B,), PSNR less the grey picture's, dB
-    colorfulness: Tensor  # (B,)
+    shares: tuple[float, ...]  # mean colourfulness over the photographs' mean, at each strength
+    gains: tuple[float, ...]  # mean gain in dB, at each strength
+
+    @property
+    def best(self) -> float:
+        """The largest mean gain at any of the strengths, dB."""
+        return best_gain(self.gains)
+
+    def gain_at(self, share: float) -> float | None:
+        """Return the gain at that share of the photographs' colourfulness; None where no strength reaches it."""
+        return gain_at_share(self.shares, self.gains, share)
+
+
+@dataclass(frozen=True, slots=True)
+class FrontValues:
+    """What N pictures have at each of S strengths."""
+
+    strengths: tuple[float, ...]  # (S,), rising from 0
+    gains: Tensor  # (S, N), PSNR less the grey picture's, dB
+    colorfulness: Tensor  # (S, N)
+    grey_psnr: Tensor  # (N,), dB
+    photographs: Tensor  # (N,), colourfulness of the photographs
+
+    @classmethod
+    def join(cls, parts: Sequence["FrontValues"]) -> "FrontValues":
+        """Put batches together, in double precision on the CPU."""
+        names = ("gains", "colorfulness", "grey_psnr", "photographs")
+        joined = (torch.cat([getattr(part, name).double().cpu() for part in parts], dim=-1) for name in names)
+        return cls(parts[0].strengths, *joined)
+
+    def curve(self, weights: Tensor | None = None) -> FrontCurve:
+        """Return the means over the pictures, each with a weight where `weights` `(N,)` gives some."""
+        if weights is None:
+            weights = torch.ones_like(self.photographs)
+        weights = weights / weights.sum()
+        shares = (self.colorfulness @ weights) / (self.photographs @ weights).clamp_min(1e-9)
+        return FrontCurve(tuple(shares.tolist()), tuple((self.gains @ weights).tolist()))
 
 
 def measure_front(
     compose: Callable[[float], Tensor], target: Tensor, strengths: Sequence[float] = STRENGTHS
-) -> list[FrontPoint]:
+) -> FrontValues:
     """Measure a batch at each strength, grey (strength 0) first.
 
     Args:
         compose: Returns the pictures at a strength, 8-bit levels as 0..1, `(B, 3, H, W)`.
         target: The photographs, the same.
-        strengths: Factors on chroma, rising.
+        strengths: Factors on chroma above 0, rising.
     """
-    grey = compose(0.0)
-    base = psnr(grey, target)
-    points = [FrontPoint(0.0, torch.zeros_like(base), colorfulness(grey))]
-    for strength in strengths:
+    swept = (0.0, *strengths)
+    psnrs, colours = [], []
+    for strength in swept:
         pictures = compose(strength)
-        points.append(FrontPoint(strength, psnr(pictures, target) - base, colorfulness(pictures)))
-    return points
+        psnrs.append(psnr(pictures, target))
+        colours.append(colorfulness(pictures))
+    gains = torch.stack(psnrs) - psnrs[0]
+    return FrontValues(swept, gains, torch.stack(colours), psnrs[0], colorfulness(target))
 
 
 def gain_at_share(shares: Sequence[float], gains: Sequence[float], share: float) -> float | None:
