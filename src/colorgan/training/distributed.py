@@ -40,14 +40,19 @@ class Processes:
         """Whether this is the process that writes files and talks."""
         return self.rank == 0
 
-    def share(self, network: nn.Module) -> nn.Module:
-        """Wrap a network so that its gradients and batch statistics are those of all processes' batches together.
+    def share(self, network: nn.Module, *, sync_batch_norm: bool = True) -> nn.Module:
+        """Wrap a network so that its gradients are those of all processes' batches together.
 
         One process gets it back as it is.
+
+        Args:
+            network: What each process trains.
+            sync_batch_norm: Whether the statistics of batch norms are those of all batches together too.
         """
         if self.world == 1:
             return network
-        share_batch_norms(network, self.device)
+        if sync_batch_norm:
+            share_batch_norms(network, self.device)
         devices = [self.device] if self.device.type == "cuda" else None
         # Some parts run only where a picture has holes or hints.
         return DistributedDataParallel(network, device_ids=devices, find_unused_parameters=True)

@@ -105,9 +105,10 @@ class Players:
         """Make ready for the first step, once all weights are set: join the processes, compile."""
         if self.runtime.device.type == "cuda":
             torch.backends.cudnn.benchmark = True  # all batches have one shape
-        self._shared_generator = self.processes.share(self.generator)
+        synced = self.recipe.run.sync_batch_norm
+        self._shared_generator = self.processes.share(self.generator, sync_batch_norm=synced)
         if self._comparison is not None:
-            self._comparison = self.processes.share(self._comparison)
+            self._comparison = self.processes.share(self._comparison, sync_batch_norm=synced)
         if compiled:
             self.generator.compile()
 

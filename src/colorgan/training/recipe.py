@@ -82,6 +82,7 @@ class RunConfig:
     batch_size: int = 32  # of one process
     size: int = 128  # side of the training pictures, pixels
     epochs: float = 10.0  # where neither --epochs, --steps nor --minutes is given
+    sync_batch_norm: bool = True  # with several processes: statistics of all batches together, not of each one's own
     ema_decay: float = 0.999  # of the averaged generator, which is the one that is kept; 0 keeps the last
     journal_steps: int = 20  # steps between lines of the journal
     validation_steps: int = 500  # steps between validations
