@@ -39,9 +39,15 @@ _R_TO_Z, _B_TO_Z = 0.0193339 / 1.0888300, 0.9503041 / 1.0888300
 
 
 def _inverse_rows() -> list[list[float]]:
-    rows = [[r, 1.0 - r - b, b] for r, b in ((_R_TO_X, _B_TO_X), (_R_TO_Y, _B_TO_Y), (_R_TO_Z, _B_TO_Z))]
-    inverse: list[list[float]] = torch.linalg.inv(torch.tensor(rows, dtype=torch.float64)).tolist()
-    return inverse
+    """Invert the matrix by its cofactors: importing this module must not start the libraries of linear algebra."""
+    m = [[r, 1.0 - r - b, b] for r, b in ((_R_TO_X, _B_TO_X), (_R_TO_Y, _B_TO_Y), (_R_TO_Z, _B_TO_Z))]
+
+    def cofactor(i: int, j: int) -> float:
+        (a, b), (c, d) = ((row[(j + 1) % 3], row[(j + 2) % 3]) for row in (m[(i + 1) % 3], m[(i + 2) % 3]))
+        return a * d - b * c
+
+    determinant = sum(m[0][j] * cofactor(0, j) for j in range(3))
+    return [[cofactor(j, i) / determinant for j in range(3)] for i in range(3)]
 
 
 _INVERSE = _inverse_rows()

@@ -30,8 +30,13 @@ class Runtime:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self.dtype)
 
+    @property
+    def precision(self) -> str:
+        """The `PrecisionChoice` that it is."""
+        return str(self.dtype).removeprefix("torch.")
+
     def __str__(self) -> str:
-        return f"{self.device}, {str(self.dtype).removeprefix('torch.')}"
+        return f"{self.device}, {self.precision}"
 
 
 def pick_runtime(device: str = "auto", precision: str = "auto") -> Runtime:

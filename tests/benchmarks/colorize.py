@@ -2,8 +2,9 @@
 
     python tests/benchmarks/colorize.py [--small 200] [--large 40] [--huge]
 
-Three times for each folder, in one process and with the same threads: the floor (every file decoded to RGB and encoded
-at the same settings, no network), the network alone (sketches in memory, no files), and colorize as a whole.
+Three times for each folder, with the same number of workers: the floor (every file decoded to RGB and encoded at the
+same settings, no network), the network alone (sketches in memory, in batches as colorize makes them, no files), and
+colorize as a whole.
 Everything is generated: photograph-like greys with film grain.
 """
 
@@ -23,8 +24,20 @@ import tifffile
 import torch
 from PIL import Image
 
-from colorgan.colorization import ColorizeOptions, Colorizer, Outcome, Status, colorize_paths, count_cores
+from colorgan.colorization import (
+    ColorizeOptions,
+    Colorizer,
+    Crew,
+    Outcome,
+    Status,
+    count_cores,
+    plan_paths,
+    run_jobs,
+)
+from colorgan.colorization.processes import can_fork
 from colorgan.images import iter_photos
+
+BATCH = 4  # of colorize on a CPU
 
 
 def draw(seed: int, width: int, height: int) -> np.ndarray:
@@ -71,26 +84,26 @@ def network(source: Path, colorizer: Colorizer, workers: int, count: int) -> flo
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        jobs = [[sketches[n % len(sketches)]] for n in range(count)]
+        jobs = [[sketches[(n + k) % len(sketches)] for k in range(BATCH)] for n in range(0, count, BATCH)]
         result = rate(count, lambda: list(pool.map(lambda job: colorizer.predict(job, colorizer.render), jobs)))
     torch.set_num_threads(threads)
     return result
 
 
-def whole(source: Path, target: Path, colorizer: Colorizer) -> None:
+def whole(source: Path, target: Path, colorizer: Colorizer, crew: Crew | None) -> None:
     options = ColorizeOptions(render=colorizer.render)
-    for event in colorize_paths([source], target, colorizer=colorizer, options=options):
+    for event in run_jobs(plan_paths([source], target).jobs, colorizer, options, crew=crew):
         assert not isinstance(event, Outcome) or event.status is Status.COLORIZED, event
 
 
-def measure(folder: Path, count: int, width: int, height: int, colorizer: Colorizer, workers: int) -> str:
+def measure(folder: Path, count: int, width: int, height: int, colorizer: Colorizer, crew: Crew | None) -> str:
     """Return the row of one folder."""
-    source = folder / "in"
+    source, workers = folder / "in", count_cores()
     fill(source, count, width, height)
     floor(source, folder / "warm-up", workers)
     a = rate(count, lambda: floor(source, folder / "floor", workers))
     b = network(source, colorizer, workers, max(count, 60))
-    c = rate(count, lambda: whole(source, folder / "out", colorizer))
+    c = rate(count, lambda: whole(source, folder / "out", colorizer, crew))
     return f"| {count} of {width} x {height} | {a:.2f}/s | {b:.1f}/s | {c:.2f}/s | {c / a:.0%} | {c / b:.0%} |"
 
 
@@ -118,18 +131,28 @@ def main() -> None:
     parser.add_argument("--small", type=int, default=200, help="500 x 375 pictures")
     parser.add_argument("--large", type=int, default=40, help="4000 x 3000 pictures")
     parser.add_argument("--huge", action="store_true", help="also a 100-megapixel 16-bit TIFF")
+    parser.add_argument("--threads", action="store_true", help="threads instead of processes")
     arguments = parser.parse_args()
-    colorizer, workers = Colorizer.load(), count_cores()
-    print(f"{colorizer}, {workers} threads")
+    # As the command does: before anything is computed.
+    crews = [None if arguments.threads or not can_fork() else Crew(count_cores()) for _ in range(2)]
+    colorizer = Colorizer.load()
+    print(f"{colorizer}, {count_cores()} workers")
     print("| folder | floor | network alone | colorize | of the floor | of the network |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
-        for count, width, height in ((arguments.small, 500, 375), (arguments.large, 4000, 3000)):
+        sizes = ((arguments.small, 500, 375), (arguments.large, 4000, 3000))
+        for (count, width, height), crew in zip(sizes, crews, strict=True):
             if count:
-                print(measure(Path(name) / str(width), count, width, height, colorizer, workers))
-        print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB")
+                print(measure(Path(name) / str(width), count, width, height, colorizer, crew), flush=True)
+        own, largest = (
+            resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        )
+        print(f"peak memory: {own} MiB in this process, {largest} MiB in the largest of the processes it started")
         if arguments.huge:
             print(peak_of_huge(Path(name)))
+    for crew in crews:
+        if crew is not None:
+            crew.close()
 
 
 if __name__ == "__main__":

@@ -138,7 +138,9 @@ class TestRunJobs:
         self, grey_folder: Path, tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(
-            Colorizer, "predict", lambda self, sketches, config, **_: [Colors(torch.full((2, 4, 4), torch.nan), None)]
+            Colorizer,
+            "predict",
+            lambda self, sketches, *_, **__: [Colors(torch.full((2, 4, 4), torch.nan), None)] * len(sketches),
         )
         outcomes = run(grey_folder, tmp_path / "out", colorizer)
         assert {o.status for o in outcomes} == {Status.FAILED}

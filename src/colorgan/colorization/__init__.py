@@ -1,23 +1,25 @@
 """Colouring photographs: one picture, or a whole tree of files."""
 
 from colorgan.colorization.album import match_albums
-from colorgan.colorization.batch import Event, Notice, count_cores, run_jobs
+from colorgan.colorization.batch import count_cores, run_jobs, start_crew
 from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
 from colorgan.colorization.hints import Hint, parse_hint, read_hints
 from colorgan.colorization.palette import Palette
 from colorgan.colorization.paths import add_hints, colorize_paths, plan_paths
 from colorgan.colorization.plan import STREAM, Job, Plan, find_sources, make_plan
+from colorgan.colorization.processes import Crew
 from colorgan.colorization.ranks import Ranks
 from colorgan.colorization.report import make_report, write_report
 from colorgan.colorization.serve import Desk, PageServer
 from colorgan.colorization.sheet import make_sheet, write_sheet
-from colorgan.colorization.work import ColorizeOptions, Outcome, Product, Status, settings_of
+from colorgan.colorization.work import ColorizeOptions, Event, Notice, Outcome, Product, Status, settings_of
 
 __all__ = [
     "STREAM",
     "ColorizeOptions",
     "Colorizer",
     "Colors",
+    "Crew",
     "Desk",
     "Event",
     "Hint",
@@ -44,6 +46,7 @@ __all__ = [
     "read_hints",
     "run_jobs",
     "settings_of",
+    "start_crew",
     "write_report",
     "write_sheet",
 ]

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,16 +68,25 @@ class Colorizer:
         runtime: Where it runs and how precisely.
         name: What to call it in notes and reports.
         sha256: Of its file.
+        source: Its file; None if it has none.
     """
 
     def __init__(
-        self, network: Generator, render: RenderConfig, runtime: Runtime, *, name: str = "unnamed", sha256: str = ""
+        self,
+        network: Generator,
+        render: RenderConfig,
+        runtime: Runtime,
+        *,
+        name: str = "unnamed",
+        sha256: str = "",
+        source: Path | None = None,
     ) -> None:
         self.network = network
         self.render = render
         self.runtime = runtime
         self.name = name
         self.sha256 = sha256
+        self.source = source
 
     @classmethod
     def load(cls, weights: str | Path = "default", *, device: str = "auto", precision: str = "auto") -> "Colorizer":
@@ -92,10 +102,11 @@ class Colorizer:
             DeviceError: This machine lacks the device or the precision.
         """
         runtime = pick_runtime(device, precision)
-        loaded = load_generator(resolve_weights(weights), runtime.device)
+        source = resolve_weights(weights)
+        loaded = load_generator(source, runtime.device)
         name = str(loaded.provenance.get("name") or Path(weights).stem)
         network = prepare_for_inference(loaded.network, runtime.dtype)
-        return cls(network, loaded.render, runtime, name=name, sha256=loaded.sha256)
+        return cls(network, loaded.render, runtime, name=name, sha256=loaded.sha256, source=source)
 
     def __repr__(self) -> str:
         return f"Colorizer({self.name} {self.sha256[:12]}, {self.runtime})"
@@ -173,9 +184,9 @@ class Colorizer:
         key = tuple(render_shape(H, W, size, self.network.config) for size in (config.size, *config.sizes))
         largest = max(key)
         with torch.inference_mode():
-            small = reduce_grey(photo.grey, max(1, min(H // (2 * largest[0]), W // (2 * largest[1]))))
+            luminance = _reduced_luminance(photo.grey, max(1, min(H // (2 * largest[0]), W // (2 * largest[1]))))
             points = hints_to_points(hints, W, H) if hints else None
-            return Sketch(shrink(grey_to_luminance(small)[None], largest)[0], (H, W), key, points)
+            return Sketch(shrink(luminance[None], largest)[0], (H, W), key, points)
 
     def predict(
         self,
@@ -253,17 +264,36 @@ def _draw_all(sketches: Sequence[Sketch]) -> Tensor | None:
 
 def reduce_grey(grey: np.ndarray[Any, Any], factor: int) -> Tensor:
     """Average grey levels over squares of `factor` pixels: `(1, h, w)`, 0..1."""
-    if grey.dtype == np.uint8 and factor > 1:  # Pillow takes a tenth of the time
-        H, W = grey.shape
-        image = Image.frombuffer("L", (W, H), np.ascontiguousarray(grey), "raw", "L", 0, 1)
-        grey, factor = np.array(image.reduce(factor)), 1
-    levels = 255 if grey.dtype == np.uint8 else 65535
+    if grey.dtype == np.uint8:
+        return torch.from_numpy(_reduce_bytes(grey, factor).astype(np.float32) / 255)[None]
     rows = max(factor, (1 << 20) // max(grey.shape[1], 1) // factor * factor)
     pieces = []
     for top in range(0, grey.shape[0], rows):
-        piece = torch.from_numpy(grey[top : top + rows].astype(np.float32) / levels)[None]
+        piece = torch.from_numpy(grey[top : top + rows].astype(np.float32) / 65535)[None]
         pieces.append(F.avg_pool2d(piece, factor, ceil_mode=True) if factor > 1 else piece)
     return torch.cat(pieces, dim=1)
+
+
+def _reduce_bytes(grey: np.ndarray[Any, Any], factor: int) -> np.ndarray[Any, Any]:
+    if factor == 1:
+        return grey
+    H, W = grey.shape
+    image = Image.frombuffer("L", (W, H), np.ascontiguousarray(grey), "raw", "L", 0, 1)
+    return np.asarray(image.reduce(factor))  # a tenth of the time that torch takes
+
+
+def _reduced_luminance(grey: np.ndarray[Any, Any], factor: int) -> Tensor:
+    """Return L (0..100) of grey levels averaged over squares of `factor` pixels: `(1, h, w)`."""
+    if grey.dtype == np.uint8:
+        return torch.from_numpy(_luminance_table()[_reduce_bytes(grey, factor)])[None]
+    return grey_to_luminance(reduce_grey(grey, factor))
+
+
+@cache
+def _luminance_table() -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return L of the 256 grey levels."""
+    table: np.ndarray[Any, np.dtype[np.float32]] = grey_to_luminance(torch.arange(256) / 255).numpy()
+    return table
 
 
 def _trust(confidence: Tensor) -> Tensor:

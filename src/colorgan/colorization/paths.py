@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from colorgan.colorization.batch import Event, run_jobs
+from colorgan.colorization.batch import run_jobs
 from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.hints import Hint, read_hints
 from colorgan.colorization.plan import STREAM, Job, Plan, find_sources, make_plan
-from colorgan.colorization.work import ColorizeOptions
+from colorgan.colorization.work import ColorizeOptions, Event
 from colorgan.config import Existing
 from colorgan.errors import ImageReadError, UsageError
 from colorgan.images import is_image_name, read_photos

@@ -38,7 +38,17 @@ from colorgan.images import (
 )
 from colorgan.rendering import ChromaField, Painting
 
-__all__ = ["ColorizeOptions", "OpenedJob", "Outcome", "Product", "Status", "finish_job", "open_job"]
+__all__ = [
+    "ColorizeOptions",
+    "Event",
+    "Notice",
+    "OpenedJob",
+    "Outcome",
+    "Product",
+    "Status",
+    "finish_job",
+    "open_job",
+]
 
 
 class Product(StrEnum):
@@ -103,6 +113,16 @@ class Outcome:
     pages: int = 0
     moved_share: float = 0.0  # of pixels whose chroma was shrunk to fit into sRGB
     preview: Preview | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that a person should know while the run goes on."""
+
+    message: str
+
+
+Event = Outcome | Notice
 
 
 @dataclass(slots=True)

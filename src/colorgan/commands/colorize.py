@@ -1,7 +1,7 @@
 """`colorgan colorize`: options become a plan, the library carries it out, the results are printed."""
 
 import webbrowser
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -229,7 +229,9 @@ def colorize(
     ] = 0,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Threads. Default: one a core.", rich_help_panel=_MACHINE, show_default=False),
+        typer.Option(
+            min=1, help="Processes (or threads). Default: one a core.", rich_help_panel=_MACHINE, show_default=False
+        ),
     ] = None,
     shard: Annotated[
         str | None,
@@ -262,7 +264,6 @@ def colorize(
     if hint and hints is not None:
         raise UsageError("--hint and --hints were both given; write all hints into the file")
     known = hints if hints is not None else [library.parse_hint(text) for text in hint or ()]
-    advice = None if palette is None else library.Palette.parse(palette)
     ranks = library.Ranks.from_environment()
     plan = library.plan_paths(
         inputs,
@@ -282,36 +283,40 @@ def colorize(
     if dry_run:
         print_plan(plan)
         return
-    colorizer = library.Colorizer.load(weights, device=ranks.own_device(device), precision=precision)
-    console.say(f"{colorizer.name} {colorizer.sha256[:8]} on {colorizer.runtime}")
-    options = library.ColorizeOptions(
-        render=colorizer.settings(strength=strength, render_size=size),
-        quality=quality,
-        existing=existing,
-        color_input=color_input,
-        strip_metadata=strip_metadata,
-        mute_uncertain=mute_uncertain,
-        palette=advice,
-        palette_name="" if palette is None else Path(palette).name,
-        stream_format=image_format,
-        product=_product(compare, chroma_only),
-        variants=variants,
-        pick=pick,
-        doubt_folder=confidence,
-        output=output if output.is_dir() or not plan.jobs or plan.jobs[0].target != output else None,
-        previews=report is not None or contact_sheet is not None,
-    )
     threads = workers or max(1, library.count_cores() // ranks.count_here)
-    if album:
-        with track_album() as on_progress:
-            plan = library.match_albums(whole, plan, colorizer, options, workers=threads, on_progress=on_progress)
-    if serve:
-        _serve_page(library.Desk(plan, colorizer, options), port)
-        return
-    model = f"{colorizer.name} {colorizer.sha256}"
-    display = RunDisplay(len(plan.jobs), model, json=json, silent=output == library.STREAM, streams=ranks.count == 1)
-    events = library.run_jobs(plan.jobs, colorizer, options, workers=threads)
-    outcomes = ranks.gather(display.follow(events, fail_fast=fail_fast))
+    alone = ranks.count == 1 and not serve
+    with library.start_crew(plan.jobs, device, threads) if alone else nullcontext() as crew:  # before anything computes
+        advice = None if palette is None else library.Palette.parse(palette)
+        colorizer = library.Colorizer.load(weights, device=ranks.own_device(device), precision=precision)
+        console.say(f"{colorizer.name} {colorizer.sha256[:8]} on {colorizer.runtime}")
+        options = library.ColorizeOptions(
+            render=colorizer.settings(strength=strength, render_size=size),
+            quality=quality,
+            existing=existing,
+            color_input=color_input,
+            strip_metadata=strip_metadata,
+            mute_uncertain=mute_uncertain,
+            palette=advice,
+            palette_name="" if palette is None else Path(palette).name,
+            stream_format=image_format,
+            product=_product(compare, chroma_only),
+            variants=variants,
+            pick=pick,
+            doubt_folder=confidence,
+            output=output if output.is_dir() or not plan.jobs or plan.jobs[0].target != output else None,
+            previews=report is not None or contact_sheet is not None,
+        )
+        if album:
+            with track_album() as on_progress:
+                plan = library.match_albums(whole, plan, colorizer, options, workers=threads, on_progress=on_progress)
+        if serve:
+            _serve_page(library.Desk(plan, colorizer, options), port)
+            return
+        model = f"{colorizer.name} {colorizer.sha256}"
+        silent = output == library.STREAM
+        display = RunDisplay(len(plan.jobs), model, json=json, silent=silent, streams=ranks.count == 1)
+        events = library.run_jobs(plan.jobs, colorizer, options, workers=threads, crew=crew)
+        outcomes = ranks.gather(display.follow(events, fail_fast=fail_fast))
     if ranks.leads:
         if ranks.count > 1:
             display.print_results(outcomes)

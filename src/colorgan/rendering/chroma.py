@@ -10,7 +10,7 @@ X - Y and Z - Y are added to it. Where a colour leaves the sRGB gamut, its chrom
 stay, as `colorgan.color.fit_gamut` has it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -28,8 +28,10 @@ _GUIDE_RADIUS = 2  # render pixels on each side of a window
 _GUIDE_EPSILON = 20.0  # squared L units: contrast below its root counts as texture, not as an edge
 
 _BAND_PIXELS = 1 << 17  # of a band: large against the cost of a call, small against the cache
+_CHUNK_BANDS = 8  # whose colours outside the gamut are fitted in one go: few a band, and each go has many calls
 _SCALE = 65535.0  # linear RGB in the 8-bit path runs to this, so that its whole part is a place in a table
 _ROOT = _SCALE ** (1 / 3)
+_FEW_ROWS = 12  # between two rows of the field: fewer are brought up all at once, more by runs
 _EDGE = 6 / 29  # of the Lab tone curve: its linear piece ends here
 _TOLERANCE = 1e-6  # of linear RGB: as far may a colour leave the gamut and still count as inside
 _NEWTON_STEPS = 4
@@ -145,13 +147,19 @@ class Painting:
         rows = min(H, max(1, _BAND_PIXELS // W))
         coefficients = _Coefficients(self.colors, H, W)
         scratch = _Scratch(rows * W)
-        with torch.inference_mode():
-            for top in range(0, H, rows):
-                bottom = min(top + rows, H)
-                planes = self._paint(top, bottom, coefficients, scratch)
-                yield planes.reshape(3, bottom - top, W).transpose(1, 2, 0)
+        tops = range(0, H, rows)
+        for first in range(0, len(tops), _CHUNK_BANDS):
+            with torch.inference_mode():
+                bands = [
+                    self._paint(top, min(top + rows, H), coefficients, scratch)
+                    for top in tops[first : first + _CHUNK_BANDS]
+                ]
+                self.moved += _fit_gamut(bands, self.depth)
+            for band in bands:
+                yield band.levels.reshape(3, -1, W).transpose(1, 2, 0)
 
-    def _paint(self, top: int, bottom: int, coefficients: "_Coefficients", scratch: "_Scratch") -> np.ndarray[Any, Any]:
+    def _paint(self, top: int, bottom: int, coefficients: "_Coefficients", scratch: "_Scratch") -> "_Band":
+        """Colour rows; what lies outside the gamut is cut off, and kept for `_fit_gamut`."""
         W = self.grey.shape[1]
         size = (bottom - top) * W
         f, clipped, linear = (buffer[:, :size] for buffer in (scratch.f, scratch.clipped, scratch.linear))
@@ -161,16 +169,25 @@ class Painting:
         torch.addcmul(maps[3], maps[2], f[1], out=f[2])
         _invert_lab_f(f, clipped, linear)
         rgb = _mix(linear, clipped)
-        low, high = -_TOLERANCE * _SCALE, (1 + _TOLERANCE) * _SCALE
-        if float(rgb.amin()) < low or float(rgb.amax()) > high:
-            self.moved += _fit_gamut(rgb, f, low, high)
+        where = _find_outside(rgb)
+        given = None if where is None else f.index_select(1, torch.from_numpy(where))  # (3, n)
+        if where is not None:
             rgb.clamp_(0, _SCALE)
-        return _to_levels(rgb, self.depth, scratch.places[:, :size])
+        return _Band(_to_levels(rgb, self.depth, scratch.places[:, :size]), where, given)
 
     def _look_up_f(self, top: int, bottom: int, out: Tensor) -> None:
         band = np.ascontiguousarray(self.grey[top:bottom]).reshape(-1)
         table = _lab_f_table(256 if band.dtype == np.uint8 else 65536)
         np.take(table, band, out=out.numpy(), mode="wrap")  # never wraps; the quickest of the modes
+
+
+@dataclass(frozen=True, slots=True)
+class _Band:
+    """Painted rows, and what the gamut still has to do with them."""
+
+    levels: np.ndarray[Any, Any]  # (3, N), uint8 or uint16
+    where: np.ndarray[Any, Any] | None  # places of the colours outside the gamut (n,); None if there are none
+    given: Tensor | None  # f(X), f(Y), f(Z) there, scaled by `_ROOT`, (3, n)
 
 
 class _Scratch:
@@ -207,12 +224,20 @@ class _Coefficients:
         self.above = above.tolist()
         self.weight = (position - above).float()[:, None]  # (H, 1)
         self._wide: dict[int, Tensor] = {}  # rows of the field brought up to full width, by number
+        self._dense = _FEW_ROWS * h > H  # whether there are few rows between two of the field
 
     def evaluate(self, top: int, bottom: int, scratch: Tensor) -> Tensor:
         """Return the four coefficients `(4, (bottom - top) * W)` of these rows, written to `scratch`."""
         size = (bottom - top) * self.width
         out = scratch[:, :size].view(4, bottom - top, self.width)
-        self._widen(self.above[top], min(self.above[bottom - 1] + 1, self.maps.shape[1] - 1))
+        first, last = self.above[top], min(self.above[bottom - 1] + 1, self.maps.shape[1] - 1)
+        if self._dense:
+            wide = _widen(self.maps[:, first : last + 1], self.width)  # (4, n, W)
+            above = torch.tensor(self.above[top:bottom]) - first
+            below = (above + 1).clamp_max(last - first)
+            torch.lerp(wide.index_select(1, above), wide.index_select(1, below), self.weight[top:bottom], out=out)
+            return scratch[:, :size]
+        self._bring_up(first, last)
         start = top
         while start < bottom:  # a run of rows lies between the same two rows of the field
             above, end = self.above[start], start + 1
@@ -223,13 +248,17 @@ class _Coefficients:
             start = end
         return scratch[:, :size]
 
-    def _widen(self, first: int, last: int) -> None:
+    def _bring_up(self, first: int, last: int) -> None:
         self._wide = {number: row for number, row in self._wide.items() if number >= first}
         missing = [number for number in range(first, last + 1) if number not in self._wide]
         if missing:
-            rows = self.maps[:, missing[0] : missing[-1] + 1]  # (4, n, w)
-            wide = F.interpolate(rows, size=self.width, mode="linear", align_corners=False)
+            wide = _widen(self.maps[:, missing[0] : missing[-1] + 1], self.width)  # (4, n, W)
             self._wide.update(zip(missing, wide.unsqueeze(2).unbind(1), strict=True))  # (4, 1, W) each
+
+
+def _widen(rows: Tensor, width: int) -> Tensor:
+    """Bring rows of the field `(4, n, w)` up to a picture's width."""
+    return F.interpolate(rows, size=width, mode="linear", align_corners=False)
 
 
 def _invert_lab_f(f: Tensor, clipped: Tensor, out: Tensor) -> None:
@@ -252,14 +281,31 @@ def _mix(xyz: Tensor, out: Tensor) -> Tensor:
     return out
 
 
-def _fit_gamut(rgb: Tensor, f: Tensor, low: float, high: float) -> int:
-    """Shrink the chroma of the colours outside, in place; return how many there were."""
+def _find_outside(rgb: Tensor) -> np.ndarray[Any, Any] | None:
+    """Return the places of the colours outside the gamut, None if there are none."""
+    low, high = -_TOLERANCE * _SCALE, (1 + _TOLERANCE) * _SCALE
+    if float(rgb.amin()) >= low and float(rgb.amax()) <= high:
+        return None
     outside = torch.minimum(torch.minimum(rgb[0], rgb[1]), rgb[2]) < low
     outside |= torch.maximum(torch.maximum(rgb[0], rgb[1]), rgb[2]) > high
-    where = torch.from_numpy(np.flatnonzero(outside.numpy()))  # Torch takes ten times as long
-    given = f.index_select(1, where)  # (3, n)
-    rgb.index_copy_(1, where, _at_the_edge(given[1], given - given[1]))
-    return int(where.numel())
+    return np.flatnonzero(outside.numpy())  # Torch takes ten times as long
+
+
+def _fit_gamut(bands: Sequence[_Band], depth: int) -> int:
+    """Shrink the chroma of the colours outside, in place; return how many there were."""
+    found = [band.given for band in bands if band.given is not None]
+    if not found:
+        return 0
+    given = torch.cat(found, dim=1)  # (3, n)
+    fitted = _at_the_edge(given[1], given - given[1]).clamp_(0, _SCALE)
+    levels = _to_levels(fitted, depth, torch.empty(fitted.shape, dtype=torch.int32))
+    start = 0
+    for band in bands:
+        if band.where is not None:
+            end = start + len(band.where)
+            band.levels[:, band.where] = levels[:, start:end]
+            start = end
+    return start
 
 
 def _at_the_edge(f_of_y: Tensor, chroma: Tensor) -> Tensor:
@@ -288,7 +334,10 @@ def _at_the_edge(f_of_y: Tensor, chroma: Tensor) -> Tensor:
 
 
 def _to_levels(linear: Tensor, depth: int, places: Tensor) -> np.ndarray[Any, Any]:
-    """Apply the sRGB tone curve to scaled linear RGB within 0.._SCALE `(3, N)` and round to whole levels."""
+    """Apply the sRGB tone curve to scaled linear RGB within 0.._SCALE `(3, N)` and round to whole levels.
+
+    `places` is scratch memory, int32 of the same shape.
+    """
     if depth == 8:
         places.copy_(linear)  # within -1.._SCALE + 1, so that cutting off fractions ends inside the table
         looked_up = torch.empty(linear.shape, dtype=torch.uint8)

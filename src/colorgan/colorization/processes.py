@@ -1,0 +1,179 @@
+"""A run spread over processes, so that workers do not wait for each other's Python.
+
+The processes of a `Crew` are forked before this one has computed anything: what a fork copies of the arithmetic
+libraries' inner state once they have been used can hang them. So only a program that knows where it begins, which is
+the command line, starts one; the library itself works with threads.
+
+Each process is given lots of photographs, works one off after the other, and hands back what became of each. If one
+dies, of memory or of a decoder that crashes, the photographs of its lot are tried once more one by one, and only the
+one that kills its process again fails.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing.synchronize import Event as Flag
+from types import TracebackType
+from typing import Self
+
+import torch
+
+from colorgan.colorization.plan import Job
+from colorgan.colorization.work import Event, Outcome, Status
+
+__all__ = ["Crew", "WorkOff", "can_fork"]
+
+WorkOff = Callable[[Sequence[Job]], Iterable[Event]]
+"""What a process does with a lot; it travels there by pickle."""
+
+_LOT = 16  # photographs, at most
+_LOT_BYTES = 128 << 20  # of photographs in memory, at most, unless one alone is larger
+_ROUND = 4  # lots of each process, at least, so that all end at about the same time
+_MULTIPLE = 4  # photographs in a lot are a multiple of this where there are that many: batches come out full
+
+
+def can_fork() -> bool:
+    """Tell whether this system forks safely: on others a crew would take seconds to start."""
+    return sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods()
+
+
+class Crew:
+    """Processes that wait for photographs. Make it before anything is computed; use it as a context.
+
+    Args:
+        workers: How many processes.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._pool = _Pool(workers, "fork")
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """End the processes, each after the photograph at hand."""
+        self._pool.close()
+
+    def run(self, jobs: Sequence[Job], work_off: WorkOff, estimate: Callable[[Job], int]) -> Iterator[Event]:
+        """Spread jobs over the processes; yield what became of each, not in order.
+
+        Ends early, without leaving anything half written, when the iterator is closed. A crew serves one run.
+
+        Args:
+            jobs: The work.
+            work_off: What a process does with a lot of jobs, in one thread.
+            estimate: Guesses how many bytes a job will hold in memory.
+        """
+        lost = yield from self._pool.run(_cut(jobs, self.workers, estimate), work_off)
+        for job in (job for lot in lost for job in lot):
+            with _Pool(1, "spawn") as pool:  # by now this process may have computed
+                if (yield from pool.run([[job]], work_off)):
+                    reason = "its process was ended by the system: memory ran out, or a decoder crashed"
+                    yield Outcome(job=job, status=Status.FAILED, reason=reason)
+
+
+def _cut(jobs: Sequence[Job], workers: int, estimate: Callable[[Job], int]) -> list[list[Job]]:
+    share = len(jobs) // (_ROUND * workers) // _MULTIPLE * _MULTIPLE
+    most = min(_LOT, max(_MULTIPLE, share))
+    lots: list[list[Job]] = []
+    size = 0
+    for job in jobs:
+        needed = estimate(job)
+        if not lots or len(lots[-1]) == most or size + needed > _LOT_BYTES:
+            lots.append([])
+            size = 0
+        lots[-1].append(job)
+        size += needed
+    return lots
+
+
+class _Pool:
+    """An executor of processes that can be asked to stop within a lot."""
+
+    def __init__(self, workers: int, method: str) -> None:
+        context = multiprocessing.get_context(method)
+        self._stop = context.Event()
+        self._executor = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(self._stop,))
+        self._executor.submit(os.getpid)  # starts them all
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def run(self, lots: list[list[Job]], work_off: WorkOff) -> Generator[Event, None, list[list[Job]]]:
+        """Yield the events of all lots; return those that were lost with a process."""
+        active: dict[Future[list[Event]], list[Job]] = {}
+        lost: list[list[Job]] = []
+        try:
+            for lot in lots:
+                try:
+                    active[self._executor.submit(_work_off_lot, work_off, lot)] = lot
+                except BrokenProcessPool:  # one died already
+                    lost.append(lot)
+            while active:
+                done, _ = wait(active, return_when=FIRST_COMPLETED)
+                for future in done:
+                    lot = active.pop(future)
+                    try:
+                        yield from future.result()
+                    except BrokenProcessPool:
+                        lost.append(lot)
+        finally:
+            self.close()
+        return lost
+
+
+# --- in the processes -------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Own:
+    """What a process was given at its start."""
+
+    stop: Flag | None = None
+
+
+_own = _Own()
+
+
+def _begin(stop: Flag) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process says what is to be done
+    torch.set_num_threads(1)
+    _own.stop = stop
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work_off_lot(work_off: WorkOff, lot: list[Job]) -> list[Event]:
+    events = []
+    for event in work_off(lot):
+        events.append(event)
+        if _own.stop is not None and _own.stop.is_set():
+            break
+    return events

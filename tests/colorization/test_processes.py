@@ -1,0 +1,180 @@
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from colorgan.colorization import ColorizeOptions, Colorizer, Event, Job, Outcome, Status, plan_paths, run_jobs
+from colorgan.colorization.processes import Crew, WorkOff, can_fork
+from support import draw_photo
+
+pytestmark = pytest.mark.skipif(not can_fork(), reason="processes are forked on Linux only")
+
+
+real_context = multiprocessing.get_context
+
+
+def make_jobs(count: int, folder: Path = Path("nowhere")) -> list[Job]:
+    return [Job(n, folder / f"{n}.png", folder / f"out-{n}.png") for n in range(count)]
+
+
+def done(job: Job) -> Outcome:
+    return Outcome(job=job, status=Status.COLORIZED, reason=str(os.getpid()))
+
+
+# What processes do travels to them by pickle, so it stands at the top level.
+
+
+def work_off(jobs: Sequence[Job]) -> Iterator[Event]:
+    yield from map(done, jobs)
+
+
+def count(jobs: Sequence[Job]) -> Iterator[Event]:
+    yield from (Outcome(job=job, status=Status.COLORIZED, pages=len(jobs)) for job in jobs)
+
+
+def die_at_13(jobs: Sequence[Job]) -> Iterator[Event]:
+    for job in jobs:
+        if job.number == 13:
+            os._exit(9)
+        yield done(job)
+
+
+def slowly(jobs: Sequence[Job]) -> Iterator[Event]:
+    for job in jobs:
+        job.target.touch()
+        time.sleep(0.02)
+        yield done(job)
+
+
+def wrong(jobs: Sequence[Job]) -> Iterator[Event]:
+    raise ValueError("a bug")
+
+
+def run(jobs: list[Job], work: WorkOff, size: int = 0) -> dict[int, Outcome]:
+    with Crew(2) as crew:
+        found = [event for event in crew.run(jobs, work, lambda _: size) if isinstance(event, Outcome)]
+    by_number = {outcome.job.number: outcome for outcome in found}
+    assert len(by_number) == len(found)  # nothing twice
+    return by_number
+
+
+class TestCrew:
+    def test_every_job_is_done_once_by_another_process(self) -> None:
+        outcomes = run(make_jobs(50), work_off)
+        assert sorted(outcomes) == list(range(50))
+        assert str(os.getpid()) not in {outcome.reason for outcome in outcomes.values()}
+
+    def test_lots_are_small_in_memory(self) -> None:
+        assert {outcome.pages for outcome in run(make_jobs(200), count).values()} == {16, 8}
+        assert {outcome.pages for outcome in run(make_jobs(20), count, size=100 << 20).values()} == {1}
+
+    def test_a_job_that_kills_its_process_fails_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        # The second try is in a process that is not forked and would have to find this module by its name.
+        monkeypatch.setattr(multiprocessing, "get_context", lambda _: real_context("fork"))
+        outcomes = run(make_jobs(40), die_at_13)
+        assert sorted(outcomes) == list(range(40))
+        assert [n for n, outcome in outcomes.items() if outcome.status is Status.FAILED] == [13]
+        assert "memory" in outcomes[13].reason
+
+    def test_ends_when_it_is_closed(self, tmp_path: Path) -> None:
+        with Crew(2) as crew:
+            events = crew.run(make_jobs(400, tmp_path), slowly, lambda _: 0)
+            next(events)
+            events.close()  # type: ignore[attr-defined]
+        assert multiprocessing.active_children() == []
+        assert 0 < len(list(tmp_path.iterdir())) < 100
+
+    def test_an_error_of_the_work_itself_is_raised(self) -> None:
+        with pytest.raises(ValueError, match="a bug"):
+            run(make_jobs(8), wrong)
+
+
+_ENDLESS = """
+import os, sys, time
+from pathlib import Path
+from colorgan.colorization import Job
+from colorgan.colorization.processes import Crew
+
+def endless(jobs):
+    Path(sys.argv[1], str(os.getpid())).touch()
+    while True:
+        time.sleep(0.05)
+    yield
+
+with Crew(2) as crew:
+    list(crew.run([Job(n, Path("a"), Path("b")) for n in range(8)], endless, lambda _: 0))
+"""
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+
+
+def wait_until(condition: object, seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():  # type: ignore[operator]
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", _ENDLESS, tmp_path]) as parent:
+        assert wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
+        children = [int(path.name) for path in tmp_path.iterdir()]
+        assert all(map(is_running, children))
+        parent.send_signal(signal.SIGKILL)
+    assert wait_until(lambda: not any(map(is_running, children)), seconds=10)
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(10):
+        draw_photo(number, (60 + 9 * (number % 3), 48)).convert("L").save(folder / f"{number}.png")
+    return folder
+
+
+class TestCommand:
+    def test_processes_give_what_threads_give(
+        self, many: Path, tmp_path: Path, tiny_weights: Path, colorizer: Colorizer, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        (many / "bad.png").write_text("no picture")
+        threads, processes = tmp_path / "threads", tmp_path / "processes"
+        options = ColorizeOptions(render=colorizer.render)
+        list(run_jobs(plan_paths([many], threads).jobs, colorizer, options, workers=1))
+        command = [sys.executable, "-m", "colorgan", "colorize", many, "-o", processes, "--weights", tiny_weights]
+        command += ["--device", "cpu", "--precision", "float32", "--workers", "2"]
+        assert subprocess.run(command, check=False).returncode == 1
+        assert "bad.png" in capfd.readouterr().err
+        results = sorted(path.name for path in threads.iterdir())
+        assert results == sorted(path.name for path in processes.iterdir())
+        assert len(results) == 10
+        assert all((threads / name).read_bytes() == (processes / name).read_bytes() for name in results)
+
+    def test_a_ctrl_c_keeps_what_was_finished(self, many: Path, tiny_weights: Path, tmp_path: Path) -> None:
+        for number in range(10, 200):
+            draw_photo(number, (300, 200)).convert("L").save(many / f"{number}.png")
+        out = tmp_path / "out"
+        command = [sys.executable, "-m", "colorgan", "colorize", many, "-o", out, "--weights", tiny_weights]
+        command += ["--device", "cpu", "--precision", "float32", "--workers", "2", "-q"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as process:
+            assert wait_until(lambda: out.exists() and len(list(out.glob("*.png"))) > 3)
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process
+        assert process.returncode == 130
+        results = list(out.iterdir())
+        assert 3 < len(results) < 200
+        for path in results:
+            Image.open(path).load()
