@@ -4,7 +4,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,19 @@ def wrong(jobs: Sequence[Job]) -> Iterator[Event]:
     raise ValueError("a bug")
 
 
+def note_times(jobs: Sequence[Job]) -> Iterator[Event]:
+    for job in jobs:
+        started = time.monotonic()  # one clock for all processes
+        time.sleep(0.1)
+        yield Outcome(job=job, status=Status.COLORIZED, reason=f"{started} {time.monotonic()}")
+
+
+def overlaps(outcomes: Iterable[Outcome]) -> int:
+    """Count the jobs that began before the one that began before them had ended."""
+    times = sorted(tuple(map(float, outcome.reason.split())) for outcome in outcomes)
+    return sum(later[0] < earlier[1] for earlier, later in pairwise(times))
+
+
 def run(jobs: list[Job], work: WorkOff, size: int = 0) -> dict[int, Outcome]:
     with Crew(2) as crew:
         found = [event for event in crew.run(jobs, work, lambda _: size) if isinstance(event, Outcome)]
@@ -74,6 +88,13 @@ class TestCrew:
     def test_lots_are_small_in_memory(self) -> None:
         assert {outcome.pages for outcome in run(make_jobs(200), count).values()} == {16, 8}
         assert {outcome.pages for outcome in run(make_jobs(20), count, size=100 << 20).values()} == {1}
+
+    def test_huge_ones_wait_for_each_other(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setattr("colorgan.colorization.processes._affordable_bytes", lambda: 1 << 30)
+        small = run(make_jobs(8, tmp_path), note_times, size=100 << 20)
+        large = run(make_jobs(8, tmp_path), note_times, size=600 << 20)
+        assert overlaps(small.values()) > 0
+        assert overlaps(large.values()) == 0
 
     def test_a_job_that_kills_its_process_fails_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         # The second try is in a process that is not forked and would have to find this module by its name.

@@ -14,10 +14,11 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.synchronize import Event as Flag
 from types import TracebackType
 from typing import Self
@@ -34,6 +35,7 @@ WorkOff = Callable[[Sequence[Job]], Iterable[Event]]
 
 _LOT = 16  # photographs, at most
 _LOT_BYTES = 128 << 20  # of photographs in memory, at most, unless one alone is larger
+_LEAST_BYTES = 1 << 30  # that photographs may take in all processes together; on larger machines, a quarter of theirs
 _ROUND = 4  # lots of each process, at least, so that all end at about the same time
 _MULTIPLE = 4  # photographs in a lot are a multiple of this where there are that many: batches come out full
 
@@ -79,26 +81,39 @@ class Crew:
             estimate: Guesses how many bytes a job will hold in memory.
         """
         lost = yield from self._pool.run(_cut(jobs, self.workers, estimate), work_off)
-        for job in (job for lot in lost for job in lot):
+        for job in (job for lot in lost for job in lot.jobs):
             with _Pool(1, "spawn") as pool:  # by now this process may have computed
-                if (yield from pool.run([[job]], work_off)):
+                if (yield from pool.run([_Lot([job])], work_off)):
                     reason = "its process was ended by the system: memory ran out, or a decoder crashed"
                     yield Outcome(job=job, status=Status.FAILED, reason=reason)
 
 
-def _cut(jobs: Sequence[Job], workers: int, estimate: Callable[[Job], int]) -> list[list[Job]]:
+@dataclass(slots=True)
+class _Lot:
+    """Photographs that go to a process together."""
+
+    jobs: list[Job] = field(default_factory=list)
+    size: int = 0  # bytes in memory, roughly
+
+
+def _cut(jobs: Sequence[Job], workers: int, estimate: Callable[[Job], int]) -> list[_Lot]:
     share = len(jobs) // (_ROUND * workers) // _MULTIPLE * _MULTIPLE
     most = min(_LOT, max(_MULTIPLE, share))
-    lots: list[list[Job]] = []
-    size = 0
+    lots: list[_Lot] = []
     for job in jobs:
-        needed = estimate(job)
-        if not lots or len(lots[-1]) == most or size + needed > _LOT_BYTES:
-            lots.append([])
-            size = 0
-        lots[-1].append(job)
-        size += needed
+        size = estimate(job)
+        if not lots or len(lots[-1].jobs) == most or lots[-1].size + size > _LOT_BYTES:
+            lots.append(_Lot())
+        lots[-1].jobs.append(job)
+        lots[-1].size += size
     return lots
+
+
+def _affordable_bytes() -> int:
+    names = os.sysconf_names
+    if "SC_PHYS_PAGES" not in names or "SC_PAGE_SIZE" not in names:
+        return _LEAST_BYTES
+    return max(_LEAST_BYTES, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4)
 
 
 class _Pool:
@@ -106,6 +121,7 @@ class _Pool:
 
     def __init__(self, workers: int, method: str) -> None:
         context = multiprocessing.get_context(method)
+        self._workers = workers
         self._stop = context.Event()
         self._executor = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(self._stop,))
         self._executor.submit(os.getpid)  # starts them all
@@ -120,17 +136,21 @@ class _Pool:
         self._stop.set()
         self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def run(self, lots: list[list[Job]], work_off: WorkOff) -> Generator[Event, None, list[list[Job]]]:
+    def run(self, lots: Sequence[_Lot], work_off: WorkOff) -> Generator[Event, None, list[_Lot]]:
         """Yield the events of all lots; return those that were lost with a process."""
-        active: dict[Future[list[Event]], list[Job]] = {}
-        lost: list[list[Job]] = []
+        waiting, most_bytes = deque(lots), _affordable_bytes()
+        active: dict[Future[list[Event]], _Lot] = {}
+        lost: list[_Lot] = []
         try:
-            for lot in lots:
-                try:
-                    active[self._executor.submit(_work_off_lot, work_off, lot)] = lot
-                except BrokenProcessPool:  # one died already
-                    lost.append(lot)
-            while active:
+            while waiting or active:
+                while waiting and len(active) < 2 * self._workers:
+                    if active and sum(lot.size for lot in (*active.values(), waiting[0])) > most_bytes:
+                        break
+                    lot = waiting.popleft()
+                    try:
+                        active[self._executor.submit(_work_off_lot, work_off, lot.jobs)] = lot
+                    except BrokenProcessPool:  # one died already
+                        lost.append(lot)
                 done, _ = wait(active, return_when=FIRST_COMPLETED)
                 for future in done:
                     lot = active.pop(future)
