@@ -89,7 +89,7 @@ def _places(luminance: Tensor, shape: tuple[int, int]) -> Tensor:
 def _likeness(features: Tensor, hinted: Tensor) -> Tensor:
     """Return how much alike each of M cells is to the most similar hinted one, 0..1, from `(M, F)` and `(M,)`."""
     alike = features.new_zeros(len(features))
-    for some in features[hinted].split(_CELLS_AT_ONCE):
+    for some in torch.split(features[hinted], _CELLS_AT_ONCE):
         if len(some):
             nearest = (features[:, None] - some).square().sum(-1).amin(1)
             alike = torch.maximum(alike, torch.exp(-0.5 * nearest))
