@@ -110,7 +110,8 @@ def _size_distance(c: Comparison) -> Tensor:
         return c.coloured.new_zeros(len(c.coloured))
     small, large = (c.ask(size).float() for size in SIZES_COMPARED)
     small = F.interpolate(small, size=large.shape[-2:], mode="bilinear", align_corners=False)
-    return (large - small).norm(dim=1).mean((1, 2))
+    distance: Tensor = torch.linalg.vector_norm(large - small, dim=1)
+    return distance.mean((1, 2))
 
 
 def _missing(batch: EvaluationBatch) -> Tensor:
