@@ -89,7 +89,15 @@ def test_hostile_folder(tmp_path: Path, tiny_weights: Path) -> None:
     assert "Warning" not in result.stderr
     reports = {Path(line["input"]).name: line for line in map(json.loads, result.stdout.splitlines())}
     assert {name for name, line in reports.items() if line["status"] == "failed"} == bad
-    assert all(reports[name]["reason"] for name in bad)
+    for name in bad:
+        assert reports[name]["reason"].startswith("it "), "a reason speaks of the file that stands beside it"
+        (line,) = (line for line in result.stderr.splitlines() if name in line and not line.startswith("failed: "))
+        assert line == f"{source / name}: {reports[name]['reason']}"
+        assert result.stderr.count(name) == 2  # and once below the sum, for there are more lines than a screen shows
+    assert result.stderr.splitlines()[-5:] == [
+        "21 colorized, 4 failed",
+        *(f"failed: {source / n}" for n in reports if n in bad),
+    ]
     good = {name for name, line in reports.items() if line["status"] == "colorized"}
     assert len(good) == 21
     assert good | bad == reports.keys()
@@ -124,6 +132,25 @@ def check_result(source: Path, target: Path) -> None:
             return
         pixels = np.asarray(image.convert("RGB")).astype(int)
         assert np.ptp(pixels, axis=-1).mean() > 2, source.name
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_each_failure_is_named_once(tmp_path: Path, tiny_weights: Path) -> None:
+    """In a short log the sum does not repeat them, and a pipe, which could keep the run waiting, is refused."""
+    bad = {"cut.png", "empty.jpg", "text.jpg", "bomb.png", "gone.jpg", "pipe.jpg"}
+    draw_bad_files(tmp_path)
+    (tmp_path / "gone.jpg").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    grey(0).save(tmp_path / "good.png")
+    done = run_colorgan("colorize", ".", "-o", "out", "--weights", tiny_weights, cwd=tmp_path)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    for name in bad:
+        (line,) = (line for line in lines if name in line)
+        assert line.count(name) == 1
+        assert line.startswith(f"{name}: it ")
+    counts = lines[-1].split(", ")
+    assert set(counts) == {"1 colorized", "6 failed"}
 
 
 class TestStreams:

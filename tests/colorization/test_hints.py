@@ -9,7 +9,6 @@ from PIL import Image
 from colorgan.color import rgb_to_lab
 from colorgan.colorization import Colorizer, Hint, add_hints, plan_paths
 from colorgan.colorization.hints import hints_to_json, hints_to_points, parse_hint, read_hints
-from colorgan.config import RenderConfig
 from colorgan.errors import UsageError
 from support import draw_photo, run_colorgan
 
@@ -172,11 +171,9 @@ class TestColorize:
         assert (result[0] - lab_of(photo)[0]).abs().max() < 1
 
     def test_spreads_over_the_object_and_not_over_the_edge(self, shipped: Colorizer) -> None:
-        # As the network predicts: the shipped vividness and evenness strengthen what a hint does far away, too.
-        colorizer = Colorizer(shipped.network, RenderConfig(size=192), shipped.runtime)
         photo = draw_rooms()
-        plain = lab_of(colorizer.colorize(photo))[1:]
-        hinted = lab_of(colorizer.colorize(photo, hints=[Hint(50, 100, "#5a4ba0")]))[1:]
+        plain = lab_of(shipped.colorize(photo))[1:]
+        hinted = lab_of(shipped.colorize(photo, hints=[Hint(50, 100, "#5a4ba0")]))[1:]
         change = (hinted - plain).norm(dim=0)
         inside, beyond = change[80:120, 30:90].mean(), change[:, 130:].mean()
         assert inside > 15

@@ -109,6 +109,30 @@ class TestFindSets:
         sets = find_sets(root, other)
         assert (len(sets.train), len(sets.validation)) == (4, 2)
 
+    def test_never_trains_on_what_is_validated_on(self, photo_folder, tmp_path):
+        """By real path: a folder inside the data, a tar file inside it, or links to either."""
+        root = photo_folder(4)
+        (root / "judged").mkdir()
+        draw_photo(7).save(root / "judged" / "a.png")
+        (root / "link to a.png").symlink_to(root / "judged" / "a.png")
+        shard = write_tar(root / "shard.tar", {"a.png": (11, "PNG"), "b.png": (12, "PNG")})
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.symlink_to(root)
+        for validation, out, left in ((root / "judged", 2, 6), (shard, 2, 6), (elsewhere / "shard.tar", 2, 6)):
+            sets = find_sets(root, validation)
+            assert (sets.kept_out, len(sets.train)) == (out, left)
+            read = {photo.read_bytes() for photo in sets.train}
+            assert not read & {photo.read_bytes() for photo in sets.validation}
+
+    def test_names_alone_do_not_keep_a_photograph_out(self, photo_folder):
+        root, other = photo_folder(4), photo_folder(4, name="other")
+        assert find_sets(root, other).kept_out == 0
+
+    def test_refuses_to_validate_on_all_of_it(self, photo_folder):
+        root = photo_folder(3)
+        with pytest.raises(DataError, match="all 3 photographs to train on are also those to validate on"):
+            find_sets(root, root)
+
     def test_splits_any_other_folder(self, photo_folder):
         sets = find_sets(photo_folder(6), validation_share=0.3)
         both = {p.name for p in sets.train} | {p.name for p in sets.validation}

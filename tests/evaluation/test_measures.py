@@ -36,6 +36,14 @@ class TestBuildMeasures:
         torch.testing.assert_close(measured["delta-e"], delta_e(comparison.coloured, comparison.batch.target))
         torch.testing.assert_close(measured["ab-rmse"], ab_rmse(comparison.coloured, comparison.batch.target))
 
+    def test_size_stability_is_the_distance_of_two_answers(self, comparison):
+        (measure,) = build_measures(["size-stability"], device=CPU)
+        answers = {192: torch.zeros(2, 2, 12, 12), 384: torch.zeros(2, 2, 24, 24)}
+        answers[192][1, 0], answers[192][1, 1] = 3.0, -4.0
+        measured = measure.compute(Comparison(comparison.coloured, comparison.batch, answers.__getitem__))
+        torch.testing.assert_close(measured, torch.tensor([0.0, 5.0]))
+        assert not measure.compute(comparison).any()
+
     def test_a_misspelt_metric_names_the_near_one(self):
         with pytest.raises(UsageError, match="unknown metric 'colourfulness'; did you mean 'colorfulness'"):
             build_measures(["colourfulness"], device=CPU)

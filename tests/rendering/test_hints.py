@@ -1,6 +1,8 @@
+import pytest
 import torch
 
 from colorgan.rendering import ChromaField, draw_hints, fit_chroma, keep_hints
+from colorgan.rendering.hints import weigh_advice
 
 
 def field(H: int = 48, W: int = 64) -> tuple[ChromaField, torch.Tensor]:
@@ -31,6 +33,25 @@ class TestDrawHints:
 
     def test_none(self) -> None:
         assert not draw_hints(torch.zeros(0, 4), (8, 8)).any()
+
+
+class TestWeighAdvice:
+    @pytest.mark.parametrize("count", [1, 3, 9])
+    def test_all_at_a_hint_and_the_fewer_the_less_elsewhere(self, count: int) -> None:
+        luminance = torch.where(torch.arange(64) < 32, 20.0, 90.0).expand(1, 1, 64, 64)
+        points = torch.tensor([[0.2, 0.1 + 0.09 * n, 20.0, 20.0] for n in range(count)])
+        shares = weigh_advice(luminance, draw_hints(points, (64, 64))[None], (16, 16))
+        assert shares.shape == (1, 1, 16, 16)
+        assert shares[0, 0, 1, 3] > 0.95
+        assert float(shares[..., 12:].mean()) == pytest.approx(count / (count + 1), abs=0.01)
+
+    def test_none(self) -> None:
+        assert not weigh_advice(torch.rand(2, 1, 32, 64), torch.zeros(2, 3, 32, 64), (8, 16)).any()
+
+    def test_large_pictures_with_many_hints(self) -> None:
+        points = torch.rand(60, 4)
+        shares = weigh_advice(torch.rand(1, 1, 256, 320) * 100, draw_hints(points, (256, 320))[None], (64, 80))
+        assert 0.9 < shares.min() <= shares.max() <= 1
 
 
 class TestKeepHints:

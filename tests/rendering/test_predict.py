@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from colorgan.color import BIN_COUNT, ab_bins
 from colorgan.config import ModelConfig, RenderConfig
 from colorgan.model import Generator, Prediction
-from colorgan.rendering import predict_rendering, render_shape, shrink
-from colorgan.rendering.predict import TYPICAL_CHROMA, _even_out
+from colorgan.rendering import draw_hints, fit_chroma, keep_hints, predict_rendering, render_shape, shrink
+from colorgan.rendering.predict import TYPICAL_CHROMA, _enliven
 
 MODEL = ModelConfig()
 
@@ -150,7 +150,8 @@ class TestPredictRendering:
         known, hints = torch.ones(1, 1, 64, 64), torch.zeros(1, 3, 64, 64)
         known[..., :32], hints[..., :8] = 0, 1
         predict_rendering(generator, torch.rand(1, 1, 64, 64), RenderConfig(size=64, flip=True), known, hints)
-        for straight, mirrored in zip(*network.seen, strict=True):
+        assert len(network.seen) == 4  # without hints, then with them
+        for straight, mirrored in zip(*network.seen[2:], strict=True):
             assert straight is not None
             assert mirrored is not None
             assert torch.equal(straight.flip(-1), mirrored)
@@ -180,7 +181,8 @@ class TestPredictRendering:
         hints = torch.zeros(1, 3, 64, 64)
         hints[..., 20:24, 20:24] = torch.tensor([1.0, 60.0, -40.0]).view(3, 1, 1)
         predict_rendering(generator, torch.rand(1, 1, 64, 64), RenderConfig(size=64, sizes=(128,)), None, hints)
-        for _, _, points in network.seen:
+        assert [points is None for _, _, points in network.seen] == [True, True, False, False]
+        for _, _, points in network.seen[2:]:
             assert points is not None
             assert {tuple(p) for p in points.flatten(2)[0].T.tolist()} == {(0.0, 0.0, 0.0), (1.0, 60.0, -40.0)}
 
@@ -211,4 +213,82 @@ class TestEvenness:
         torch.testing.assert_close(vivid.ab, 1.5 * plain.ab)
 
     def test_grey_stays_grey(self) -> None:
-        assert _even_out(torch.zeros(1, 2, 4, 4), 1.0).abs().max() == 0
+        grey = torch.zeros(1, 2, 4, 4)
+        assert (grey * _enliven(grey, RenderConfig(evenness=1.0))).abs().max() == 0
+
+
+class Adviser(FakeGenerator):
+    """Colours everything alike, and moves all of it by what the hints say: the worst that a network does with one."""
+
+    def forward(self, luminance: Tensor, known: Tensor | None = None, hints: Tensor | None = None) -> Prediction:
+        answer = super().forward(luminance, known, hints)
+        B, _, h, w = answer.coarse_ab.shape
+        ab = torch.tensor([4.0, 8.0]).view(1, 2, 1, 1).expand(B, -1, h, w)
+        if hints is not None and hints[:, 0].any():
+            ab = ab + hints[:, 1:].sum((2, 3), keepdim=True) / hints[:, :1].sum() * 0.5
+        return answer._replace(coarse_ab=ab, bins=None)
+
+
+def draw_rooms() -> Tensor:
+    """L of a dark room on the left and a light one on the right."""
+    return torch.where(torch.arange(64) < 32, 30.0, 75.0).expand(1, 1, 64, 64)
+
+
+def hint_at(*places: tuple[float, float], ab: tuple[float, float] = (30.0, -40.0)) -> Tensor:
+    return draw_hints(torch.tensor([[*place, *ab] for place in places]), (64, 64))[None]
+
+
+class TestHintsAndVividness:
+    """What hints change is neither strengthened, nor believed of places that are unlike theirs."""
+
+    VIVID = RenderConfig(size=64, vividness=1.6, evenness=0.4)
+
+    def changed(self, hints: Tensor, config: RenderConfig = VIVID) -> Tensor:
+        """How far the hints move each place, (h, w)."""
+        network = cast("Generator", Adviser())
+        plain, hinted = (predict_rendering(network, draw_rooms(), config, None, h).ab for h in (None, hints))
+        return (hinted - plain).norm(dim=1)[0]
+
+    @pytest.mark.parametrize("config", [VIVID, RenderConfig(size=64)])
+    def test_one_hint_keeps_to_its_room(self, config: RenderConfig) -> None:
+        change = self.changed(hint_at((0.25, 0.5)), config)
+        inside, beyond = change[6:10, 2:6].mean(), change[:, 9:].mean()
+        assert inside > 20  # of the 25 that the network moves everything
+        assert beyond < 0.6 * inside
+
+    def test_the_other_room_is_not_made_worse_than_by_the_network_itself(self) -> None:
+        truth = predict_rendering(cast("Generator", Adviser()), draw_rooms(), self.VIVID).ab  # right without hints
+        hinted = predict_rendering(cast("Generator", Adviser()), draw_rooms(), self.VIVID, None, hint_at((0.25, 0.5)))
+        error = (hinted.ab - truth)[0, :, :, 9:].norm(dim=0)
+        assert error.max() < 25
+
+    def test_several_that_agree_reach_further_than_one(self) -> None:
+        places = [(x, y) for x in (0.1, 0.35) for y in (0.1, 0.35, 0.6, 0.85)]
+        beyond = [float(self.changed(hint_at(*places[:n]))[:, 9:].mean()) for n in (1, 2, 4, 8)]
+        assert beyond == sorted(beyond)
+        assert beyond[-1] > 1.4 * beyond[0]
+
+    def test_a_picture_without_hints_beside_one_with_them(self) -> None:
+        network, luminance = cast("Generator", Adviser()), draw_rooms().expand(2, -1, -1, -1)
+        hints = torch.cat((hint_at((0.25, 0.5)), torch.zeros(1, 3, 64, 64)))
+        plain = predict_rendering(network, luminance, self.VIVID).ab
+        hinted = predict_rendering(network, luminance, self.VIVID, None, hints).ab
+        assert torch.equal(hinted[1], plain[1])
+        assert not torch.allclose(hinted[0], plain[0])
+
+    def test_each_true_hint_more_brings_the_picture_nearer(self) -> None:
+        """With hints on a grid, all true: the network colours the rooms alike, and each has a colour of its own."""
+        luminance, network = draw_rooms(), cast("Generator", Adviser())
+        truth = torch.where(
+            luminance[0] < 50, torch.tensor([20.0, 0.0]).view(2, 1, 1), torch.tensor([-5.0, 25.0]).view(2, 1, 1)
+        )
+        errors = []
+        for n in (0, 1, 2, 4, 8, 16):
+            rows = [(x, y) for y in (0.3, 0.7, 0.1, 0.9) for x in (0.2, 0.8, 0.4, 0.6)][:n]
+            points = torch.tensor([[x, y, *truth[:, int(64 * y), int(64 * x)]] for x, y in rows]).view(-1, 4)
+            drawn = draw_hints(points, (64, 64))[None] if n else None
+            ab = predict_rendering(network, luminance, self.VIVID, None, drawn).ab[0]
+            field = keep_hints(fit_chroma(ab, luminance[0]), luminance[0], points)
+            errors.append(float((field.slope * luminance[0] + field.offset - truth).square().mean()))
+        assert errors == sorted(errors, reverse=True)
+        assert errors[-1] < errors[0] / 4

@@ -137,6 +137,44 @@ def test_one_failing_process_ends_all_with_its_message(photos, tmp_path):
     assert lines[1].startswith("rank 1: DataError: 50 photographs in a row cannot be trained on")
 
 
+APART = """
+import sys
+from pathlib import Path
+import torch
+from colorgan.data import find_sets
+from colorgan.runtime import pick_runtime
+from colorgan.training import Budget, Trainer, load_recipe
+from colorgan.training.batch_norm import SharedBatchNorm2d
+from colorgan.training.distributed import joined_processes
+
+torch.set_num_threads(1)
+runtime = pick_runtime("cpu", "float32")
+with joined_processes(runtime) as processes:
+    photos, run_dir, *changes = sys.argv[1:]
+    trainer = Trainer(
+        load_recipe("debug", changes), find_sets(Path(photos)), Path(run_dir), budget=Budget(steps=2),
+        runtime=runtime, workers=0, processes=processes,
+    )
+    list(trainer.run())
+    norms = [m for m in trainer.generator.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    weights = torch.cat([p.detach().flatten() for p in trainer.generator.parameters()])
+    means = torch.cat([norm.running_mean for norm in norms])
+    everyones = processes.gather(((weights, means),))
+    (one, mean), (two, other) = everyones
+    if processes.leads:
+        shared = sum(isinstance(norm, SharedBatchNorm2d) for norm in norms)
+        print(len(norms) > 0, shared, torch.equal(one, two), bool((mean != other).any()))
+"""
+
+
+def test_processes_may_keep_batch_norms_to_themselves(photos, tmp_path):
+    """Plain batch norms, which saw different photographs, and yet the same weights in both processes."""
+    script = tmp_path / "script.py"
+    script.write_text(APART)
+    done = run_two(script, photos, tmp_path / "run", *TINY, "run.sync_batch_norm=false", "run.batch_size=2")
+    assert done.stdout.split() == ["True", "0", "True", "True"], done.stderr
+
+
 class TestProcesses:
     def test_one_process_keeps_everything_to_itself(self):
         alone, network = Processes(), nn.Conv2d(1, 1, 1)

@@ -104,6 +104,16 @@ class TestPrepareTraining:
         setup = prepare_training(options(batch_size=1, size=64, steps=1))
         assert setup.trainer.recipe.run.batch_size == 1
 
+    def test_says_how_many_were_kept_out_of_training(self, options, tmp_path):
+        data = tmp_path / "data"
+        for number in range(6):
+            folder = data / ("judged" if number < 2 else "rest")
+            folder.mkdir(parents=True, exist_ok=True)
+            draw_photo(number).save(folder / f"{number}.png")
+        setup = prepare_training(options(data=data, validation_data=data / "judged", steps=1))
+        assert "2 photographs were kept out of training, since they are among those to validate on" in setup.notes
+        assert setup.notes[0] == "4 photographs to train on, 2 to validate on"
+
     def test_says_what_a_size_between_two_strides_costs(self, options):
         setup = prepare_training(options(size=40, steps=1))
         assert any("size 40 is not a multiple of 32" in note for note in setup.notes)
@@ -207,7 +217,8 @@ class TestCheckBeforeRun:
         folder = photo_folder(9)
         (folder / "bad.png").write_bytes(b"damaged")
         draw_photo(1).convert("L").save(folder / "grey.png")
-        trainer = prepare_training(options(data=folder, validation_data=folder, minutes=1.0)).trainer
+        judged = photo_folder(2, name="judged")
+        trainer = prepare_training(options(data=folder, validation_data=judged, minutes=1.0)).trainer
         found = check_before_run(trainer)
         assert [name for name, _ in found.data.unreadable] == ["bad.png"]
         assert found.data.grey == ("grey.png",)

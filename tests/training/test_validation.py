@@ -8,7 +8,9 @@ from colorgan.data import find_photos
 from colorgan.errors import DataError
 from colorgan.evaluation import evaluate
 from colorgan.model import build_generator
-from colorgan.training import load_recipe
+from colorgan.rendering import ColoredBatch
+from colorgan.rendering.front import STRENGTHS
+from colorgan.training import load_recipe, validation
 from colorgan.training.validation import PERCEPTUAL_DB, ValidationSet, validate
 from colorgan.weights.file import LoadedGenerator
 from support import draw_photo
@@ -71,6 +73,22 @@ class TestValidate:
         assert score.psnr == pytest.approx(figures["psnr"], abs=0.01)
         assert score.colorfulness == pytest.approx(figures["colorfulness"], abs=0.1)
         assert score.best_gain == pytest.approx(report.fronts[0].best.value, abs=0.01)
+
+    @pytest.mark.parametrize("deviation", [0.2, 8.0, 60.0])
+    def test_few_strengths_give_the_score_of_all(self, network, photos, runtime, monkeypatch, deviation):
+        torch.nn.init.normal_(network.color.weight, std=deviation)
+        pictures, render = ValidationSet(find_photos(photos), 6, 256), RenderConfig(size=64)
+        counted, compose = [], ColoredBatch.compose
+        monkeypatch.setattr(
+            ColoredBatch, "compose", lambda self, s: counted.append(self.ab[0, 0].numel()) or compose(self, s)
+        )
+        quick = validate(network, pictures, render, runtime)
+        full = [pixels for pixels in counted if pixels == 256 * 256]
+        assert len(full) <= 6  # one batch at each: grey, own, best, and two or three around the share
+        monkeypatch.setattr(validation, "_choose_strengths", lambda *_: list(STRENGTHS))
+        slow = validate(network, pictures, render, runtime)
+        for name in ("psnr", "colorfulness", "gain", "best_gain", "score"):
+            assert getattr(quick, name) == pytest.approx(getattr(slow, name), abs=1e-3), name
 
     def test_strength_0_is_grey(self, network, photos, runtime):
         pictures = ValidationSet(find_photos(photos), 3, 32)

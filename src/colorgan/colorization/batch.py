@@ -271,7 +271,7 @@ class _Run:
 
     def _fail(self, job: Job, error: Exception) -> Outcome:
         self.held.pop(job.number, None)
-        return Outcome(job=job, status=Status.FAILED, reason=_reason(error))
+        return Outcome(job=job, status=Status.FAILED, reason=_reason(job, error))
 
 
 def _estimate(job: Job) -> int:
@@ -282,9 +282,11 @@ def _estimate(job: Job) -> int:
         return 0  # reading it will say why
 
 
-def _reason(error: Exception) -> str:
+def _reason(job: Job, error: Exception) -> str:
+    """Say what went wrong; the photograph, which stands beside it wherever a reason is shown, is "it"."""
     if isinstance(error, ColorganError):
-        return str(error)
+        text, name = str(error), f"{job.source} "
+        return f"it {text.removeprefix(name)}" if text.startswith(name) else text
     if is_out_of_memory(error):
         return f"not enough memory: {error}".rstrip(": ")
     return f"unexpected {type(error).__name__}: {error}; please report this as a bug of colorgan"

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RunDisplay", "describe_inputs", "outcome_facts", "print_plan", "summarize", "track_album"]
 
+_LINES_IN_SIGHT = 20  # of a log, about what a screen shows
+
 
 def _print_line(text: str) -> None:
     """Print a result as it is: rich would expand tabs. Names that are no Unicode have their odd bytes escaped."""
@@ -141,13 +143,16 @@ class RunDisplay:
 
 
 def summarize(outcomes: "Sequence[Outcome]", planned: int) -> None:
-    """Say how many photographs came to what, and name the failures once more."""
+    """Say how many photographs came to what; each failure was named, with its reason, when it happened.
+
+    In a log, where other lines have come between, the failed ones are listed once more, by their names alone.
+    """
     counts = Counter(str(outcome.status) for outcome in outcomes)
-    parts = [f"{count} {status}" for status, count in counts.items()]
+    parts = [f"{counts[status]} {status}" for status in ("colorized", "copied", "skipped", "failed") if counts[status]]
     if planned > len(outcomes):
         parts.append(f"{planned - len(outcomes)} not reached")
     console.say(", ".join(parts) or "nothing done")
-    if len(outcomes) > 1:
-        for outcome in outcomes:
-            if str(outcome.status) == "failed":
-                console.warn(f"failed: {outcome.job.source}: {outcome.reason}")
+    failed = [outcome for outcome in outcomes if str(outcome.status) == "failed"]
+    if len(outcomes) - len(failed) > _LINES_IN_SIGHT and not console.stderr().is_terminal:
+        for outcome in failed:
+            console.say(f"failed: {outcome.job.source}")

@@ -47,7 +47,8 @@ def evaluate(
         typer.Option(
             "--metric",
             metavar="NAME",
-            help="psnr, ssim, colorfulness, delta-e, ab-rmse (the default), perceptual, lpips, top5, fid; repeat it.",
+            help="psnr, ssim, colorfulness, delta-e, ab-rmse (the default), perceptual, lpips, top5, fid, "
+            "size-stability; repeat it.",
         ),
     ] = None,
     pairs: Annotated[

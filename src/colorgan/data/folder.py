@@ -6,6 +6,7 @@ import tarfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -47,6 +48,7 @@ class PhotoSets:
     train: tuple[PhotoFile, ...]
     validation: tuple[PhotoFile, ...]
     validation_root: Path  # what the names of `validation` are relative to
+    kept_out: int = 0  # photographs to train on that were left out, since they are to validate on
 
 
 def find_photos(path: Path) -> list[PhotoFile]:
@@ -76,7 +78,8 @@ def find_photos(path: Path) -> list[PhotoFile]:
 def find_sets(data: Path, validation_data: Path | None = None, *, validation_share: float = 0.02) -> PhotoSets:
     """Find the photographs to train on and to validate on.
 
-    With `validation_data`, all of `data` is trained on. A folder with `train` and `val` inside (the layout of
+    With `validation_data`, all of `data` is trained on, except what is the same file, or the same part of the same tar
+    file, as one of its photographs, whatever links lead to it. A folder with `train` and `val` inside (the layout of
     ImageNet and ImageNet-mini) is split so. Otherwise a share of the photographs is kept out, by a hash of their
     names, so that the same ones are kept out every time, whatever else is added.
 
@@ -84,13 +87,30 @@ def find_sets(data: Path, validation_data: Path | None = None, *, validation_sha
         DataError: A path does not exist, or nothing would be left to train on.
     """
     if validation_data is not None:
-        return PhotoSets(tuple(find_photos(data)), tuple(find_photos(validation_data)), validation_data)
+        return _keep_apart(find_photos(data), find_photos(validation_data), validation_data)
     train = data / "train"
     for name in _VALIDATION_FOLDERS:
         if train.is_dir() and (data / name).is_dir():
-            return PhotoSets(tuple(find_photos(train)), tuple(find_photos(data / name)), data / name)
+            return _keep_apart(find_photos(train), find_photos(data / name), data / name)
     kept, kept_out = split_by_name(find_photos(data), validation_share)
     return PhotoSets(tuple(kept), tuple(kept_out), data)
+
+
+def _keep_apart(photos: Sequence[PhotoFile], validation: Sequence[PhotoFile], root: Path) -> PhotoSets:
+    """Leave out of `photos` what is in `validation`, by real path and place in a tar file."""
+    resolve = cache(Path.resolve)
+
+    def identity(photo: PhotoFile) -> tuple[Path, int]:
+        return resolve(photo.path), photo.offset
+
+    judged = {identity(photo) for photo in validation}
+    kept = tuple(photo for photo in photos if identity(photo) not in judged)
+    if not kept:
+        raise DataError(
+            f"all {len(photos)} photographs to train on are also those to validate on, in {root}; pass others with "
+            "--val-data, or leave it out to have a share of --data kept for that"
+        )
+    return PhotoSets(kept, tuple(validation), root, len(photos) - len(kept))
 
 
 def split_by_name(photos: Sequence[PhotoFile], validation_share: float) -> tuple[list[PhotoFile], list[PhotoFile]]:

@@ -137,6 +137,12 @@ class Model:
         fields = [fit_chroma(ab, grey) for ab, grey in zip(rendering.ab.float(), guide.float(), strict=True)]
         return Coloring(luminance, fields, guide.float(), batch.hints)
 
+    def ask(self, batch: EvaluationBatch, size: int) -> Tensor:
+        """Return the network's own colours `(B, 2, h, w)` at a render size: without hints, vividness and evenness."""
+        render = RenderConfig(size=size)
+        with self.runtime.autocast():
+            return predict_rendering(self.network, batch.shown, render, batch.known, confidence=False).ab
+
     def color(self, batch: EvaluationBatch) -> Tensor:
         """Colour a batch at the strength of the settings."""
         return self.predict(batch).compose(self.render.strength)

@@ -5,6 +5,7 @@ import io
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -100,6 +101,8 @@ def evaluate(
     runtime = pick_runtime(device, precision)
     photos = find_photos(Path(data)) if isinstance(data, Path | str) else list(data)
     chosen = labels if labels is None or "top5" in metrics else None
+    if pairs is not None and "size-stability" in metrics:
+        raise UsageError("the metric size-stability asks networks twice; leave it out, or leave out --pairs")
     found = find_labels([p.name for p in photos], chosen) if "top5" in metrics else None
     if protocol.occlusion is not Occlusion.NONE and "psnr" in metrics:
         metrics = [*metrics, "psnr-missing"]
@@ -261,7 +264,9 @@ class _Scorer:
 
     def score(self, batch: EvaluationBatch) -> None:
         """Measure a batch."""
-        comparison = Comparison(self.candidate.color(batch), batch)
+        candidate = self.candidate
+        ask = partial(candidate.ask, batch) if isinstance(candidate, Model) else None
+        comparison = Comparison(candidate.color(batch), batch, ask)
         for measure in self.measures:
             self.collected[measure.name].append(measure.compute(comparison).cpu())
 

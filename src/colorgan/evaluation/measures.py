@@ -30,9 +30,11 @@ __all__ = ["CORE_METRICS", "METRICS", "Comparison", "Measure", "build_measures",
 CORE_METRICS = ("psnr", "ssim", "colorfulness", "delta-e", "ab-rmse")
 """What is measured if nothing is said: all that needs no further files."""
 
-METRICS = (*CORE_METRICS, "perceptual", "lpips", "top5", "fid")
+METRICS = (*CORE_METRICS, "perceptual", "lpips", "top5", "fid", "size-stability")
 """All metrics by name."""
 
+SIZES_COMPARED = (192, 384)
+"""The render sizes, in pixels, between which `size-stability` is measured."""
 
 T = TypeVar("T")
 
@@ -43,6 +45,7 @@ class Comparison:
 
     coloured: Tensor  # (B, 3, H, W), 8-bit levels as 0..1
     batch: EvaluationBatch
+    ask: Callable[[int], Tensor] | None = None  # a network's own colours of the batch, (B, 2, h, w), at a render size
 
     @cached_property
     def lab(self) -> Tensor:
@@ -101,6 +104,16 @@ def _build(name: str, device: torch.device, labels: Mapping[str, int] | None, fi
     raise UsageError(f"unknown metric {name!r}; {hint}")
 
 
+def _size_distance(c: Comparison) -> Tensor:
+    """Mean ab distance between what a network says of a picture at two render sizes; 0 for what is no network."""
+    if c.ask is None:
+        return c.coloured.new_zeros(len(c.coloured))
+    small, large = (c.ask(size).float() for size in SIZES_COMPARED)
+    small = F.interpolate(small, size=large.shape[-2:], mode="bilinear", align_corners=False)
+    distance: Tensor = torch.linalg.vector_norm(large - small, dim=1)
+    return distance.mean((1, 2))
+
+
 def _missing(batch: EvaluationBatch) -> Tensor:
     return torch.ones_like(batch.luminance) if batch.known is None else 1 - batch.known
 
@@ -111,6 +124,7 @@ _PURE = {
     "ssim": Measure("ssim", lambda c: ssim(c.coloured, c.batch.target)),
     "colorfulness": Measure("colorfulness", lambda c: colorfulness(c.coloured), judges_photographs=True),
     "delta-e": Measure("delta-e", lambda c: delta_e_2000(c.lab, c.batch.lab).mean((1, 2))),
+    "size-stability": Measure("size-stability", _size_distance),
     "ab-rmse": Measure("ab-rmse", lambda c: ab_rmse_of_lab(c.lab, c.batch.lab)),
 }
 

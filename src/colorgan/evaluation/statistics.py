@@ -89,6 +89,14 @@ STATISTICS = (
         "psnr-missing",
         _mean_of("psnr-missing"),
     ),
+    Statistic(
+        "size-stability",
+        "ab distance between render sizes 192 and 384",
+        "Lab units",
+        "lower",
+        "size-stability",
+        _mean_of("size-stability"),
+    ),
     Statistic("ssim", "SSIM, mean of R, G, B", "0..1", "higher", "ssim", _mean_of("ssim"), 4),
     Statistic(
         "colorfulness",

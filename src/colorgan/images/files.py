@@ -19,10 +19,12 @@ def open_source(source: Path | BinaryIO) -> Iterator[tuple[BinaryIO, str]]:
     """Open a path, or take a stream as it is (read into memory if it cannot seek); give it with its name.
 
     Raises:
-        ImageReadError: It cannot be opened, or it is empty.
+        ImageReadError: It cannot be opened, it is empty, or it is a pipe, which might keep us waiting for ever.
     """
     if isinstance(source, Path):
         name = str(source)
+        if source.is_fifo() or source.is_socket() or source.is_char_device():
+            raise ImageReadError(f"{name} cannot be read: it is a pipe or a device; pass a file, or - to read a pipe")
         try:
             file: BinaryIO = source.open("rb")
         except OSError as error:

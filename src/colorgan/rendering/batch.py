@@ -1,6 +1,7 @@
 """Pictures being coloured as a batch on the device, at any strength, for measuring networks in training."""
 
 from collections.abc import Sequence
+from copy import copy
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,12 @@ class ColoredBatch:
             maps = F.interpolate(maps, size=size, mode="bilinear", align_corners=False, antialias=True)
         self.luminance = luminance
         self.ab = maps[:, :2] * luminance + maps[:, 2:]  # (B, 2, H, W)
+
+    def thinned(self, step: int) -> "ColoredBatch":
+        """Return every `step`-th pixel of every `step`-th row: much quicker, and means over pictures hardly change."""
+        thin = copy(self)
+        thin.luminance, thin.ab = self.luminance[..., ::step, ::step], self.ab[..., ::step, ::step]
+        return thin
 
     def compose(self, strength: float) -> Tensor:
         """Return the pictures at that strength, 8-bit levels as 0..1, `(B, 3, H, W)`."""

@@ -1,9 +1,10 @@
 """The user's word for a colour: hints are drawn for the network, and its answer is made to keep them.
 
 A network that was given hints spreads them over what it takes for the object, but it treats them as advice, and the
-strength of the settings changes them again. So what is missing at the hints is found by regression on Gaussian
-kernels (kriging of the residual) over place, L and the network's own colours: it reaches over the object, which is
-alike in all three, and not over its edges. Right at the hint the colour is pinned.
+strength of the settings changes them again. What the advice does to places that are unlike every hint's is believed
+the less, the fewer hints there are (`weigh_advice`). What is still missing at the hints is found by regression on
+Gaussian kernels (kriging of the residual) over place, L and the network's own colours: it reaches over the object,
+which is alike in all three, and not over its edges. Right at the hint the colour is pinned.
 """
 
 import math
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from colorgan.rendering.chroma import ChromaField, fit_chroma
 
-__all__ = ["HINT_SHARE", "draw_hints", "keep_hints"]
+__all__ = ["HINT_SHARE", "draw_hints", "keep_hints", "weigh_advice"]
 
 HINT_SHARE = 6 / 256
 """Side of the square that stands for a hint, as a share of the picture's (the root of its area)."""
@@ -24,6 +25,7 @@ _LIKE_LUMINANCE = 15.0  # units of L that still count as alike
 _LIKE_COLOR = 15.0  # units of ab
 _DOUBT = 0.1  # ridge of the regression: hints that contradict each other are averaged
 _MARGIN = 1e-6
+_CELLS_AT_ONCE = 256
 
 
 def draw_hints(points: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -37,13 +39,61 @@ def draw_hints(points: Tensor, shape: tuple[int, int]) -> Tensor:
         Mask, a and b `(3, *shape)`: a square for each hint.
     """
     H, W = shape
-    side = min(max(1, round(HINT_SHARE * math.sqrt(H * W))), H, W)
+    side = _hint_side(H, W)
     drawn = points.new_zeros(3, H, W)
     for x, y, a, b in points.tolist():
         top = min(max(round(y * H - side / 2), 0), H - side)
         left = min(max(round(x * W - side / 2), 0), W - side)
         drawn[:, top : top + side, left : left + side] = points.new_tensor([1, a, b])[:, None, None]
     return drawn
+
+
+def _hint_side(height: int, width: int) -> int:
+    """Return the side of the square that stands for a hint, in pixels of a picture."""
+    return min(max(1, round(HINT_SHARE * math.sqrt(height * width))), height, width)
+
+
+def weigh_advice(luminance: Tensor, hints: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Say how far to believe what a network changes in answer to hints.
+
+    Around a hint, as far as place and L are like the hint's, all of it. What it says of the rest of the picture is a
+    guess from as many examples as there are hints: of N, N / (N + 1) is believed. One hint so keeps to its object;
+    several that agree on a cast may give it to the whole picture.
+
+    Args:
+        luminance: L as the network saw it, `(B, 1, H, W)`.
+        hints: The hints as the network saw them, `(B, 3, H, W)`; see `draw_hints`.
+        shape: Height and width of the answer.
+
+    Returns:
+        Shares, 0..1, `(B, 1, *shape)`; 0 for pictures without hints.
+    """
+    _, _, H, W = hints.shape
+    mask = hints[:, :1].float()
+    count = mask.sum((1, 2, 3), keepdim=True) / _hint_side(H, W) ** 2  # hints that cover each other count as one
+    cells = F.adaptive_max_pool2d(mask, shape)[:, 0] > 0  # (B, h, w)
+    places = _places(F.adaptive_avg_pool2d(luminance.float(), shape), shape)  # (B, 3, h, w)
+    like = torch.stack([_likeness(one.flatten(1).T, here.flatten()) for one, here in zip(places, cells, strict=True)])
+    return torch.lerp(count / (count + 1), torch.ones_like(count), like.view(-1, 1, *shape))
+
+
+def _places(luminance: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Return place and L of each cell `(B, 3, h, w)`, each divided by the distance that counts as near."""
+    h, w = shape
+    y = (torch.arange(h, device=luminance.device) + 0.5) / (_REACH * math.sqrt(h * w))
+    x = (torch.arange(w, device=luminance.device) + 0.5) / (_REACH * math.sqrt(h * w))
+    grid = torch.stack((x.expand(h, w), y[:, None].expand(h, w)))
+    return torch.cat((grid.expand(len(luminance), -1, -1, -1), luminance / _LIKE_LUMINANCE), dim=1)
+
+
+def _likeness(features: Tensor, hinted: Tensor) -> Tensor:
+    """Return how much alike each of M cells is to the most similar hinted one, 0..1, from `(M, F)` and `(M,)`."""
+    alike = features.new_zeros(len(features))
+    for some in torch.split(features[hinted], _CELLS_AT_ONCE):
+        if len(some):
+            nearest = (features[:, None] - some).square().sum(-1).amin(1)
+            alike = torch.maximum(alike, torch.exp(-0.5 * nearest))
+    return alike
 
 
 def keep_hints(colors: ChromaField, luminance: Tensor, points: Tensor) -> ChromaField:

@@ -10,6 +10,7 @@ from torch import Tensor
 from colorgan.color import BIN_COUNT, ab_bins, decode_bins
 from colorgan.config import ModelConfig, RenderConfig
 from colorgan.model import Generator, Prediction
+from colorgan.rendering.hints import weigh_advice
 
 __all__ = ["Rendering", "predict_rendering", "render_shape", "shrink"]
 
@@ -17,6 +18,7 @@ TYPICAL_CHROMA = 11.0
 """The root-mean-square chroma to which `evenness` draws pictures: the median of what the first generator predicted."""
 
 _MOST_EVENING = 2.0  # so that fog stays fog
+_TOLD = 10.0  # units of ab by which hints change a colour that is then no guess any more
 
 
 class Rendering(NamedTuple):
@@ -71,10 +73,42 @@ def predict_rendering(
         lean: A direction in the ab plane, as what one unit of a and of b adds to the logits of the bins (0.05 is
             much). Where the network is sure, colours stay; where it wavers, they lean that way. Needs bins.
     """
-    H, W = shape or luminance.shape[-2:]
+    shape = shape or (luminance.shape[-2], luminance.shape[-1])
+    plain = _ask(network, luminance, config, known, None, shape, confidence and hints is None, lean)
+    if hints is None:
+        return plain._replace(ab=plain.ab * _enliven(plain.ab, config))
+    answer = _ask(network, luminance, config, known, hints, shape, confidence, lean)
+    return answer._replace(ab=_take_advice(plain.ab, answer.ab, luminance, hints, config))
+
+
+def _take_advice(plain: Tensor, hinted: Tensor, luminance: Tensor, hints: Tensor, config: RenderConfig) -> Tensor:
+    """Change the plain colours as hints do, without strengthening what they change.
+
+    Vividness and evenness make up for the timidity of a network that does not know. Where hints changed its mind it
+    does; and strengthened, what they do far from their object would be as strong as what they do to it.
+    """
+    to = (hints.shape[-2], hints.shape[-1])
+    shares = weigh_advice(shrink(luminance, to), hints, (plain.shape[-2], plain.shape[-1]))
+    change = (hinted - plain) * shares.to(plain.dtype)
+    told = (change.norm(dim=1, keepdim=True) / _TOLD).clamp(max=1)
+    factor = _enliven(plain, config)
+    return (plain + change) * torch.lerp(factor.expand_as(told), torch.ones_like(told), told)
+
+
+def _ask(
+    network: Generator,
+    luminance: Tensor,
+    config: RenderConfig,
+    known: Tensor | None,
+    hints: Tensor | None,
+    shape: tuple[int, int],
+    confidence: bool,
+    lean: tuple[float, float],
+) -> Rendering:
+    """Average the answers at all sizes, mirrored or not, as the network gives them."""
     answers: list[Rendering] = []
     for size in (config.size, *config.sizes):
-        to = render_shape(H, W, size, network.config)
+        to = render_shape(*shape, size, network.config)
         small = shrink(luminance, to)
         trusted = None if known is None else (shrink(known, to) > 0.999).float()
         points = None if hints is None else F.interpolate(hints, size=to, mode="nearest")
@@ -82,19 +116,19 @@ def predict_rendering(
         if config.flip:
             mirrored = network(*(None if x is None else x.flip(-1) for x in (small, trusted, points)))
             answers.append(_mirror(_read(mirrored, config, confidence, lean)))
-    answer = answers[0] if len(answers) == 1 else _average(answers)
-    return answer._replace(ab=_even_out(answer.ab, config.evenness) * config.vividness)
+    return answers[0] if len(answers) == 1 else _average(answers)
 
 
-def _even_out(ab: Tensor, evenness: float) -> Tensor:
-    """Bring the pictures' chroma nearer to each other: a network that is unsure of a picture colours it pale.
+def _enliven(ab: Tensor, config: RenderConfig) -> Tensor:
+    """Return the factor on each picture's chroma `(B, 1, 1, 1)`: the vividness, and what evens it out.
 
+    Evenness brings the pictures' chroma nearer to each other: a network that is unsure of a picture colours it pale.
     The root-mean-square chroma c of a picture becomes `c ** (1 - evenness) * typical ** evenness`. At equal mean
     colourfulness this costs less error than strengthening all pictures alike.
     """
     chroma = ab.square().sum(1, keepdim=True).mean((2, 3), keepdim=True).sqrt()
-    factor = (TYPICAL_CHROMA / chroma.clamp_min(1e-3)) ** evenness
-    return ab * factor.clamp(1 / _MOST_EVENING, _MOST_EVENING)
+    factor = (TYPICAL_CHROMA / chroma.clamp_min(1e-3)) ** config.evenness
+    return factor.clamp(1 / _MOST_EVENING, _MOST_EVENING) * config.vividness
 
 
 def _read(prediction: Prediction, config: RenderConfig, with_confidence: bool, lean: tuple[float, float]) -> Rendering:

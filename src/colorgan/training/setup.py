@@ -119,6 +119,10 @@ def prepare_training(
         processes=processes,
     )
     notes = [f"{len(photos.train)} photographs to train on, {len(photos.validation)} to validate on"]
+    if photos.kept_out:
+        notes.append(
+            f"{photos.kept_out} photographs were kept out of training, since they are among those to validate on"
+        )
     size, stride = recipe.run.size, recipe.model.stride
     if size % stride:
         notes.append(
