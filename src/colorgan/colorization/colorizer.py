@@ -15,9 +15,10 @@ from torch import Tensor
 from colorgan.color import grey_to_luminance
 from colorgan.colorization.hints import Hint, hints_to_points
 from colorgan.colorization.look import Adjustment, adjust
+from colorgan.colorization.masks import check_shape, mask_from_image
 from colorgan.colorization.palette import Palette
 from colorgan.config import RenderConfig
-from colorgan.errors import ConfigError
+from colorgan.errors import ConfigError, UsageError
 from colorgan.images import Photo, Provenance, photo_from_image
 from colorgan.model import Generator, prepare_for_inference
 from colorgan.rendering import (
@@ -28,6 +29,7 @@ from colorgan.rendering import (
     keep_hints,
     predict_rendering,
     render_shape,
+    repair_grey,
     shrink,
 )
 from colorgan.runtime import Runtime, pick_runtime
@@ -106,6 +108,7 @@ class Colorizer:
         *,
         strength: float | None = None,
         render_size: int | None = None,
+        mask: Image.Image | np.ndarray[Any, Any] | None = None,
         hints: Sequence[Hint] = (),
         palette: Palette | None = None,
     ) -> Image.Image:
@@ -115,18 +118,23 @@ class Colorizer:
             image: Any mode; colours that it already has are looked past.
             strength: Factor on the colours' chroma, 0 (grey) to 2; None takes what suits the network.
             render_size: The network sees the picture with sides of about this many pixels; None takes what suits it.
+            mask: Where the picture is damaged: of its size, upright, white there (or True, or 1). What is missing is
+                filled first, luminance and colour.
             hints: Colours that are known, by place; the objects around them follow.
             palette: Colours that the whole picture leans towards.
 
         Returns:
-            An "RGB" picture of the same size, "RGBA" if `image` has transparency, with the luminance of `image`.
+            An "RGB" picture of the same size, "RGBA" if `image` has transparency, with the luminance of `image` but
+            where it was missing.
 
         Raises:
             ConfigError: An argument is out of range.
-            UsageError: A hint lies outside the picture.
+            UsageError: A hint lies outside the picture, the mask has another size, or the network cannot repair.
         """
         config = self.settings(strength=strength, render_size=render_size)
         photo = photo_from_image(image)
+        if mask is not None:
+            photo = self.repair(photo, mask_from_image(mask))
         sketch = self.sketch(photo, config, hints)
         (colors,) = self.predict([sketch], config)
         painting = Painting(photo.grey, self.fit(sketch, colors, config, palette=palette))
@@ -139,6 +147,40 @@ class Colorizer:
             alpha = photo.alpha if photo.alpha.dtype == np.uint8 else (photo.alpha >> 8).astype(np.uint8)
             result.putalpha(Image.fromarray(alpha))
         return result
+
+    def require_repair(self) -> None:
+        """Refuse to repair with a network that has no part for it.
+
+        Raises:
+            UsageError: This one has none.
+        """
+        if self.network.repair is None:
+            raise UsageError(
+                f"the network {self.name} cannot fill what is missing: it has no repair part; use another with "
+                "--weights, or give it one with `colorgan train --recipe repair --init-from FILE`"
+            )
+
+    def repair(self, photo: Photo, missing: np.ndarray[Any, np.dtype[np.bool_]]) -> Photo:
+        """Fill what is missing of a photograph; safe to call from several threads.
+
+        Args:
+            photo: The photograph.
+            missing: Where, `(H, W)`.
+
+        Returns:
+            The photograph with new grey levels there and the given ones, bit for bit, elsewhere; `photo` itself where
+            nothing is missing.
+
+        Raises:
+            UsageError: The mask has another size, or the network cannot repair.
+        """
+        check_shape(missing, photo.grey.shape, "the mask", "the photograph")
+        self.require_repair()
+        if self.network.repair is None or not missing.any():
+            return photo
+        with self.runtime.autocast():
+            grey = repair_grey(self.network.repair, photo.grey, missing)
+        return dataclasses.replace(photo, grey=grey, original=photo.grey)
 
     def settings(self, *, strength: float | None = None, render_size: int | None = None) -> RenderConfig:
         """Return the network's own settings with those given in their place.

@@ -114,7 +114,7 @@ class Generator(nn.Module):
         return torch.cat((unknown, mask, points[:, 1:] * mask / AB_LIMIT), dim=1).to(dtype)
 
     def _paint(self, luminance: Tensor, known: Tensor | None) -> Tensor:
-        return luminance if known is None or self.repair is None else self.repair(luminance, known)  # type: ignore[no-any-return]
+        return luminance if known is None or self.repair is None else self.repair(luminance, known)
 
     def _from_rgb(self, rgb: Tensor, luminance: Tensor, known: Tensor | None) -> Prediction:
         lab = rgb_to_lab(rgb)

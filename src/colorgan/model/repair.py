@@ -8,6 +8,7 @@ farther than a few dozen pixels. Without the network's part this is the pull-pus
 (SIGGRAPH 1996).
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -36,9 +37,7 @@ class RepairNetwork(nn.Module):
         super().__init__()
         self.stride = 1 << (len(widths) - 1)
         self.stem = nn.Conv2d(2, widths[0], 3, padding=1)
-        self.down = nn.ModuleList(
-            nn.Conv2d(i, o, 4, stride=2, padding=1) for i, o in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 4, stride=2, padding=1) for i, o in itertools.pairwise(widths))
         self.before = nn.ModuleList(nn.Conv2d(w, w, 3, padding=1) for w in widths[:-1])
         self.deepest = nn.ModuleList(nn.Conv2d(widths[-1], widths[-1], 3, padding=d, dilation=d) for d in _DILATIONS)
         self.up = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(widths[1:], widths[:-1], strict=True))

@@ -4,6 +4,7 @@ from colorgan.rendering.batch import ColoredBatch
 from colorgan.rendering.chroma import ChromaField, Painting, fit_chroma
 from colorgan.rendering.hints import HINT_SHARE, draw_hints, keep_hints
 from colorgan.rendering.predict import Rendering, predict_rendering, render_shape, shrink
+from colorgan.rendering.repair import repair_grey
 
 __all__ = [
     "HINT_SHARE",
@@ -16,5 +17,6 @@ __all__ = [
     "keep_hints",
     "predict_rendering",
     "render_shape",
+    "repair_grey",
     "shrink",
 ]
