@@ -27,6 +27,7 @@ from colorgan.rendering import (
     draw_hints,
     fit_chroma,
     keep_hints,
+    mostly_known,
     predict_rendering,
     render_shape,
     repair_grey,
@@ -49,6 +50,7 @@ class Sketch:
     luminance: Tensor  # (1, h, w), 0..100, at the largest render size
     shape: tuple[int, int]  # height and width of the photograph
     key: tuple[tuple[int, int], ...]  # the shapes at which the network sees it; equal ones can share a batch
+    known: Tensor | None = None  # (1, h, w), 1 or 0: what was not filled; see `colorgan.rendering.mostly_known`
     points: Tensor | None = None  # (N, 4), colours that the user gave; see `colorgan.rendering.draw_hints`
 
 
@@ -217,7 +219,8 @@ class Colorizer:
         with torch.inference_mode():
             small = reduce_grey(photo.grey, max(1, min(H // (2 * largest[0]), W // (2 * largest[1]))))
             points = hints_to_points(hints, W, H) if hints else None
-            return Sketch(shrink(grey_to_luminance(small)[None], largest)[0], (H, W), key, points)
+            luminance = shrink(grey_to_luminance(small)[None], largest)[0]
+            return Sketch(luminance, (H, W), key, _known(photo, largest), points)
 
     def predict(
         self,
@@ -240,12 +243,13 @@ class Colorizer:
         """
         filled = list(sketches) + [sketches[-1]] * (pad_to - len(sketches))
         batch = torch.stack([sketch.luminance for sketch in filled]).to(self.runtime.device)
-        hints = _draw_all(filled)
+        hints, known = _draw_all(filled), _known_of_all(filled)
         with torch.inference_mode(), self.runtime.autocast():
             answer = predict_rendering(
                 self.network,
                 batch,
                 config,
+                known=None if known is None else known.to(self.runtime.device),
                 hints=None if hints is None else hints.to(self.runtime.device),
                 shape=sketches[0].shape,
                 lean=lean,
@@ -291,6 +295,24 @@ def _draw_all(sketches: Sequence[Sketch]) -> Tensor | None:
     shape = max(sketches[0].key)
     drawn = [torch.zeros(3, *shape) if s.points is None else draw_hints(s.points, shape) for s in sketches]
     return torch.stack(drawn)
+
+
+def _known(photo: Photo, shape: tuple[int, int]) -> Tensor | None:
+    """Say where a photograph was not filled, `(1, *shape)`; None where nothing was."""
+    if photo.original is None:
+        return None
+    filled = (photo.grey != photo.original).view(np.uint8)
+    filled *= 255
+    H, W = filled.shape
+    share = reduce_grey(filled, max(1, min(H // (2 * shape[0]), W // (2 * shape[1]))))
+    return mostly_known(1 - share[None], shape)[0]
+
+
+def _known_of_all(sketches: Sequence[Sketch]) -> Tensor | None:
+    """Stack what is known of a batch, `(B, 1, h, w)`; None where all is."""
+    if all(sketch.known is None for sketch in sketches):
+        return None
+    return torch.stack([torch.ones_like(s.luminance) if s.known is None else s.known for s in sketches])
 
 
 def reduce_grey(grey: np.ndarray[Any, Any], factor: int) -> Tensor:
