@@ -29,6 +29,8 @@ _LIGHTER_BY_NOISE = 6.0  # the same in deviations of the picture's noise
 _PLAIN = 12.0  # units of L that the surroundings may vary, marks apart
 _AROUND = 7  # pixels on each side that count as surroundings
 _CROWDED = 0.3  # share of the neighbourhood above which light marks are texture
+_FOLLOWED = 1.8  # factor on the two limits above where a scratch is followed
+_FAR = 0.2  # how far, share of the picture's longer side
 _LONG = 0.065  # length of a scratch, share of the picture's longer side
 _SLENDER = 5.0  # length over width
 _SPECK = 5  # largest side of a speck, pixels of the copy
@@ -61,28 +63,44 @@ def _find_marks(grey: Tensor) -> _Mask:
     ground = _largest(_least(luminance, _OPENING), _OPENING)  # without what is light and narrow
     lighter = luminance - ground
     limit = max(_LIGHTER, _LIGHTER_BY_NOISE * _noise(luminance))
-    plain = _largest(ground, _AROUND) - _least(ground, _AROUND) < _PLAIN
+    varies = _largest(ground, _AROUND) - _least(ground, _AROUND)
     light = lighter > limit / 2
-    crowded = F.avg_pool2d(light.float(), 2 * _AROUND + 1, 1, _AROUND, count_include_pad=False) > _CROWDED
-    candidates = (light & plain & ~crowded)[0, 0].numpy()
+    crowding = F.avg_pool2d(light.float(), 2 * _AROUND + 1, 1, _AROUND, count_include_pad=False)
+    candidates = (light & (varies < _PLAIN) & (crowding < _CROWDED))[0, 0].numpy()
     marks = np.zeros(candidates.shape, np.bool_)
     if not candidates.any() or candidates.mean() > _MOST:
         return marks
     lighter_, ground_ = lighter[0, 0].numpy(), ground[0, 0].numpy()
-    specks = []
+    scratches, specks = np.zeros_like(marks), []
     for group in group_cells(candidates):
         y, x = np.array(group).T
         peak = float(np.quantile(lighter_[y, x], 0.75))
         if peak < limit:
             continue
         if _is_scratch(y, x, max(candidates.shape)):
-            marks[y, x] = True
+            scratches[y, x] = True
         elif max(np.ptp(y), np.ptp(x)) < _SPECK and ground_[y, x].mean() > _NIGHT and not _has_company(light, y, x):
             specks.append((y, x))
     if len(specks) <= _MOST_SPECKS:
         for y, x in specks:
             marks[y, x] = True
+    # Where there is a scratch for certain, it is followed into places where alone it would not be believed.
+    follows = (light & (varies < _FOLLOWED * _PLAIN) & (crowding < _FOLLOWED * _CROWDED))[0, 0].numpy()
+    marks |= _follow(scratches, follows, round(_FAR * max(candidates.shape)))
     return _largest(torch.from_numpy(marks)[None, None].float(), 1)[0, 0].numpy() > 0
+
+
+def _follow(seeds: _Mask, way: _Mask, steps: int) -> _Mask:
+    """Grow from seeds along the way, at most so many pixels."""
+    found = seeds.copy()
+    edge = list(zip(*np.nonzero(seeds), strict=True))
+    for _ in range(steps):
+        near = {(y + dy, x + dx) for y, x in edge for dy in (-1, 0, 1) for dx in (-1, 0, 1)}
+        edge = [p for p in near if 0 <= p[0] < way.shape[0] and 0 <= p[1] < way.shape[1] and way[p] and not found[p]]
+        if not edge:
+            break
+        found[tuple(np.array(edge).T)] = True
+    return found
 
 
 def _largest(x: Tensor, radius: int) -> Tensor:

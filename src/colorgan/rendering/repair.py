@@ -103,7 +103,7 @@ def _overlap(one: _Cells, two: _Cells) -> bool:
 def _repair_region(network: RepairNetwork, grey: _Levels, missing: _Mask, box: _Box, result: _Levels) -> None:
     most = np.iinfo(grey.dtype).max
     device = network.stem.weight.device
-    context = max(_LEAST_CONTEXT, *((side.stop - side.start) // 2 for side in box))
+    context = max(_LEAST_CONTEXT, min(side.stop - side.start for side in box))
     rows, columns = (_grow(side, context, n) for side, n in zip(box, grey.shape, strict=True))
     levels, holes, target = grey[rows, columns], missing[rows, columns], result[rows, columns]
 
