@@ -40,6 +40,7 @@ _MOST = 0.1  # share of a picture above which marks are texture
 
 _GRID = 256  # cells along the longer side, by which flat patches are looked for
 _PATCH = 4  # cells on each side of a patch, at least
+_SOLID = 0.85  # share of its bounding box that a patch fills: patches are rectangles, buttons are not
 _STEP = 6  # 8-bit levels that make an edge
 
 
@@ -173,4 +174,4 @@ def _is_patch(window: Tensor, here: Tensor, level: int) -> bool:
     y, x = inside.nonzero().unbind(1)
     box = (int(y.max() - y.min()) + 1) * (int(x.max() - x.min()) + 1)
     step = (window - level).abs() > _STEP
-    return bool(inside.sum() > 0.6 * box) and float(step[ring].float().mean()) > 0.8
+    return bool(inside.sum() > _SOLID * box) and float(step[ring].float().mean()) > 0.8

@@ -121,7 +121,8 @@ def halve(luminance: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         Both at `(B, 1, ceil(H / 2), ceil(W / 2))`; 0 where nothing is known.
     """
     share = F.avg_pool2d(known, 2, ceil_mode=True)
-    mean = F.avg_pool2d(luminance * known, 2, ceil_mode=True) / share.clamp_min(1e-6)
+    given = torch.where(known > 0, luminance, 0.0)  # what is missing may be anything, nan too
+    mean = F.avg_pool2d(given, 2, ceil_mode=True) / share.clamp_min(1e-6)
     return mean * (share > 0), (share > 0).to(known.dtype)
 
 
