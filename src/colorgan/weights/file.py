@@ -116,9 +116,9 @@ def _without_old_repair(outline: Mapping[str, Any]) -> Mapping[str, Any]:
 
     No such head was ever trained for more than a test.
     """
-    if "repair.ups.0.weight" not in outline["weights"]:
-        return outline["model"]  # type: ignore[no-any-return]
-    return {**outline["model"], "repair_widths": []}
+    model, weights = outline["model"], outline["weights"]
+    old = isinstance(weights, Mapping) and "repair.ups.0.weight" in weights
+    return {**model, "repair_widths": []} if old else model
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
