@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from colorgan.color import lab_to_rgb, luminance_to_grey
-from colorgan.config import Framing, RenderConfig
+from colorgan.config import Framing, OutputSpace, RenderConfig
 from colorgan.data import PhotoFile, open_photo
 from colorgan.errors import EvaluationError
 from colorgan.evaluation.inputs import EvaluationBatch, frame_picture
@@ -135,7 +135,7 @@ class Model:
             rendering = predict_rendering(self.network, batch.shown, self.render, known, drawn, confidence=False)
         guide = shrink(batch.shown, largest)
         luminance = batch.luminance
-        if batch.known is not None and self.network.repair is None:
+        if batch.known is not None and self.network.repair is None and self.network.config.output is OutputSpace.RGB:
             painted = F.interpolate(rendering.luminance.float(), size=(H, W), mode="bilinear", align_corners=False)
             luminance = torch.where(batch.known > 0, luminance, painted)
             guide = rendering.luminance

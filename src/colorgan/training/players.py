@@ -88,6 +88,7 @@ class Players:
         self.loss = loss.to(runtime.device)
         self.loss.mean_over_processes = self.processes.mean
         self.generator: Generator = build_generator(recipe.model).to(runtime.device)
+        self._shared_generator: nn.Module = self._trained_part
         freeze_early_stages(self.generator, recipe.optimizer.freeze_to_stride)
         freeze_idle_parts(self.generator, recipe.loss)
         self.optimizer = build_generator_optimizer(self.generator, recipe.optimizer)
@@ -98,7 +99,6 @@ class Players:
             self.discriminator = build_discriminator(recipe.discriminator).to(runtime.device)
             self.discriminator_optimizer = build_discriminator_optimizer(self.discriminator, recipe.optimizer)
         self._scaler = torch.GradScaler(runtime.device.type, enabled=runtime.dtype is torch.float16)
-        self._shared_generator: nn.Module = self._trained_part
         self._comparison: nn.Module | None = None if self.discriminator is None else _Comparison(self.discriminator)
 
     @property
