@@ -46,7 +46,7 @@ class TestModelConfig:
             ({"attention_heads": 3}, "attention_heads must divide"),
             ({"attention_heads": 0}, "attention_heads must divide"),
             ({"output": OutputSpace.RGB, "bins": False}, "decoded to stride 1"),
-            ({"repair_widths": (8,)}, "one width for each doubling from stride 4 to 1"),
+            ({"repair_widths": (8, 0)}, "must be positive"),
         ],
     )
     def test_refuses_what_no_network_can_be(self, wrong: dict[str, object], message: str) -> None:

@@ -148,7 +148,7 @@ class ModelConfig:
     attention_heads: int = 4
     output: OutputSpace = OutputSpace.LAB
     bins: bool = True  # logits over the 304 ab bins at the decoder's finest stage (`lab` only)
-    repair_widths: tuple[int, ...] = ()  # widths of the luminance head, finest last; () leaves the head out
+    repair_widths: tuple[int, ...] = ()  # of the network that fills missing luminance, finest first; () leaves it out
 
     def __post_init__(self) -> None:
         """Refuse shapes that no network can have."""
@@ -177,12 +177,7 @@ class ModelConfig:
         )
         if self.output is OutputSpace.RGB:
             _require(self.output_stride == 1, "an rgb output must be decoded to stride 1: give more decoder_widths")
-            _require(not self.bins and not self.repair_widths, "an rgb output has no bins and no repair head")
-        _require(
-            len(self.repair_widths) in (0, self.output_stride.bit_length() - 1),
-            f"repair_widths needs one width for each doubling from stride {self.output_stride} to 1, "
-            f"got {self.repair_widths}",
-        )
+            _require(not self.bins, "an rgb output has no bins")
 
     @property
     def stride(self) -> int:
@@ -263,6 +258,7 @@ class AugmentConfig:
     occlusion_pixels: float = 0.4  # largest share of single pixels removed
     occlusion_rectangles: int = 4  # most rectangles
     occlusion_scratches: int = 4  # most scratches
+    occlusion_blots: int = 0  # most blots: round or oval, from specks of dust to stains
     hints: float = 0.3  # share with colour hints
     hints_most: int = 50  # most hints; few are likelier
 

@@ -88,6 +88,13 @@ class TestDrawOcclusion:
         assert min(shares) > 0.01
         assert max(shares) < 0.07
 
+    def test_draws_blots_of_all_sizes_where_that_is_asked_for(self):
+        only = AugmentConfig(occlusion_pixels=0, occlusion_rectangles=0, occlusion_scratches=0, occlusion_blots=1)
+        missing = [1 - draw_occlusion(64, only, rng(seed)) for seed in range(40)]
+        sizes = [int(m.sum()) for m in missing if m.any()]
+        assert min(sizes) < 10
+        assert 100 < max(sizes) < 0.15 * 64 * 64
+
 
 class TestDrawHints:
     def test_gives_the_photographs_own_colours(self):

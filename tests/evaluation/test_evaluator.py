@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -160,6 +161,16 @@ class TestEvaluate:
         assert figure(patchy, "psnr-missing", "grey") < figure(patchy, "psnr", "grey")
         assert "psnr-missing" not in clean.metrics
         assert figure(patchy, "psnr", "m") != figure(clean, "psnr", "m")
+
+    def test_repair_is_measured_where_luminance_was_missing(self, folder, tiny_config):
+        def grey_in_holes(model):
+            report = self.measure(folder, [model], protocol=Protocol(occlusion=Occlusion.RECTANGLES))
+            return figure(report, "psnr-repair", "m"), figure(report, "psnr-repair", "grey")
+
+        repaired, mid_grey = grey_in_holes(loaded(tiny_config, "m"))
+        assert repaired > mid_grey + 1
+        passed_through, mid_grey = grey_in_holes(loaded(dataclasses.replace(tiny_config, repair_widths=()), "m"))
+        assert passed_through == pytest.approx(mid_grey, abs=0.1)  # and not the photograph's own
 
     def test_hints_reach_the_network(self, folder, tiny_config):
         model = loaded(tiny_config, "m")

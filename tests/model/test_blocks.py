@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from colorgan.model.blocks import ConvNormAct, DecoderStage, RepairHead, SelfAttention2d, pad_reflect
+from colorgan.model.blocks import ConvNormAct, DecoderStage, SelfAttention2d, pad_reflect
 
 
 def wake(attention: SelfAttention2d) -> SelfAttention2d:
@@ -71,29 +71,6 @@ class TestDecoderStage:
         stage, x = DecoderStage(8, 4, 6, attention_heads=None).eval(), torch.randn(1, 8, 4, 4)
         skip = torch.randn(1, 4, 8, 8)
         assert not torch.equal(stage(x, skip), stage(x, torch.zeros_like(skip)))
-
-
-class TestRepairHead:
-    def test_paints_middle_grey_at_first(self) -> None:
-        head = RepairHead(8, (4, 0), (6, 4))
-        grey = torch.randn(2, 1, 16, 12)
-        painted = head(torch.randn(2, 8, 4, 3), [torch.randn(2, 4, 8, 6), None], grey, torch.ones_like(grey))
-        assert torch.equal(painted, torch.full((2, 1, 16, 12), 0.5))
-
-    @pytest.mark.parametrize("which", ["features", "skip", "grey", "unknown"])
-    def test_sees_all_that_it_is_given(self, which: str) -> None:
-        torch.manual_seed(0)
-        head = RepairHead(8, (4, 0), (6, 4)).eval()
-        nn.init.normal_(head.luminance.weight)
-        given = {
-            "features": torch.randn(1, 8, 4, 3),
-            "skip": torch.randn(1, 4, 8, 6),
-            "grey": torch.randn(1, 1, 16, 12),
-            "unknown": torch.rand(1, 1, 16, 12),
-        }
-        other = given | {which: torch.zeros_like(given[which])}
-        one, two = (head(g["features"], [g["skip"], None], g["grey"], g["unknown"]) for g in (given, other))
-        assert not torch.equal(one, two)
 
 
 class TestPadReflect:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from colorgan.color import rgb_to_lab
-from colorgan.errors import CheckpointError
+from colorgan.errors import CheckpointError, ConfigError
 from colorgan.losses import GeneratorLoss
 from colorgan.model import build_generator
 from colorgan.training.players import Players, look_at
@@ -135,6 +135,23 @@ class TestTakeStep:
         idle = {name for name in before if name.startswith(("bins", "repair"))}
         assert idle
         assert not idle & changed(before, players.generator)
+
+    def test_where_only_missing_luminance_is_looked_at_only_the_repair_is_run_and_trained(self, make_players):
+        only = ("loss.smooth_l1=0", "loss.bins=0", "loss.adversarial=0", "loss.luminance=1")
+        players = make_players(*only)
+        state = copy.deepcopy(players.generator.state_dict())  # batch statistics too
+        players.generator.encoder.forward = None
+        for step in range(2):  # the last layer begins at zero, so the others move from the second step on
+            terms = players.take_step(draw_batch(), step, 0.0, measure=True)
+        assert terms["total"] == terms["luminance"] > 0
+        after = players.generator.state_dict()
+        moved = {name for name in state if not torch.equal(state[name], after[name])}
+        assert {name.partition(".")[0] for name in moved} == {"repair"}
+        assert {"repair.stem.weight", "repair.change.weight"} <= moved
+
+    def test_a_repair_that_the_model_lacks_is_named(self, make_players):
+        with pytest.raises(ConfigError, match=r"give it model\.repair_widths"):
+            make_players("loss.smooth_l1=0", "loss.bins=0", "loss.adversarial=0", "model.repair_widths=[]")
 
     def test_does_not_follow_a_gradient_that_is_not_finite(self, make_players):
         players = make_players("loss.adversarial=0")

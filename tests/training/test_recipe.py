@@ -17,7 +17,7 @@ from training_support import draw_batch
 
 class TestRecipes:
     def test_there_are_at_least_these(self):
-        assert {"debug", "default", "paper"} <= set(recipe_names())
+        assert {"debug", "default", "paper", "repair"} <= set(recipe_names())
 
     @pytest.mark.parametrize("name", recipe_names())
     def test_each_loads_and_builds(self, name):

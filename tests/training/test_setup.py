@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from colorgan.config import RenderConfig
 from colorgan.data.runs import read_record
 from colorgan.errors import CheckpointError, ConfigError, DataError, DeviceError, TrainingError, UsageError
 from colorgan.model import build_generator
-from colorgan.training import Budget, TrainingOptions, begin_run, load_recipe, prepare_training
+from colorgan.training import Budget, Finished, TrainingOptions, begin_run, load_recipe, prepare_training
 from colorgan.training.checkpoint import find_checkpoints
 from colorgan.training.preflight import check_before_run
-from colorgan.weights.file import save_generator
+from colorgan.weights.file import load_generator, save_generator
 from support import draw_photo
 from training_support import TINY
 
@@ -148,6 +149,28 @@ class TestPrepareTraining:
     )
     def test_fits_the_budget(self, options, given, budget):
         assert prepare_training(options(**given)).trainer.budget == budget
+
+
+class TestRepairRecipe:
+    def test_gives_a_generator_a_repair_and_leaves_the_rest_as_it_is(self, photos, tmp_path):
+        changes = ("model.repair_widths=[]", "render.size=48")
+        trunk = build_generator(load_recipe("debug", (*TINY, *changes)).model)
+        save_generator(tmp_path / "trunk.pt", trunk, render=RenderConfig(size=48))
+        small = ("run.size=32", "run.validation_count=4", "run.validation_size=32", "model.repair_widths=[4, 4]")
+        options = TrainingOptions(
+            data=photos, recipe="repair", run_dir=tmp_path / "run", device="cpu", precision="float32", workers=0,
+            overrides=small, batch_size=2, steps=3, init_from=str(tmp_path / "trunk.pt"),
+        )  # fmt: skip
+        setup = prepare_training(options)
+        events = list(setup.trainer.run())
+        assert any(isinstance(event, Finished) for event in events)
+        result = load_generator(tmp_path / "run" / "last.pt")
+        assert result.render == RenderConfig(size=48)
+        assert result.network.config.repair_widths == (4, 4)
+        before = load_generator(tmp_path / "trunk.pt").network.state_dict()
+        after = result.network.state_dict()
+        assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+        assert after["repair.change.weight"].abs().max() > 0
 
 
 class TestResume:

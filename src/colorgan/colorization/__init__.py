@@ -4,6 +4,7 @@ from colorgan.colorization.album import match_albums
 from colorgan.colorization.batch import count_cores, run_jobs, start_crew
 from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
 from colorgan.colorization.hints import Hint, parse_hint, read_hints
+from colorgan.colorization.masks import add_masks
 from colorgan.colorization.palette import Palette
 from colorgan.colorization.paths import add_hints, colorize_paths, plan_paths
 from colorgan.colorization.plan import STREAM, Job, Plan, find_sources, make_plan
@@ -34,6 +35,7 @@ __all__ = [
     "Sketch",
     "Status",
     "add_hints",
+    "add_masks",
     "colorize_paths",
     "count_cores",
     "find_sources",

@@ -61,6 +61,7 @@ def match_albums(
         pick=None,
         mute_uncertain=False,
         doubt_folder=None,
+        mask_folder=None,
     )
     events = run_jobs(jobs, colorizer, quietly, workers=workers, finish=partial(_measure, looks))
     measured = 0

@@ -16,9 +16,10 @@ from torch import Tensor
 from colorgan.color import grey_to_luminance
 from colorgan.colorization.hints import Hint, hints_to_points
 from colorgan.colorization.look import Adjustment, adjust
+from colorgan.colorization.masks import check_shape, mask_from_image
 from colorgan.colorization.palette import Palette
 from colorgan.config import RenderConfig
-from colorgan.errors import ConfigError
+from colorgan.errors import ConfigError, UsageError
 from colorgan.images import Photo, Provenance, photo_from_image
 from colorgan.model import Generator, prepare_for_inference
 from colorgan.rendering import (
@@ -27,8 +28,10 @@ from colorgan.rendering import (
     draw_hints,
     fit_chroma,
     keep_hints,
+    mostly_known,
     predict_rendering,
     render_shape,
+    repair_grey,
     shrink,
 )
 from colorgan.runtime import Runtime, pick_runtime
@@ -48,6 +51,7 @@ class Sketch:
     luminance: Tensor  # (1, h, w), 0..100, at the largest render size
     shape: tuple[int, int]  # height and width of the photograph
     key: tuple[tuple[int, int], ...]  # the shapes at which the network sees it; equal ones can share a batch
+    known: Tensor | None = None  # (1, h, w), 1 or 0: what was not filled; see `colorgan.rendering.mostly_known`
     points: Tensor | None = None  # (N, 4), colours that the user gave; see `colorgan.rendering.draw_hints`
 
 
@@ -117,6 +121,7 @@ class Colorizer:
         *,
         strength: float | None = None,
         render_size: int | None = None,
+        mask: Image.Image | np.ndarray[Any, Any] | None = None,
         hints: Sequence[Hint] = (),
         palette: Palette | None = None,
     ) -> Image.Image:
@@ -126,18 +131,23 @@ class Colorizer:
             image: Any mode; colours that it already has are looked past.
             strength: Factor on the colours' chroma, 0 (grey) to 2; None takes what suits the network.
             render_size: The network sees the picture with sides of about this many pixels; None takes what suits it.
+            mask: Where the picture is damaged: of its size, upright, white there (or True, or 1). What is missing is
+                filled first, luminance and colour.
             hints: Colours that are known, by place; the objects around them follow.
             palette: Colours that the whole picture leans towards.
 
         Returns:
-            An "RGB" picture of the same size, "RGBA" if `image` has transparency, with the luminance of `image`.
+            An "RGB" picture of the same size, "RGBA" if `image` has transparency, with the luminance of `image` but
+            where it was missing.
 
         Raises:
             ConfigError: An argument is out of range.
-            UsageError: A hint lies outside the picture.
+            UsageError: A hint lies outside the picture, the mask has another size, or the network cannot repair.
         """
         config = self.settings(strength=strength, render_size=render_size)
         photo = photo_from_image(image)
+        if mask is not None:
+            photo = self.repair(photo, mask_from_image(mask))
         sketch = self.sketch(photo, config, hints)
         (colors,) = self.predict([sketch], config)
         painting = Painting(photo.grey, self.fit(sketch, colors, config, palette=palette))
@@ -150,6 +160,40 @@ class Colorizer:
             alpha = photo.alpha if photo.alpha.dtype == np.uint8 else (photo.alpha >> 8).astype(np.uint8)
             result.putalpha(Image.fromarray(alpha))
         return result
+
+    def require_repair(self) -> None:
+        """Refuse to repair with a network that has no part for it.
+
+        Raises:
+            UsageError: This one has none.
+        """
+        if self.network.repair is None:
+            raise UsageError(
+                f"the network {self.name} cannot fill what is missing: it has no repair part; use another with "
+                "--weights, or give it one with `colorgan train --recipe repair --init-from FILE`"
+            )
+
+    def repair(self, photo: Photo, missing: np.ndarray[Any, np.dtype[np.bool_]]) -> Photo:
+        """Fill what is missing of a photograph; safe to call from several threads.
+
+        Args:
+            photo: The photograph.
+            missing: Where, `(H, W)`.
+
+        Returns:
+            The photograph with new grey levels there and the given ones, bit for bit, elsewhere; `photo` itself where
+            nothing is missing.
+
+        Raises:
+            UsageError: The mask has another size, or the network cannot repair.
+        """
+        check_shape(missing, photo.grey.shape, "the mask", "the photograph")
+        self.require_repair()
+        if self.network.repair is None or not missing.any():
+            return photo
+        with self.runtime.autocast():
+            grey = repair_grey(self.network.repair, photo.grey, missing)
+        return dataclasses.replace(photo, grey=grey, original=photo.grey)
 
     def settings(self, *, strength: float | None = None, render_size: int | None = None) -> RenderConfig:
         """Return the network's own settings with those given in their place.
@@ -186,7 +230,8 @@ class Colorizer:
         with torch.inference_mode():
             luminance = _reduced_luminance(photo.grey, max(1, min(H // (2 * largest[0]), W // (2 * largest[1]))))
             points = hints_to_points(hints, W, H) if hints else None
-            return Sketch(shrink(luminance[None], largest)[0], (H, W), key, points)
+            luminance = shrink(luminance[None], largest)[0]
+            return Sketch(luminance, (H, W), key, _known(photo, largest), points)
 
     def predict(
         self,
@@ -209,12 +254,13 @@ class Colorizer:
         """
         filled = list(sketches) + [sketches[-1]] * (pad_to - len(sketches))
         batch = torch.stack([sketch.luminance for sketch in filled]).to(self.runtime.device)
-        hints = _draw_all(filled)
+        hints, known = _draw_all(filled), _known_of_all(filled)
         with torch.inference_mode(), self.runtime.autocast():
             answer = predict_rendering(
                 self.network,
                 batch,
                 config,
+                known=None if known is None else known.to(self.runtime.device),
                 hints=None if hints is None else hints.to(self.runtime.device),
                 shape=sketches[0].shape,
                 lean=lean,
@@ -260,6 +306,24 @@ def _draw_all(sketches: Sequence[Sketch]) -> Tensor | None:
     shape = max(sketches[0].key)
     drawn = [torch.zeros(3, *shape) if s.points is None else draw_hints(s.points, shape) for s in sketches]
     return torch.stack(drawn)
+
+
+def _known(photo: Photo, shape: tuple[int, int]) -> Tensor | None:
+    """Say where a photograph was not filled, `(1, *shape)`; None where nothing was."""
+    if photo.original is None:
+        return None
+    filled = (photo.grey != photo.original).view(np.uint8)
+    filled *= 255
+    H, W = filled.shape
+    share = reduce_grey(filled, max(1, min(H // (2 * shape[0]), W // (2 * shape[1]))))
+    return mostly_known(1 - share[None], shape)[0]
+
+
+def _known_of_all(sketches: Sequence[Sketch]) -> Tensor | None:
+    """Stack what is known of a batch, `(B, 1, h, w)`; None where all is."""
+    if all(sketch.known is None for sketch in sketches):
+        return None
+    return torch.stack([torch.ones_like(s.luminance) if s.known is None else s.known for s in sketches])
 
 
 def reduce_grey(grey: np.ndarray[Any, Any], factor: int) -> Tensor:

@@ -7,6 +7,7 @@ from pathlib import Path
 from colorgan.colorization.batch import run_jobs
 from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.hints import Hint, read_hints
+from colorgan.colorization.masks import add_masks
 from colorgan.colorization.plan import STREAM, Job, Plan, find_sources, make_plan
 from colorgan.colorization.work import ColorizeOptions, Event
 from colorgan.config import Existing
@@ -27,6 +28,7 @@ def colorize_paths(
     image_format: str | None = None,
     workers: int | None = None,
     hints: Sequence[Hint] | Path = (),
+    masks: Path | None = None,
 ) -> Iterator[Event]:
     """Colour files and folders; yield an `Outcome` for each photograph, and a `Notice` now and then.
 
@@ -43,6 +45,7 @@ def colorize_paths(
         image_format: The format of the results; each source's own, if it can hold colour, if left out.
         workers: Threads; one a core if left out.
         hints: Colours that are known: of the only photograph, or a file of them; see `add_hints`.
+        masks: What is missing: a mask of the only photograph, or a folder of masks; see `add_masks`.
 
     Raises:
         UsageError: The plan cannot be carried out; nothing was done.
@@ -56,7 +59,10 @@ def colorize_paths(
         existing=options.existing if options else Existing.SKIP,
     )
     plan = add_hints(plan, hints)
+    plan = plan if masks is None else add_masks(plan, masks)
     colorizer = colorizer or Colorizer.load()
+    if masks is not None or (options is not None and options.find_damage):
+        colorizer.require_repair()
     return run_jobs(plan.jobs, colorizer, options or ColorizeOptions(render=colorizer.render), workers=workers)
 
 

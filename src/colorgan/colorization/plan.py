@@ -16,7 +16,7 @@ from colorgan.colorization.look import Adjustment
 from colorgan.errors import ConfigError, UsageError
 from colorgan.images import SUFFIX_OF, format_of
 
-__all__ = ["STREAM", "Job", "Plan", "Source", "Sources", "find_sources", "make_plan", "target_suffix"]
+__all__ = ["STREAM", "Job", "Plan", "Source", "Sources", "find_sources", "make_plan", "page_path", "target_suffix"]
 
 STREAM = Path("-")
 """Stands for standard input as a source, for standard output as a target."""
@@ -50,6 +50,8 @@ class Job:
     target: Path
     hints: tuple[Hint, ...] = ()  # for its first page
     adjustment: Adjustment | None = None  # to its album
+    mask: Path | None = None  # of what is missing
+    relative: PurePosixPath | None = None  # its place below the input that it was found in; its name alone if None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,11 @@ def _is_wanted(relative: PurePosixPath, include: Sequence[str], exclude: Sequenc
     return (not include or matches(include)) and not matches(exclude)
 
 
+def page_path(path: Path, page: int) -> Path:
+    """Return where a page goes: the first to the path, `scan.tif`, the second to `scan-page2.tif`, and so on."""
+    return path if page == 0 else path.with_name(f"{path.stem}-page{page + 1}{path.suffix}")
+
+
 def target_suffix(suffix: str, image_format: str | None = None) -> str:
     """Return the suffix of the result for a source's suffix.
 
@@ -195,7 +202,12 @@ def make_plan(sources: Sources, output: Path, *, image_format: str | None = None
     if (as_file or output == STREAM) and len(found) != 1:
         raise UsageError(f"{output} is one file, and there are {len(found)} photographs for it; give a folder with -o")
     jobs = tuple(
-        Job(number, source.path, output if as_file or output == STREAM else _target(source, output, image_format))
+        Job(
+            number,
+            source.path,
+            output if as_file or output == STREAM else _target(source, output, image_format),
+            relative=source.relative,
+        )
         for number, source in enumerate(found)
     )
     _refuse_collisions(jobs)

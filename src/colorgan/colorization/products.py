@@ -99,9 +99,11 @@ def lean_of(variant: int, count: int) -> tuple[float, float]:
 def paint_small(photo: Photo, colors: ChromaField, longest: int) -> tuple[Image.Image, Image.Image]:
     """Return the photograph before and after, with sides of at most `longest` pixels."""
     factor = max(1, -(-max(photo.grey.shape) // longest))
-    grey = (reduce_grey(photo.grey, factor)[0] * 255).round().to(torch.uint8).numpy()
+    before, grey = (
+        (reduce_grey(levels, factor)[0] * 255).round().to(torch.uint8).numpy() for levels in (photo.before, photo.grey)
+    )
     after = np.concatenate(list(Painting(grey, colors).bands()))
-    return Image.fromarray(grey), Image.fromarray(np.ascontiguousarray(after))
+    return Image.fromarray(before), Image.fromarray(np.ascontiguousarray(after))
 
 
 def make_preview(photo: Photo, colors: ChromaField) -> Preview:

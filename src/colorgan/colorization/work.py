@@ -7,14 +7,16 @@ import sys
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
+from colorgan.colorization.damage import find_damage
+from colorgan.colorization.masks import mask_of_page, mask_path
 from colorgan.colorization.palette import Palette
-from colorgan.colorization.plan import STREAM, Job
+from colorgan.colorization.plan import STREAM, Job, page_path
 from colorgan.colorization.products import (
     Preview,
     beside_the_original,
@@ -84,6 +86,8 @@ class ColorizeOptions:
     product: Product = Product.PICTURE
     variants: int = 1  # how many renderings the network is asked for
     pick: int | None = None  # which of them (from 1) is written; the sheet of all if left out
+    find_damage: bool = False  # whether damage is looked for in photographs without a mask
+    mask_folder: Path | None = None  # where masks of what was filled go, mirrored like the photographs
     doubt_folder: Path | None = None  # where maps of doubt go, mirrored like the results
     output: Path | None = None  # the folder of the results, of which `doubt_folder` is the mirror
     previews: bool = False  # whether outcomes carry small pictures, for reports
@@ -112,6 +116,7 @@ class Outcome:
     height: int = 0
     pages: int = 0
     moved_share: float = 0.0  # of pixels whose chroma was shrunk to fit into sRGB
+    repaired_share: float = 0.0  # of pixels that were missing and filled
     preview: Preview | None = None
 
 
@@ -138,7 +143,7 @@ class OpenedJob:
     @property
     def size(self) -> int:
         """Bytes held in memory, roughly."""
-        return sum(photo.grey.nbytes for photo in self.photos)
+        return sum(photo.grey.nbytes + (photo.original is not None) * photo.grey.nbytes for photo in self.photos)
 
 
 def open_job(job: Job, colorizer: Colorizer, options: ColorizeOptions) -> OpenedJob | Outcome:
@@ -153,8 +158,29 @@ def open_job(job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Opened
     photos = read_photos(sys.stdin.buffer if job.source == STREAM else job.source)
     if options.color_input is not ColorInput.RECOLOR and any(p.kind is PhotoKind.COLOR for p in photos):
         return _pass_over(job, photos[0], options, started)
+    photos = [fill_missing(photo, job, colorizer, options) for photo in photos]
     sketches = [colorizer.sketch(p, options.render, job.hints if p.page == 0 else ()) for p in photos]
     return OpenedJob(job, photos, sketches, [None] * len(photos), time.perf_counter() - started)
+
+
+def fill_missing(photo: Photo, job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Photo:
+    """Return a page of a job's photograph with what is missing filled, and write down what that was, if asked.
+
+    Raises:
+        ImageReadError: Its mask cannot be read.
+        ImageWriteError: The mask of what was taken cannot be written.
+        UsageError: Its mask has another size.
+    """
+    if job.mask is not None:
+        missing = mask_of_page(job.mask, photo)
+    else:
+        missing = find_damage(photo.grey) if options.find_damage else None
+    if options.mask_folder is not None and (job.mask is not None or options.find_damage):
+        path = mask_path(options.mask_folder, job.relative or PurePosixPath(job.source.name), photo.page)
+        _make_folder(path)
+        shown = np.zeros(photo.grey.shape, np.uint8) if missing is None else missing.astype(np.uint8) * np.uint8(255)
+        write_image(path, np.repeat(shown[..., None], 3, axis=-1), format="PNG")
+    return photo if missing is None else colorizer.repair(photo, missing)
 
 
 def _pass_over(job: Job, photo: Photo, options: ColorizeOptions, started: float) -> Outcome:
@@ -195,7 +221,7 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
         ImageWriteError: It cannot be written; nothing is left behind.
     """
     started = time.perf_counter()
-    moved, pixels, preview = 0, 0, None
+    moved, filled, pixels, preview = 0, 0, 0, None
     for photo, sketch, answers in zip(opened.photos, opened.sketches, opened.colors, strict=True):
         fields = [
             colorizer.fit(
@@ -212,6 +238,7 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
         _write_page(opened.job, photo, painting, fields, colorizer, options)
         _write_doubt(opened.job.target, photo, _checked(answers)[0], options)
         moved, pixels = moved + painting.moved, pixels + painting.grey.size
+        filled += _count_filled(photo)
         if options.previews and preview is None:
             preview = make_preview(photo, fields[0])
     return Outcome(
@@ -222,8 +249,14 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
         height=opened.photos[0].height,
         pages=len(opened.photos),
         moved_share=moved / max(pixels, 1),
+        repaired_share=filled / max(pixels, 1),
         preview=preview,
     )
+
+
+def _count_filled(photo: Photo) -> int:
+    """Count the pixels that were filled with something else than what was there."""
+    return 0 if photo.original is None else int(np.count_nonzero(photo.grey != photo.original))
 
 
 def _checked(answers: list[Colors] | None) -> list[Colors]:
@@ -257,6 +290,7 @@ def _write_page(
 ) -> None:
     target, hinted = job.target, {"hints": [str(hint) for hint in job.hints]} if job.hints else {}
     matched = {"album": dataclasses.asdict(job.adjustment)} if job.adjustment else {}
+    repaired = {"repaired": round(_count_filled(photo) / photo.grey.size, 6)} if photo.original is not None else {}
     height, width = photo.grey.shape
     pixels: Any = painting.bands()
     alpha = photo.alpha
@@ -264,10 +298,10 @@ def _write_page(
         pixels = variant_sheet(photo, fields)
         (height, width), alpha = pixels.shape[:2], None
     elif options.product is Product.COMPARISON:
-        pixels = beside_the_original(pixels, photo.grey)
+        pixels = beside_the_original(pixels, photo.before)
         width, alpha = 2 * width, None if alpha is None else np.concatenate((alpha, alpha), axis=1)
     elif options.product is Product.LAYER:
-        pixels, alpha = color_layer(pixels, photo.grey)
+        pixels, alpha = color_layer(pixels, photo.before)
     if target != STREAM:
         _make_folder(target)
     write_image(
@@ -279,7 +313,7 @@ def _write_page(
         depth=painting.depth if len(fields) == 1 else 8,
         quality=options.quality,
         metadata=None if options.strip_metadata else photo.metadata,
-        provenance=colorizer.provenance(settings_of(options) | hinted | matched),
+        provenance=colorizer.provenance(settings_of(options) | hinted | matched | repaired),
     )
 
 
@@ -293,11 +327,6 @@ def _write_doubt(target: Path, photo: Photo, colors: Colors, options: ColorizeOp
     path = page_path(options.doubt_folder / within.parent / f"{within.name}.png", photo.page)
     _make_folder(path)
     write_image(path, doubt_map(colors.confidence, photo.grey.shape), format="PNG")
-
-
-def page_path(target: Path, page: int) -> Path:
-    """Return where a page goes: the first to the target, `scan.tif`, the second to `scan-page2.tif`, and so on."""
-    return target if page == 0 else target.with_name(f"{target.stem}-page{page + 1}{target.suffix}")
 
 
 def settings_of(options: ColorizeOptions) -> dict[str, Any]:

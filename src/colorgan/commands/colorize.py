@@ -20,6 +20,7 @@ __all__ = ["colorize"]
 
 _COLORS, _RESULTS, _FILES, _REPORTS, _MACHINE = "Colours", "Other results", "Files", "Reports", "Machine"
 _PAGE = "Page"
+_NO_MASKS = ("auto", "off")  # what --repair takes besides paths
 
 
 def colorize(
@@ -104,6 +105,15 @@ def colorize(
             rich_help_panel=_COLORS,
         ),
     ] = False,
+    repair: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|MASK|DIR|off",
+            help="Fill what is missing, luminance and colour: white in a mask, in a folder's mask for each "
+            "photograph, or found (patches, scratches, dust).",
+            rich_help_panel=_COLORS,
+        ),
+    ] = "off",
     compare: Annotated[
         bool,
         typer.Option(
@@ -123,6 +133,15 @@ def colorize(
         typer.Option(
             metavar="DIR",
             help="Also write, for each photograph, a map that is bright where its colour is a guess.",
+            rich_help_panel=_RESULTS,
+            show_default=False,
+        ),
+    ] = None,
+    save_mask: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Also write, for each photograph, the mask of what --repair filled.",
             rich_help_panel=_RESULTS,
             show_default=False,
         ),
@@ -244,7 +263,7 @@ def colorize(
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Colour photographs; the luminance of each stays as it is, at full size.
+    """Colour photographs; the luminance of each stays as it is, at full size, where it is not --repair'ed.
 
     [bold]colorgan colorize old_photos/ -o coloured/[/bold]
     """
@@ -257,6 +276,8 @@ def colorize(
         raise UsageError(
             "--serve writes plain results; leave --compare, --chroma-only, --variants, --json, --shard out"
         )
+    if save_mask is not None and repair == "off":
+        raise UsageError("--save-mask writes what --repair filled; give --repair auto, a mask or a folder of masks")
     _check_combination(compare=compare, chroma_only=chroma_only, variants=variants, pick=pick)
     size, part = _parse_render_size(render_size), _parse_shard(shard)
     from colorgan import colorization as library
@@ -277,7 +298,8 @@ def colorize(
         _tell_passed_over(plan)
     if not plan.jobs:
         raise UsageError("the inputs hold no photographs; nothing was done")
-    plan = whole = library.add_hints(plan, known)
+    plan = library.add_hints(plan, known)
+    plan = whole = plan if repair in _NO_MASKS else library.add_masks(plan, Path(repair))
     for index, count in (part, (ranks.rank, ranks.count)) if part else ((ranks.rank, ranks.count),):
         plan = plan.shard(index, count)
     if dry_run:
@@ -289,6 +311,8 @@ def colorize(
         advice = None if palette is None else library.Palette.parse(palette)
         colorizer = library.Colorizer.load(weights, device=ranks.own_device(device), precision=precision)
         console.say(f"{colorizer.name} {colorizer.sha256[:8]} on {colorizer.runtime}")
+        if repair != "off":
+            colorizer.require_repair()
         options = library.ColorizeOptions(
             render=colorizer.settings(strength=strength, render_size=size),
             quality=quality,
@@ -302,6 +326,8 @@ def colorize(
             product=_product(compare, chroma_only),
             variants=variants,
             pick=pick,
+            find_damage=repair == "auto",
+            mask_folder=save_mask,
             doubt_folder=confidence,
             output=output if output.is_dir() or not plan.jobs or plan.jobs[0].target != output else None,
             previews=report is not None or contact_sheet is not None,

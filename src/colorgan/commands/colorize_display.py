@@ -48,6 +48,7 @@ def outcome_facts(outcome: "Outcome", model: str) -> dict[str, Any]:
         "height": outcome.height,
         "pages": outcome.pages,
         "gamut_share": round(outcome.moved_share, 6),
+        "repaired_share": round(outcome.repaired_share, 6),
         "model": model,
     }
 

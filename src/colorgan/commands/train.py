@@ -50,7 +50,7 @@ def train(
         str | None,
         typer.Option(
             "--recipe",
-            metavar="default|paper|debug|FILE.toml",
+            metavar="default|paper|repair|debug|FILE.toml",
             help="What to train, and how. Default: default, or that of the resumed run.",
         ),
     ] = None,

@@ -94,12 +94,13 @@ def _through_jpeg(grey: Bytes, quality: int) -> Bytes:
 def draw_occlusion(size: int, config: AugmentConfig, rng: np.random.Generator) -> Bytes:
     """Draw where luminance is known: `(size, size)`, 1 known, 0 missing.
 
-    One of three kinds: single pixels removed at random, as in the paper; rectangles; scratches. A kind whose number in
-    `config` is 0 is not drawn.
+    One of four kinds: single pixels removed at random, as in the paper; rectangles; scratches; blots. A kind whose
+    number or share in `config` is 0 is not drawn.
     """
-    kinds = [_remove_pixels]
+    kinds = [_remove_pixels] if config.occlusion_pixels else []
     kinds += [_remove_rectangles] if config.occlusion_rectangles else []
     kinds += [_remove_scratches] if config.occlusion_scratches else []
+    kinds += [_remove_blots] if config.occlusion_blots else []
     return kinds[rng.integers(len(kinds))](size, config, rng)
 
 
@@ -123,6 +124,16 @@ def _remove_scratches(size: int, config: AugmentConfig, rng: np.random.Generator
     for _ in range(rng.integers(1, config.occlusion_scratches + 1)):
         points = rng.integers(0, size, (int(rng.integers(2, 5)), 2))
         draw.line([(int(x), int(y)) for x, y in points], fill=0, width=int(rng.integers(1, 4)))
+    return np.asarray(mask)
+
+
+def _remove_blots(size: int, config: AugmentConfig, rng: np.random.Generator) -> Bytes:
+    mask = Image.new("L", (size, size), 1)
+    draw = ImageDraw.Draw(mask)
+    for _ in range(rng.integers(1, config.occlusion_blots + 1)):
+        across, squashed = math.exp(rng.uniform(0, math.log(size / 3))), rng.uniform(0.5, 1)
+        left, top = rng.uniform(-across / 2, size - across / 2, 2)
+        draw.ellipse((left, top, left + across, top + across * squashed), fill=0)
     return np.asarray(mask)
 
 

@@ -1,5 +1,6 @@
 """What is measured: trained generators, baselines, and pictures that another program coloured."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol as Interface
@@ -10,12 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from colorgan.color import lab_to_rgb, luminance_to_grey
-from colorgan.config import Framing, RenderConfig
+from colorgan.config import Framing, OutputSpace, RenderConfig
 from colorgan.data import PhotoFile, open_photo
 from colorgan.errors import EvaluationError
 from colorgan.evaluation.inputs import EvaluationBatch, frame_picture
 from colorgan.model import Generator
-from colorgan.rendering import draw_hints, keep_hints, predict_rendering, render_shape, shrink
+from colorgan.rendering import draw_hints, keep_hints, mostly_known, predict_rendering, render_shape, shrink
 from colorgan.rendering.chroma import ChromaField, Painting, fit_chroma
 from colorgan.runtime import Runtime
 
@@ -121,16 +122,20 @@ class Model:
         self.runtime = runtime
 
     def predict(self, batch: EvaluationBatch) -> Coloring:
-        """Ask the network once for a batch."""
+        """Ask the network once for a batch; what is missing is filled first, if it can, as `colorize` does."""
+        batch = self._fill(batch)
         H, W = batch.shown.shape[-2:]
         sizes = (self.render.size, *self.render.sizes)
         largest = max(render_shape(H, W, size, self.network.config) for size in sizes)
         drawn = None if batch.hints is None else torch.stack([draw_hints(points, largest) for points in batch.hints])
+        known = batch.known
+        if known is not None and self.network.repair is not None:
+            known = mostly_known(known, largest)
         with self.runtime.autocast():
-            rendering = predict_rendering(self.network, batch.shown, self.render, batch.known, drawn, confidence=False)
+            rendering = predict_rendering(self.network, batch.shown, self.render, known, drawn, confidence=False)
         guide = shrink(batch.shown, largest)
         luminance = batch.luminance
-        if batch.known is not None:
+        if batch.known is not None and self.network.repair is None and self.network.config.output is OutputSpace.RGB:
             painted = F.interpolate(rendering.luminance.float(), size=(H, W), mode="bilinear", align_corners=False)
             luminance = torch.where(batch.known > 0, luminance, painted)
             guide = rendering.luminance
@@ -142,6 +147,17 @@ class Model:
         render = RenderConfig(size=size)
         with self.runtime.autocast():
             return predict_rendering(self.network, batch.shown, render, batch.known, confidence=False).ab
+
+    def _fill(self, batch: EvaluationBatch) -> EvaluationBatch:
+        """Fill what is missing, or at least keep what was there from a network that passes it through."""
+        known, repair = batch.known, self.network.repair
+        if known is None:
+            return batch
+        if repair is None:
+            return dataclasses.replace(batch, shown=torch.where(known > 0, batch.shown, batch.luminance))
+        with self.runtime.autocast():
+            luminance, shown = repair(batch.luminance, known), repair(batch.shown, known)
+        return dataclasses.replace(batch, luminance=luminance, shown=shown)
 
     def color(self, batch: EvaluationBatch) -> Tensor:
         """Colour a batch at the strength of the settings."""

@@ -105,7 +105,7 @@ def evaluate(
         raise UsageError("the metric size-stability asks networks twice; leave it out, or leave out --pairs")
     found = find_labels([p.name for p in photos], chosen) if "top5" in metrics else None
     if protocol.occlusion is not Occlusion.NONE and "psnr" in metrics:
-        metrics = [*metrics, "psnr-missing"]
+        metrics = [*metrics, "psnr-missing", "psnr-repair"]
     measures = build_measures(metrics, device=runtime.device, labels=found, backbones=backbones)
     models = [_load_model(w, n, runtime, render_size, strength) for n, w in enumerate(weights, start=1)]
     _check_names([model.model.name for model in models])

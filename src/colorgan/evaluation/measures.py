@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colorgan.color import rgb_to_lab
+from colorgan.color import luminance_to_grey, rgb_to_lab
 from colorgan.config import LossConfig
 from colorgan.errors import EvaluationError, UsageError, WeightsNotFoundError
 from colorgan.evaluation.fid import build_inception, frechet_distance
@@ -118,9 +118,14 @@ def _missing(batch: EvaluationBatch) -> Tensor:
     return torch.ones_like(batch.luminance) if batch.known is None else 1 - batch.known
 
 
+def _grey(lab: Tensor) -> Tensor:
+    return luminance_to_grey(lab[:, :1])
+
+
 _PURE = {
     "psnr": Measure("psnr", lambda c: psnr(c.coloured, c.batch.target)),
     "psnr-missing": Measure("psnr-missing", lambda c: psnr(c.coloured, c.batch.target, _missing(c.batch))),
+    "psnr-repair": Measure("psnr-repair", lambda c: psnr(_grey(c.lab), _grey(c.batch.lab), _missing(c.batch))),
     "ssim": Measure("ssim", lambda c: ssim(c.coloured, c.batch.target)),
     "colorfulness": Measure("colorfulness", lambda c: colorfulness(c.coloured), judges_photographs=True),
     "delta-e": Measure("delta-e", lambda c: delta_e_2000(c.lab, c.batch.lab).mean((1, 2))),

@@ -97,6 +97,9 @@ STATISTICS = (
         "size-stability",
         _mean_of("size-stability"),
     ),
+    Statistic(
+        "psnr-repair", "the same of the grey level alone", "dB", "higher", "psnr-repair", _mean_of("psnr-repair")
+    ),
     Statistic("ssim", "SSIM, mean of R, G, B", "0..1", "higher", "ssim", _mean_of("ssim"), 4),
     Statistic(
         "colorfulness",

@@ -3,7 +3,7 @@
 from colorgan.images.atomic import atomic_file
 from colorgan.images.metadata import Metadata, Provenance, describe
 from colorgan.images.photo import Photo, PhotoKind
-from colorgan.images.read import MAX_PIXELS, is_image_name, iter_photos, photo_from_image, read_photos
+from colorgan.images.read import MAX_PIXELS, is_image_name, iter_photos, photo_from_image, read_photos, read_size
 from colorgan.images.write import (
     FORMATS,
     FORMATS_WITH_ALPHA,
@@ -32,5 +32,6 @@ __all__ = [
     "iter_photos",
     "photo_from_image",
     "read_photos",
+    "read_size",
     "write_image",
 ]

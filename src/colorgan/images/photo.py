@@ -35,12 +35,18 @@ class Photo:
     grey: Levels  # (H, W) uint8 or uint16
     depth: int  # bits a component that the result should have: 16 if the source had more than 8, else 8
     kind: PhotoKind
+    original: Levels | None = None  # (H, W), `grey` before what was missing of it was filled, where something was
     alpha: Levels | None = None  # (H, W), uint8 or uint16 as `depth` says; never premultiplied
     rgb: NDArray[np.uint8] | None = None  # (H, W, 3) sRGB, only where reading was asked to keep it
     metadata: Metadata = field(default_factory=Metadata)
     format: str = ""  # Pillow's name: "JPEG", "PNG", "TIFF"; empty for pictures that came from memory
     page: int = 0
     pages: int = 1
+
+    @property
+    def before(self) -> Levels:
+        """The grey levels of the file, whatever was filled since."""
+        return self.grey if self.original is None else self.original
 
     @property
     def height(self) -> int:

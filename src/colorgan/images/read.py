@@ -23,7 +23,7 @@ from colorgan.images.sources import PillowPixels, array_pixels, open_pixels
 from colorgan.images.tiff import TiffPixels, is_deep, is_tiff
 from colorgan.images.toning import Toning
 
-__all__ = ["MAX_PIXELS", "SUFFIXES", "is_image_name", "iter_photos", "photo_from_image", "read_photos"]
+__all__ = ["MAX_PIXELS", "SUFFIXES", "is_image_name", "iter_photos", "photo_from_image", "read_photos", "read_size"]
 
 MAX_PIXELS = 500_000_000
 """Larger pictures are refused unless the caller raises the limit: a small file can claim any size."""
@@ -78,6 +78,33 @@ def iter_photos(source: Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, keep_r
             raise ImageReadError(f"{name} cannot be read: {error}") from error
         except Exception as error:  # decoders raise whatever a damaged file leads them to
             raise unreadable(name, error) from error
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Return a picture's width and height, upright, without decoding it.
+
+    Raises:
+        ImageReadError: It is no picture that can be read.
+    """
+    with open_source(path) as (file, name):
+        try:
+            start = file.read(4)
+            file.seek(0)
+            if is_tiff(start):
+                with tifffile.TiffFile(file) as tiff:
+                    page = tiff.pages[0]
+                    assert isinstance(page, tifffile.TiffPage)  # noqa: S101 - frames are read only where asked for
+                    width, height = page.imagewidth, page.imagelength
+                    orientation = int(page.tags.valueof(274, 1))
+            else:
+                with _open(file) as image:
+                    width, height = image.size
+                    _, orientation = read_metadata(image)
+        except ImageReadError as error:
+            raise ImageReadError(f"{name} cannot be read: {error}") from error
+        except Exception as error:  # decoders raise whatever a damaged file leads them to
+            raise unreadable(name, error) from error
+    return (height, width) if orientation in _SIDEWAYS else (width, height)
 
 
 def _times(file: BinaryIO) -> tuple[int, int] | None:
@@ -232,6 +259,9 @@ _TURNS = {
     7: lambda x: x.swapaxes(0, 1)[::-1, ::-1],
     8: lambda x: x.swapaxes(0, 1)[::-1],
 }
+
+
+_SIDEWAYS = (5, 6, 7, 8)
 
 
 def _turn(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -1,12 +1,10 @@
 """The pieces that the networks are built from."""
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["ConvNormAct", "DecoderStage", "RepairHead", "SelfAttention2d", "pad_reflect"]
+__all__ = ["ConvNormAct", "DecoderStage", "SelfAttention2d", "pad_reflect"]
 
 
 class ConvNormAct(nn.Sequential):
@@ -62,43 +60,6 @@ class DecoderStage(nn.Module):
         x = F.relu(self.norm(self.up(x)))
         x = self.conv2(self.conv1(torch.cat((x, skip), dim=1)))
         return self.attention(x)  # type: ignore[no-any-return]
-
-
-class RepairHead(nn.Module):
-    """Luminance for places where it is missing, from the decoder's features up to full resolution.
-
-    Light on purpose, and run only when something is missing: pictures without holes pay nothing. Each step doubles
-    the resolution and sees the encoder's skip of its stride (where there is one); the last also sees the grey level
-    with its holes, so that what it paints joins on.
-    """
-
-    def __init__(self, in_channels: int, skip_channels: Sequence[int], widths: Sequence[int]) -> None:
-        super().__init__()
-        ins = (in_channels, *widths[:-1])
-        self.ups = nn.ModuleList(
-            nn.ConvTranspose2d(i, o, 4, stride=2, padding=1, bias=False) for i, o in zip(ins, widths, strict=True)
-        )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(o) for o in widths)
-        self.convs = nn.ModuleList(ConvNormAct(o + s, o) for o, s in zip(widths, skip_channels, strict=True))
-        self.final = ConvNormAct(widths[-1] + 2, widths[-1])
-        self.luminance = nn.Conv2d(widths[-1], 1, 1)
-        nn.init.zeros_(self.luminance.weight)
-        nn.init.constant_(self.luminance.bias, 0.5)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor, skips: Sequence[Tensor | None], grey: Tensor, unknown: Tensor) -> Tensor:
-        """Paint L / 100 `(B, 1, H, W)` from features `(B, in, h, w)`.
-
-        Args:
-            x: Features of the decoder's finest stage.
-            skips: For each step up, the encoder's features at the stride it reaches, or None.
-            grey: The normalised grey level the network saw `(B, 1, H, W)`.
-            unknown: 1 where it is missing `(B, 1, H, W)`.
-        """
-        for up, norm, conv, skip in zip(self.ups, self.norms, self.convs, skips, strict=True):
-            x = F.relu(norm(up(x)))
-            x = conv(x if skip is None else torch.cat((x, skip), dim=1))
-        x = self.final(torch.cat((x, grey, unknown), dim=1))
-        return self.luminance(x)  # type: ignore[no-any-return]
 
 
 def pad_reflect(x: Tensor, height: int, width: int) -> Tensor:

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from colorgan.color import AB_LIMIT, BIN_COUNT, luminance_to_grey, rgb_to_lab
 from colorgan.config import ModelConfig, OutputSpace
-from colorgan.model.blocks import ConvNormAct, DecoderStage, RepairHead, SelfAttention2d, pad_reflect
+from colorgan.model.blocks import ConvNormAct, DecoderStage, SelfAttention2d, pad_reflect
 from colorgan.model.encoders import GREY_MEAN, GREY_STD, build_encoder
+from colorgan.model.repair import RepairNetwork
 
 __all__ = ["Generator", "Prediction", "build_generator"]
 
@@ -55,14 +56,7 @@ class Generator(nn.Module):
         nn.init.uniform_(self.color.weight, -1e-3, 1e-3)  # a new network colours faintly, not garishly at random
         nn.init.zeros_(self.color.bias)  # type: ignore[arg-type]
         self.bins = nn.Conv2d(last, BIN_COUNT, 1) if config.bins else None
-        self.repair = self._build_repair() if config.repair_widths else None
-
-    def _build_repair(self) -> RepairHead:
-        strides = [self.config.output_stride >> (i + 1) for i in range(len(self.config.repair_widths))]
-        channels = dict(zip(self.encoder.strides, self.encoder.channels, strict=True))
-        return RepairHead(
-            self.config.decoder_widths[-1], [channels.get(s, 0) for s in strides], self.config.repair_widths
-        )
+        self.repair = RepairNetwork(config.repair_widths) if config.repair_widths else None
 
     def forward(self, luminance: Tensor, known: Tensor | None = None, hints: Tensor | None = None) -> Prediction:
         """Colour a batch.
@@ -104,7 +98,7 @@ class Generator(nn.Module):
             ab=ab[..., :H, :W],
             coarse_ab=coarse[..., :h, :w],
             bins=None if self.bins is None else self.bins(x)[..., :h, :w].float(),
-            luminance=self._paint(x, skips, z, luminance, known),
+            luminance=self._paint(luminance, known),
             rgb=None,
         )
 
@@ -119,20 +113,14 @@ class Generator(nn.Module):
         mask = points[:, :1]
         return torch.cat((unknown, mask, points[:, 1:] * mask / AB_LIMIT), dim=1).to(dtype)
 
-    def _paint(self, x: Tensor, skips: list[Tensor], z: Tensor, luminance: Tensor, known: Tensor | None) -> Tensor:
-        if known is None or self.repair is None:
-            return luminance
-        _, _, H, W = luminance.shape
-        unknown = pad_reflect(1 - known, *z.shape[-2:]).to(z.dtype)
-        by_stride = dict(zip(self.encoder.strides, skips, strict=False))
-        steps = [self.config.output_stride >> (i + 1) for i in range(len(self.config.repair_widths))]
-        painted = self.repair(x, [by_stride.get(s) for s in steps], z, unknown).float()
-        return torch.where(known > 0.5, luminance, 100 * painted[..., :H, :W])
+    def _paint(self, luminance: Tensor, known: Tensor | None) -> Tensor:
+        return luminance if known is None or self.repair is None else self.repair(luminance, known)
 
-    @staticmethod
-    def _from_rgb(rgb: Tensor, luminance: Tensor, known: Tensor | None) -> Prediction:
+    def _from_rgb(self, rgb: Tensor, luminance: Tensor, known: Tensor | None) -> Prediction:
         lab = rgb_to_lab(rgb)
-        painted = luminance if known is None else torch.where(known > 0.5, luminance, lab[:, :1])
+        painted = self._paint(luminance, known)
+        if known is not None and self.repair is None:
+            painted = torch.where(known > 0.5, luminance, lab[:, :1])
         return Prediction(ab=lab[:, 1:], coarse_ab=lab[:, 1:], bins=None, luminance=painted, rgb=rgb)
 
 

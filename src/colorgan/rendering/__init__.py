@@ -3,7 +3,8 @@
 from colorgan.rendering.batch import ColoredBatch
 from colorgan.rendering.chroma import ChromaField, Painting, fit_chroma
 from colorgan.rendering.hints import HINT_SHARE, draw_hints, keep_hints
-from colorgan.rendering.predict import Rendering, predict_rendering, render_shape, shrink
+from colorgan.rendering.predict import Rendering, mostly_known, predict_rendering, render_shape, shrink
+from colorgan.rendering.repair import repair_grey
 
 __all__ = [
     "HINT_SHARE",
@@ -14,7 +15,9 @@ __all__ = [
     "draw_hints",
     "fit_chroma",
     "keep_hints",
+    "mostly_known",
     "predict_rendering",
     "render_shape",
+    "repair_grey",
     "shrink",
 ]

@@ -12,13 +12,14 @@ from colorgan.config import ModelConfig, RenderConfig
 from colorgan.model import Generator, Prediction
 from colorgan.rendering.hints import weigh_advice
 
-__all__ = ["Rendering", "predict_rendering", "render_shape", "shrink"]
+__all__ = ["Rendering", "mostly_known", "predict_rendering", "render_shape", "shrink"]
 
 TYPICAL_CHROMA = 11.0
 """The root-mean-square chroma to which `evenness` draws pictures: the median of what the first generator predicted."""
 
 _MOST_EVENING = 2.0  # so that fog stays fog
 _TOLD = 10.0  # units of ab by which hints change a colour that is then no guess any more
+_LEAST_KNOWN = 0.25  # share of a render pixel
 
 
 class Rendering(NamedTuple):
@@ -45,6 +46,15 @@ def shrink(x: Tensor, shape: tuple[int, int]) -> Tensor:
     if x.shape[-2:] == shape:
         return x
     return F.interpolate(x, size=shape, mode="bilinear", align_corners=False, antialias=True)
+
+
+def mostly_known(known: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Say at a render size which pixels of a filled photograph are to be taken for known; 1 or 0 `(B, 1, *shape)`.
+
+    Only those of which nearly all was filled are not: a network that is told so colours them more truly than what the
+    filling looks like, but it knows less of every pixel that it is told is missing.
+    """
+    return (shrink(known, shape) > _LEAST_KNOWN).float()
 
 
 def predict_rendering(

@@ -16,7 +16,7 @@ __all__ = [
     "build_discriminator_optimizer",
     "build_generator_optimizer",
     "freeze_early_stages",
-    "freeze_idle_heads",
+    "freeze_idle_parts",
     "rate_factor",
     "set_rate",
 ]
@@ -76,9 +76,13 @@ def freeze_early_stages(network: Generator, stride: int) -> None:
         layer.requires_grad_(False).eval()
 
 
-def freeze_idle_heads(network: Generator, loss: LossConfig) -> None:
-    """Keep the heads that no term of the loss looks at as they are."""
+def freeze_idle_parts(network: Generator, loss: LossConfig) -> None:
+    """Keep the parts that no term of the loss looks at as they are."""
     pictures = loss.perceptual > 0 or loss.adversarial > 0  # these terms look at all of the picture
+    if not (pictures or loss.smooth_l1 > 0 or loss.bins > 0):
+        network.requires_grad_(False)
+        if network.repair is not None:
+            network.repair.requires_grad_(True)
     heads = (
         (network.color, pictures or loss.smooth_l1 > 0),
         (network.bins, loss.bins > 0),

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from colorgan.color import grey_to_luminance, lab_to_rgb, rgb_to_lab
 from colorgan.data import Batch
-from colorgan.errors import CheckpointError
+from colorgan.errors import CheckpointError, ConfigError
 from colorgan.losses import GeneratorLoss, assemble_rgb, discriminator_loss
 from colorgan.metrics import colorfulness
 from colorgan.model import Discriminator, Generator, Prediction, build_discriminator, build_generator
@@ -21,7 +21,7 @@ from colorgan.training.optimization import (
     build_discriminator_optimizer,
     build_generator_optimizer,
     freeze_early_stages,
-    freeze_idle_heads,
+    freeze_idle_parts,
     rate_factor,
     set_rate,
 )
@@ -88,8 +88,9 @@ class Players:
         self.loss = loss.to(runtime.device)
         self.loss.mean_over_processes = self.processes.mean
         self.generator: Generator = build_generator(recipe.model).to(runtime.device)
+        self._shared_generator: nn.Module = self._trained_part
         freeze_early_stages(self.generator, recipe.optimizer.freeze_to_stride)
-        freeze_idle_heads(self.generator, recipe.loss)
+        freeze_idle_parts(self.generator, recipe.loss)
         self.optimizer = build_generator_optimizer(self.generator, recipe.optimizer)
         self.average = AveragedGenerator(self.generator, recipe.run.ema_decay)
         self.discriminator: Discriminator | None = None
@@ -98,15 +99,22 @@ class Players:
             self.discriminator = build_discriminator(recipe.discriminator).to(runtime.device)
             self.discriminator_optimizer = build_discriminator_optimizer(self.discriminator, recipe.optimizer)
         self._scaler = torch.GradScaler(runtime.device.type, enabled=runtime.dtype is torch.float16)
-        self._shared_generator: nn.Module = self.generator
         self._comparison: nn.Module | None = None if self.discriminator is None else _Comparison(self.discriminator)
+
+    @property
+    def _trained_part(self) -> nn.Module:
+        if not self.recipe.only_repairs:
+            return self.generator
+        if self.generator.repair is None:
+            raise ConfigError("the recipe trains the repair alone, and its model has none; give it model.repair_widths")
+        return self.generator.repair
 
     def begin(self, *, compiled: bool = False) -> None:
         """Make ready for the first step, once all weights are set: join the processes, compile."""
         if self.runtime.device.type == "cuda":
             torch.backends.cudnn.benchmark = True  # all batches have one shape
         synced = self.recipe.run.sync_batch_norm
-        self._shared_generator = self.processes.share(self.generator, sync_batch_norm=synced)
+        self._shared_generator = self.processes.share(self._trained_part, sync_batch_norm=synced)
         if self._comparison is not None:
             self._comparison = self.processes.share(self._comparison, sync_batch_norm=synced)
         if compiled:
@@ -133,7 +141,7 @@ class Players:
         freeze_early_stages(self.generator, config.freeze_to_stride)
 
         with self.runtime.autocast():
-            prediction: Prediction = self._shared_generator(truth.lab[:, :1], truth.known, truth.hints)
+            prediction = self._predict(truth)
         found: dict[str, Tensor] = {}
         plays = self.discriminator is not None and progress >= config.adversarial_from
         if plays:
@@ -143,6 +151,15 @@ class Players:
             made = assemble_rgb(prediction).detach()[:_COLORFULNESS_PICTURES].clamp(0, 1)
             found["colorfulness"] = colorfulness(made).mean()
         return self._read(found)
+
+    def _predict(self, truth: Truth) -> Prediction:
+        """Ask the generator; where only its repair is trained, ask that alone, and the colours are the truth."""
+        if not self.recipe.only_repairs:
+            prediction: Prediction = self._shared_generator(truth.lab[:, :1], truth.known, truth.hints)
+            return prediction
+        luminance, ab = truth.lab[:, :1], truth.lab[:, 1:]
+        known = torch.ones_like(luminance) if truth.known is None else truth.known
+        return Prediction(ab, ab, None, self._shared_generator(luminance, known), None)
 
     def _step_discriminator(self, prediction: Prediction, truth: Truth, factor: float) -> dict[str, Tensor]:
         """Teach the discriminator on this batch's photographs and on what the generator made, which stays as it is."""

@@ -119,6 +119,12 @@ class Recipe:
         """Whether a discriminator takes part."""
         return self.loss.adversarial > 0
 
+    @property
+    def only_repairs(self) -> bool:
+        """Whether the loss looks at missing luminance alone: then nothing but the repair network is run and trained."""
+        loss = self.loss
+        return loss.luminance > 0 and max(loss.smooth_l1, loss.bins, loss.perceptual, loss.adversarial) == 0
+
 
 def recipe_names() -> list[str]:
     """Return the names of the recipes that come with colorgan."""

@@ -1,5 +1,6 @@
 """From what a user asks for to a trainer that is ready to run."""
 
+import dataclasses
 import datetime as dt
 import math
 import os
@@ -162,7 +163,7 @@ def _resolve_recipe(options: TrainingOptions, resumed: _Resumed | None) -> Recip
     if resumed and options.recipe is None:
         recipe = change_recipe(stored_recipe(resumed.state), overrides)
     else:
-        recipe = load_recipe(options.recipe or "default", overrides)
+        recipe = _adopt_model(load_recipe(options.recipe or "default", overrides), options)
     deepest = math.ceil(recipe.run.size / recipe.model.stride)
     if recipe.run.batch_size * deepest**2 < 2:
         raise ConfigError(
@@ -170,6 +171,15 @@ def _resolve_recipe(options: TrainingOptions, resumed: _Resumed | None) -> Recip
             f"{recipe.model.stride}; use --batch-size 2 or more, or --size {2 * recipe.model.stride} or more"
         )
     return recipe
+
+
+def _adopt_model(recipe: Recipe, options: TrainingOptions) -> Recipe:
+    """Where only the repair is trained, all else has the shape of the generator that is begun with."""
+    if not (recipe.only_repairs and options.init_from):
+        return recipe
+    given = load_generator(resolve_weights(options.init_from))
+    model = dataclasses.replace(given.network.config, repair_widths=recipe.model.repair_widths)
+    return dataclasses.replace(recipe, model=model, render=given.render)
 
 
 def _find_data(options: TrainingOptions, resumed: _Resumed | None) -> tuple[Path, Path | None]:

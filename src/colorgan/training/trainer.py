@@ -34,6 +34,7 @@ from colorgan.training.players import Players
 from colorgan.training.plots import draw_curves
 from colorgan.training.preview import write_sheet
 from colorgan.training.recipe import Recipe
+from colorgan.training.repair_score import validate_repair
 from colorgan.training.resume import describe_run, require_same_run
 from colorgan.training.validation import Score, ValidationSet, validate
 from colorgan.weights.file import save_generator
@@ -254,7 +255,7 @@ class Trainer:
         """Score the averaged generator, keep it if it is the best so far, and write a sample sheet."""
         begin = time.monotonic()
         network, recipe = self.players.average.network, self.recipe
-        score = validate(network, self.validation, recipe.render, self.runtime, perceptual=self.players.loss.perceptual)
+        score = self._score(network)
         is_best = score.score > self.best_score
         if is_best:
             self.best_score = score.score
@@ -265,6 +266,12 @@ class Trainer:
         self._log("validation", seconds=round(self.seconds, 1), best=is_best, **asdict(score))
         self._validation_seconds = time.monotonic() - begin
         return Validated(self.step, score, is_best, sheet)
+
+    def _score(self, network: Generator) -> Score:
+        recipe, runtime = self.recipe, self.runtime
+        if recipe.only_repairs and network.repair is not None:
+            return validate_repair(network.repair, self.validation, recipe.augment, runtime)
+        return validate(network, self.validation, recipe.render, runtime, perceptual=self.players.loss.perceptual)
 
     def _write_weights(self, name: str, score: Score) -> Path:
         path = self.run_dir / name

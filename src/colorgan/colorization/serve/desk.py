@@ -14,7 +14,7 @@ from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.hints import Hint, hint_from_values, hints_to_json
 from colorgan.colorization.plan import STREAM, Job, Plan
 from colorgan.colorization.products import paint_small
-from colorgan.colorization.work import ColorizeOptions, OpenedJob, finish_job
+from colorgan.colorization.work import ColorizeOptions, OpenedJob, fill_missing, finish_job
 from colorgan.errors import UsageError
 from colorgan.images import Photo, atomic_file, read_photos
 
@@ -140,7 +140,9 @@ class Desk:
             raise IndexError(number)
         if self._open is None or self._open[0] != number:
             self._open = None  # before the next is read: two may not fit
-            self._open = number, read_photos(self.jobs[number].source)
+            job = self.jobs[number]
+            photos = [fill_missing(p, job, self.colorizer, self.options) for p in read_photos(job.source)]
+            self._open = number, photos
         return self._open[1]
 
     def _options(self, wish: Wish) -> ColorizeOptions:

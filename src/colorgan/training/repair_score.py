@@ -1,0 +1,47 @@
+"""Scoring the repair during training: how near the luminance in holes comes to what was there."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from colorgan.color import luminance_to_grey, rgb_to_lab
+from colorgan.config import AugmentConfig
+from colorgan.data.augment import draw_occlusion
+from colorgan.metrics import colorfulness, psnr
+from colorgan.model.repair import RepairNetwork, fill_smoothly
+from colorgan.runtime import Runtime
+from colorgan.training.validation import Score, ValidationSet
+
+__all__ = ["validate_repair"]
+
+_BATCH = 16
+
+
+@torch.inference_mode()
+def validate_repair(network: RepairNetwork, photos: ValidationSet, augment: AugmentConfig, runtime: Runtime) -> Score:
+    """Score a repair network: PSNR of the grey level inside holes, beside that of smooth filling.
+
+    The holes are drawn as in training, the same ones each time.
+
+    Returns:
+        `psnr` of the network, `grey_psnr` of smooth filling, and as score what the network gains over it, dB.
+    """
+    rng = np.random.default_rng(0)
+    repaired, smooth, colours = [], [], []
+    for rgb in torch.split(photos.rgb, _BATCH):
+        target = rgb.to(runtime.device).float() / 255
+        luminance = rgb_to_lab(target)[:, :1]
+        holes = np.stack([draw_occlusion(target.shape[-1], augment, rng) for _ in rgb])[:, None]
+        known = torch.from_numpy(holes).to(luminance)
+        with runtime.autocast():
+            filled = network(luminance, known)
+        repaired.append(_psnr_in_holes(filled, luminance, known))
+        smooth.append(_psnr_in_holes(fill_smoothly(luminance, known), luminance, known))
+        colours.append(colorfulness(target))
+    found, baseline, real = (float(torch.cat(values).mean()) for values in (repaired, smooth, colours))
+    gain = found - baseline
+    return Score(found, baseline, real, real, best_gain=gain, gain=gain, perceptual=None, score=gain)
+
+
+def _psnr_in_holes(filled: Tensor, luminance: Tensor, known: Tensor) -> Tensor:
+    return psnr(luminance_to_grey(filled), luminance_to_grey(luminance), 1 - known)
