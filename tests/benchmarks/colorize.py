@@ -1,11 +1,11 @@
 """How fast `colorize` is, beside what the same files cost without it.
 
-    python tests/benchmarks/colorize.py [--small 200] [--large 40] [--huge]
+    python tests/benchmarks/colorize.py [--small 200] [--large 40] [--huge] [--threads] [--photos FOLDER]
 
 Three times for each folder, with the same number of workers: the floor (every file decoded to RGB and encoded at the
 same settings, no network), the network alone (sketches in memory, in batches as colorize makes them, no files), and
 colorize as a whole.
-Everything is generated: photograph-like greys with film grain.
+Everything is generated, greys with film grain, black and white at their darkest and lightest; or give real photographs.
 """
 
 import argparse
@@ -52,13 +52,18 @@ def draw(seed: int, width: int, height: int) -> np.ndarray:
     return (picture + 120).clip(0, 255).astype(np.uint8)
 
 
-def fill(folder: Path, count: int, width: int, height: int) -> None:
+def fill(folder: Path, count: int, width: int, height: int, photos: list[Path]) -> None:
+    """Write drawn pictures, or photographs at that size, the first six over and over."""
     folder.mkdir(parents=True)
     for number in range(count):
-        if number < 6:
-            Image.fromarray(draw(number, width, height)).save(folder / f"{number:03}.jpg", quality=92)
+        path = folder / f"{number:03}.jpg"
+        if number >= 6:
+            shutil.copy(folder / f"{number % 6:03}.jpg", path)
+        elif photos:
+            with Image.open(photos[number % len(photos)]) as image:
+                image.convert("L").resize((width, height), Image.Resampling.BICUBIC).save(path, quality=92)
         else:
-            shutil.copy(folder / f"{number % 6:03}.jpg", folder / f"{number:03}.jpg")
+            Image.fromarray(draw(number, width, height)).save(path, quality=92)
 
 
 def rate(count: int, work: Callable[[], object]) -> float:
@@ -96,10 +101,12 @@ def whole(source: Path, target: Path, colorizer: Colorizer, crew: Crew | None) -
         assert not isinstance(event, Outcome) or event.status is Status.COLORIZED, event
 
 
-def measure(folder: Path, count: int, width: int, height: int, colorizer: Colorizer, crew: Crew | None) -> str:
+def measure(
+    folder: Path, count: int, width: int, height: int, photos: list[Path], colorizer: Colorizer, crew: Crew | None
+) -> str:
     """Return the row of one folder."""
     source, workers = folder / "in", count_cores()
-    fill(source, count, width, height)
+    fill(source, count, width, height, photos)
     floor(source, folder / "warm-up", workers)
     a = rate(count, lambda: floor(source, folder / "floor", workers))
     b = network(source, colorizer, workers, max(count, 60))
@@ -132,7 +139,9 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=40, help="4000 x 3000 pictures")
     parser.add_argument("--huge", action="store_true", help="also a 100-megapixel 16-bit TIFF")
     parser.add_argument("--threads", action="store_true", help="threads instead of processes")
+    parser.add_argument("--photos", type=Path, help="a folder of photographs to use instead of drawn pictures")
     arguments = parser.parse_args()
+    photos = sorted(arguments.photos.glob("*.jpg")) if arguments.photos else []
     # As the command does: before anything is computed.
     crews = [None if arguments.threads or not can_fork() else Crew(count_cores()) for _ in range(2)]
     colorizer = Colorizer.load()
@@ -143,7 +152,7 @@ def main() -> None:
         sizes = ((arguments.small, 500, 375), (arguments.large, 4000, 3000))
         for (count, width, height), crew in zip(sizes, crews, strict=True):
             if count:
-                print(measure(Path(name) / str(width), count, width, height, colorizer, crew), flush=True)
+                print(measure(Path(name) / str(width), count, width, height, photos, colorizer, crew), flush=True)
         own, largest = (
             resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
         )
