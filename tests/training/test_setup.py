@@ -138,6 +138,18 @@ class TestPrepareTraining:
         for name, tensor in other.state_dict().items():
             assert torch.allclose(trainer.generator.state_dict()[name], tensor, atol=1e-3), name
 
+    def test_takes_the_shape_of_the_generator_it_begins_with(self, options, tmp_path):
+        other = build_generator(load_recipe("debug", (*TINY, "model.bottleneck_width=24")).model)
+        save_generator(tmp_path / "other.pt", other, render=RenderConfig(size=77))
+        start = str(tmp_path / "other.pt")
+        adopted = prepare_training(
+            options(init_from=start, recipe=None, overrides=("run.size=32", "run.batch_size=4"), steps=1)
+        ).trainer
+        assert adopted.recipe.model == other.config
+        assert adopted.recipe.render.size == 77
+        with pytest.raises(CheckpointError, match="use the recipe that made them"):  # another shape was asked for
+            prepare_training(options(init_from=start, steps=1))
+
     @pytest.mark.parametrize(
         ("given", "budget"),
         [

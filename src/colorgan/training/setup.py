@@ -174,11 +174,17 @@ def _resolve_recipe(options: TrainingOptions, resumed: _Resumed | None) -> Recip
 
 
 def _adopt_model(recipe: Recipe, options: TrainingOptions) -> Recipe:
-    """Where only the repair is trained, all else has the shape of the generator that is begun with."""
-    if not (recipe.only_repairs and options.init_from):
+    """Give the recipe the shape and settings of the generator that is begun with, unless another shape was asked for.
+
+    Where only the repair is trained, all else always has that shape.
+    """
+    asked = options.recipe is not None or any(change.startswith("model.") for change in options.overrides)
+    if not options.init_from or (asked and not recipe.only_repairs):
         return recipe
     given = load_generator(resolve_weights(options.init_from))
-    model = dataclasses.replace(given.network.config, repair_widths=recipe.model.repair_widths)
+    model = given.network.config
+    if recipe.only_repairs:
+        model = dataclasses.replace(model, repair_widths=recipe.model.repair_widths)
     return dataclasses.replace(recipe, model=model, render=given.render)
 
 
