@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -124,7 +125,10 @@ class _Pool:
         self._workers = workers
         self._stop = context.Event()
         self._executor = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(self._stop,))
-        self._executor.submit(os.getpid)  # starts them all
+        with warnings.catch_warnings():
+            # Python warns of forking beside threads, which numpy has from its import on; no process takes part in them.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._executor.submit(os.getpid)  # starts them all
 
     def __enter__(self) -> Self:
         return self
