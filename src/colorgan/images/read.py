@@ -68,16 +68,11 @@ def read_photos(source: Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, keep_r
 
 def iter_photos(source: Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, keep_rgb: bool = False) -> Iterator[Photo]:
     """Read a picture page by page, as `read_photos` does, holding one page at a time."""
-    with open_source(source) as (file, name):
+    with _reading(source) as file:
         times = _times(file)
-        try:
-            for photo in _pages(file, max_pixels, keep_rgb):
-                photo.metadata.times = times
-                yield photo
-        except ImageReadError as error:
-            raise ImageReadError(f"{name} cannot be read: {error}") from error
-        except Exception as error:  # decoders raise whatever a damaged file leads them to
-            raise unreadable(name, error) from error
+        for photo in _pages(file, max_pixels, keep_rgb):
+            photo.metadata.times = times
+            yield photo
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -86,25 +81,32 @@ def read_size(path: Path) -> tuple[int, int]:
     Raises:
         ImageReadError: It is no picture that can be read.
     """
-    with open_source(path) as (file, name):
+    with _reading(path) as file:
+        start = file.read(4)
+        file.seek(0)
+        if is_tiff(start):
+            with tifffile.TiffFile(file) as tiff:
+                page = tiff.pages[0]
+                assert isinstance(page, tifffile.TiffPage)  # noqa: S101 - frames are read only where asked for
+                width, height = page.imagewidth, page.imagelength
+                orientation = int(page.tags.valueof(274, 1))
+        else:
+            with _open(file) as image:
+                width, height = image.size
+                _, orientation = read_metadata(image)
+    return (height, width) if orientation in _SIDEWAYS else (width, height)
+
+
+@contextmanager
+def _reading(source: Path | BinaryIO) -> Iterator[BinaryIO]:
+    """Open a picture's file, and name it in whatever goes wrong while it is read."""
+    with open_source(source) as (file, name):
         try:
-            start = file.read(4)
-            file.seek(0)
-            if is_tiff(start):
-                with tifffile.TiffFile(file) as tiff:
-                    page = tiff.pages[0]
-                    assert isinstance(page, tifffile.TiffPage)  # noqa: S101 - frames are read only where asked for
-                    width, height = page.imagewidth, page.imagelength
-                    orientation = int(page.tags.valueof(274, 1))
-            else:
-                with _open(file) as image:
-                    width, height = image.size
-                    _, orientation = read_metadata(image)
+            yield file
         except ImageReadError as error:
             raise ImageReadError(f"{name} cannot be read: {error}") from error
         except Exception as error:  # decoders raise whatever a damaged file leads them to
             raise unreadable(name, error) from error
-    return (height, width) if orientation in _SIDEWAYS else (width, height)
 
 
 def _times(file: BinaryIO) -> tuple[int, int] | None:
