@@ -11,6 +11,7 @@ from colorgan.errors import ConfigError
 
 __all__ = [
     "AugmentConfig",
+    "CacheChoice",
     "ColorInput",
     "Degradation",
     "DeviceChoice",
@@ -49,6 +50,14 @@ class PrecisionChoice(StrEnum):
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
     FLOAT16 = "float16"
+
+
+class CacheChoice(StrEnum):
+    """Where training keeps decoded photographs."""
+
+    NONE = "none"
+    RAM = "ram"
+    DEVICE = "device"  # that which trains, and makes the samples too
 
 
 class ColorInput(StrEnum):

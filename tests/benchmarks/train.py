@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from colorgan.config import CacheChoice
 from colorgan.data import find_sets
 from colorgan.losses import PerceptualLoss
 from colorgan.model import build_generator
@@ -100,7 +101,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=6)
     parser.add_argument("--block-steps", type=int, default=5)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--cache", action="store_true")
+    parser.add_argument("--cache", type=CacheChoice, default=CacheChoice.NONE)
     parser.add_argument("--device", default="auto")
     given = parser.parse_args()
 
@@ -112,7 +113,7 @@ def main() -> None:
         data = given.data or _draw_photos(Path(scratch), 8 * recipe.run.batch_size)
         trainer = Trainer(
             recipe, find_sets(data), Path(scratch) / "run", budget=Budget(steps=10**6), runtime=runtime,
-            workers=given.workers, cached=given.cache, perceptual_state=state,
+            workers=given.workers, cache=given.cache, perceptual_state=state,
         )  # fmt: skip
         real, bare = real_loop(trainer), bare_loop(recipe, runtime)
         for _ in range(3):  # warm up both

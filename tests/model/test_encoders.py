@@ -7,6 +7,7 @@ from torchvision.models import mobilenet_v2, vgg16, vgg16_bn, vgg19
 
 from colorgan.config import EncoderName
 from colorgan.errors import WeightsInvalidError
+from colorgan.model.backbones import InvertedResidual
 from colorgan.model.encoders import (
     GREY_MEAN,
     GREY_STD,
@@ -57,6 +58,29 @@ def imagenet_input(grey: Tensor) -> Tensor:
 
 def inner(x: Tensor, border: int = 1) -> Tensor:
     return x[..., border:-border, border:-border]
+
+
+class TestDropPath:
+    def test_rises_to_the_last_block_and_keeps_the_mean(self) -> None:
+        encoder = build_encoder(EncoderName.MOBILENET_V2)
+        encoder.set_drop_path(0.4)
+        blocks = [m for m in encoder.modules() if isinstance(m, InvertedResidual)]
+        shares = [block.drop_path for block in blocks]
+        assert shares == sorted(shares)
+        assert (shares[0], shares[-1]) == (0.0, pytest.approx(0.4))
+
+        block = next(b for b in blocks if b.is_residual)
+        block.drop_path = 0.25
+        for norm in block.modules():
+            if isinstance(norm, nn.BatchNorm2d):
+                norm.eval()
+        x = torch.rand(1, block.conv[-1].num_features, 4, 4)
+        whole = block.eval()(x) - x
+        block.training = True
+        parts = block(x.expand(4000, -1, -1, -1)) - x
+        assert torch.allclose(parts.mean(0), whole[0], atol=0.1 * whole.abs().max().item())
+        kept = parts.flatten(1).abs().amax(1) > 0
+        assert kept.float().mean() == pytest.approx(0.75, abs=0.03)
 
 
 class TestAdaptFirstConvolution:

@@ -14,6 +14,18 @@ class TestLossGuard:
         with pytest.raises(TrainingError, match=r"perceptual became .* at step 7.*last\.pt is from before"):
             LossGuard().check(7, {"bins": 1.0, "perceptual": value, "total": value}, Path("last.pt"))
 
+    def test_passes_over_a_few_gradients_that_are_not_finite(self):
+        guard = LossGuard()
+        for step in range(20):
+            guard.check(step, {"total": 1.0, "gradient_norm": 1.0 if step % 6 == 5 else float("nan")}, None)
+
+    def test_names_the_gradient_that_stays_not_finite(self):
+        guard = LossGuard()
+        for step in range(5):
+            guard.check(step, {"total": 1.0, "gradient_norm": float("inf")}, None)
+        with pytest.raises(TrainingError, match="gradient_norm became inf at step 5"):
+            guard.check(5, {"total": 1.0, "gradient_norm": float("inf")}, None)
+
     def test_names_an_explosion(self):
         guard = LossGuard()
         for step in range(30):

@@ -128,6 +128,19 @@ class TestTakeStep:
             before["encoder.features.7.conv.0.0.weight"], after["encoder.features.7.conv.0.0.weight"]
         )
 
+    def test_drop_path_leaves_branches_out_in_training_alone(self, make_players):
+        players = make_players("optimizer.drop_path=0.9")
+        encoder = players.generator.encoder
+        grey = torch.rand(8, 1, 32, 32)
+        one, two = (encoder.train()(grey)[-1] for _ in range(2))
+        assert not torch.equal(one, two)
+        assert torch.equal(encoder.eval()(grey)[-1], encoder(grey)[-1])
+
+    def test_drop_path_needs_branches(self, make_players):
+        changes = ('model.encoder="vgg16_bn"', "model.bins=false")
+        with pytest.raises(ConfigError, match=r"no residual branches to leave out; set it to 0"):
+            make_players(*changes, "optimizer.drop_path=0.1")
+
     def test_heads_that_no_term_looks_at_stay_as_they_are(self, make_players):
         players = make_players("loss.bins=0", "loss.adversarial=0", "loss.luminance=0")
         before = weights(players.generator)

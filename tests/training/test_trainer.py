@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from colorgan.config import CacheChoice
 from colorgan.errors import CheckpointError, DataError, TrainingError
 from colorgan.training import Budget, Finished, Saved, StepDone, Validated
 from colorgan.training.checkpoint import find_checkpoints, load_checkpoint, load_latest
@@ -84,6 +85,30 @@ class TestRun:
         assert {name for e in events for name, _ in e.left_out} == {"bad.png"}
         assert any(e["kind"] == "left_out" and e["name"] == "bad.png" for e in read_journal(trainer.journal.path))
 
+    def test_trains_on_photographs_that_lie_on_the_device(self, make_trainer, photos, tmp_path):
+        from colorgan.data import PhotoFile
+
+        trainer = make_trainer(steps=7, cache=CacheChoice.DEVICE)
+        bad = PhotoFile("bad.png", tmp_path / "gone.png")
+        trainer.photos = trainer.photos.__class__((*trainer.photos.train[:5], bad), trainer.photos.validation, photos)
+        events = of_kind(trainer.run(), StepDone)
+        assert [name for e in events for name, _ in e.left_out] == ["bad.png"]
+        assert events[-1].terms["smooth_l1"] < events[0].terms["smooth_l1"]
+        assert load_checkpoint(find_checkpoints(trainer.run_dir)[-1])["cache"] == "device"
+
+    def test_passes_over_a_gradient_that_is_not_finite(self, make_trainer):
+        trainer = make_trainer("loss.adversarial=0", steps=4)
+
+        def break_it(gradient):
+            return gradient * math.nan if trainer.step == 1 else gradient
+
+        trainer.generator.color.weight.register_hook(break_it)
+        events = of_kind(trainer.run(), StepDone)
+        assert [math.isfinite(e.terms["gradient_norm"]) for e in events] == [True, False, True, True]
+        assert all(bool(x.isfinite().all()) for x in trainer.generator.state_dict().values())
+        steps = [e for e in read_journal(trainer.journal.path) if e["kind"] == "step"]
+        assert ["gradient_norm" in e for e in steps] == [True, False, True, True]
+
     def test_refuses_a_folder_that_cannot_be_written(self, make_trainer, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(TrainingError, match=r"cannot be written.*--run-dir"):
@@ -142,11 +167,13 @@ class TestStop:
 class TestResume:
     CHANGES = ("run.checkpoint_minutes=0", "run.checkpoints_kept=100", "run.validation_steps=3")
 
-    def test_goes_on_bit_for_bit(self, make_trainer):
-        whole = make_trainer(*self.CHANGES, steps=6, name="whole")
+    @pytest.mark.parametrize("cache", [CacheChoice.NONE, CacheChoice.DEVICE])
+    def test_goes_on_bit_for_bit(self, make_trainer, cache):
+        changes = (*self.CHANGES, "optimizer.drop_path=0.5")
+        whole = make_trainer(*changes, steps=6, name="whole", cache=cache)
         expected = [e.terms for e in of_kind(whole.run(), StepDone)]
 
-        resumed = make_trainer(*self.CHANGES, steps=6, name="resumed")
+        resumed = make_trainer(*changes, steps=6, name="resumed", cache=cache)
         resumed.resume(load_checkpoint(whole.run_dir / "checkpoint-00000002.pt"))
         found = [e.terms for e in of_kind(resumed.run(), StepDone)]
         assert found == expected[2:]

@@ -5,7 +5,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,7 @@ import typer
 
 from colorgan import console
 from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
-from colorgan.config import DeviceChoice, PrecisionChoice
+from colorgan.config import CacheChoice, DeviceChoice, PrecisionChoice
 from colorgan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,13 +23,6 @@ if TYPE_CHECKING:
 _LENGTH, _WEIGHTS, _MACHINE, _LOOK = "How long", "Weights to start from", "Machine", "Looking at recipes and runs"
 _SAME_REQUEST_SECONDS = 1.0
 _TALK_SECONDS = 30.0  # between lines about progress where there is no terminal
-
-
-class CacheChoice(StrEnum):
-    """Where decoded photographs are kept."""
-
-    NONE = "none"
-    RAM = "ram"
 
 
 def train(
@@ -114,7 +106,11 @@ def train(
     ] = None,
     cache: Annotated[
         CacheChoice | None,
-        typer.Option("--cache", help="Keep decoded photographs in memory.", rich_help_panel=_MACHINE),
+        typer.Option(
+            "--cache",
+            help="Keep decoded photographs in memory, or on the GPU, which then crops and varies them too.",
+            rich_help_panel=_MACHINE,
+        ),
     ] = None,
     compiled: Annotated[
         bool,
@@ -179,7 +175,7 @@ def train(
         perceptual_weights=str(perceptual_weights) if perceptual_weights else None,
         seed=seed,
         workers=workers,
-        cache=None if cache is None else cache is CacheChoice.RAM,
+        cache=cache,
         compile=compiled,
     )
     raise typer.Exit(_run(options, dry_run=dry_run, tensorboard=tensorboard))

@@ -10,12 +10,14 @@ from colorgan.data.dataset import (
     worker_deaths_explained,
 )
 from colorgan.data.folder import PhotoFile, PhotoSets, find_photos, find_sets, open_photo, split_by_name
+from colorgan.data.resident import ResidentPhotos
 
 __all__ = [
     "Batch",
     "PhotoFile",
     "PhotoSets",
     "PositionSampler",
+    "ResidentPhotos",
     "Sample",
     "TrainingPhotos",
     "draw_batches",

@@ -13,11 +13,19 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from colorgan.config import AugmentConfig
 
-__all__ = ["draw_hints", "draw_occlusion", "is_nearly_grey", "jitter_tone", "vary_geometry"]
+__all__ = [
+    "HINT_COUNT_P",
+    "PATCH_SIDES",
+    "draw_hints",
+    "draw_occlusion",
+    "is_nearly_grey",
+    "jitter_tone",
+    "vary_geometry",
+]
 
 Bytes = NDArray[np.uint8]
-_PATCH_SIDES = (1, 9)  # of a hint, pixels
-_HINT_COUNT_P = 1 / 8  # of the geometric distribution of their number: Zhang et al., SIGGRAPH 2017
+PATCH_SIDES = (1, 9)  # of a hint, pixels
+HINT_COUNT_P = 1 / 8  # of the geometric distribution of their number: Zhang et al., SIGGRAPH 2017
 
 
 def is_nearly_grey(image: Image.Image, *, limit: float = 6.0) -> bool:
@@ -145,8 +153,8 @@ def draw_hints(rgb: Bytes, config: AugmentConfig, rng: np.random.Generator) -> t
     """
     height, width, _ = rgb.shape
     colours, mask = np.zeros_like(rgb), np.zeros((height, width), dtype=np.uint8)
-    for _ in range(min(int(rng.geometric(_HINT_COUNT_P)), config.hints_most)):
-        side = int(rng.integers(_PATCH_SIDES[0], _PATCH_SIDES[1] + 1))
+    for _ in range(min(int(rng.geometric(HINT_COUNT_P)), config.hints_most)):
+        side = int(rng.integers(PATCH_SIDES[0], PATCH_SIDES[1] + 1))
         top, left = int(rng.integers(0, height)), int(rng.integers(0, width))
         here = np.s_[top : top + side, left : left + side]
         colours[here] = rgb[here].mean((0, 1)).round().astype(np.uint8)

@@ -6,11 +6,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from colorgan.errors import DataError
 
-__all__ = ["PhotoCache"]
+__all__ = ["PhotoCache", "shrink_photo"]
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory
 _LONGEST_ASPECT = 3  # panoramas beyond it are decoded anew each time
@@ -49,16 +50,20 @@ class PhotoCache:
 
     def get(self, number: int) -> Image.Image | None:
         """Return a photograph that was stored, or None."""
+        pixels = self.view(number)
+        return None if pixels is None else Image.fromarray(np.array(pixels))
+
+    def view(self, number: int) -> NDArray[np.uint8] | None:
+        """Return the pixels of a photograph that was stored, `(H, W, 3)`, as they lie there; or None."""
         height, width = (int(v) for v in self._shape(number))
         if height == 0:
             return None
         start = number * self._slot_bytes
-        pixels = self._bytes()[start : start + 3 * height * width]
-        return Image.fromarray(np.array(pixels).reshape(height, width, 3))
+        return self._bytes()[start : start + 3 * height * width].reshape(height, width, 3)
 
     def put(self, number: int, image: Image.Image) -> Image.Image:
         """Store a photograph, if it fits its place, and return it as `get` will."""
-        small = self._shrink(image)
+        small = shrink_photo(image, self.short_side)
         pixels = np.asarray(small)
         if pixels.size <= self._slot_bytes:
             start = number * self._slot_bytes
@@ -79,13 +84,6 @@ class PhotoCache:
         """Go to another process by name."""
         return {**self.__dict__, "_map": None}
 
-    def _shrink(self, image: Image.Image) -> Image.Image:
-        scale = self.short_side / min(image.size)
-        if scale >= 1:
-            return image
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3)
-
     def _bytes(self) -> np.memmap[tuple[int], np.dtype[np.uint8]]:
         if self._map is None:
             self._map = np.memmap(self._path, dtype=np.uint8, mode="r+")
@@ -94,6 +92,15 @@ class PhotoCache:
     def _shape(self, number: int) -> np.ndarray[tuple[int], np.dtype[np.uint16]]:
         start = self.count * self._slot_bytes + 4 * number
         return self._bytes()[start : start + 4].view(np.uint16)
+
+
+def shrink_photo(image: Image.Image, short_side: int) -> Image.Image:
+    """Scale a photograph down to a short side; a smaller one stays as it is."""
+    scale = short_side / min(image.size)
+    if scale >= 1:
+        return image
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3)
 
 
 def _roomy_folder(needed: int) -> Path:

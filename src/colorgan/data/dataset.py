@@ -20,17 +20,20 @@ from colorgan.data.folder import PhotoFile, open_photo
 from colorgan.errors import DataError, ImageReadError
 
 __all__ = [
+    "CACHE_MARGIN",
     "Batch",
     "PositionSampler",
     "Sample",
     "TrainingPhotos",
     "draw_batches",
+    "leave_signals_alone",
     "make_loader",
+    "photo_order",
     "worker_deaths_explained",
 ]
 
 _MOST_REPLACEMENTS = 50
-_CACHE_MARGIN = 1.2  # short side of cached photographs, as a multiple of the training size
+CACHE_MARGIN = 1.2  # short side of cached photographs, as a multiple of the training size
 
 LeftOut = tuple[tuple[str, str], ...]  # names of photographs passed over, with the reason
 
@@ -102,7 +105,7 @@ class TrainingPhotos(Dataset[Sample | DataError]):
         self.size = size
         self.augment = augment
         self.seed = seed
-        self.cache = PhotoCache(len(photos), math.ceil(_CACHE_MARGIN * size)) if cached else None
+        self.cache = PhotoCache(len(photos), math.ceil(CACHE_MARGIN * size)) if cached else None
         self._short_side = math.ceil(size / augment.crop_from)
 
     def __getitem__(self, position: int) -> Sample | DataError:
@@ -138,7 +141,7 @@ class TrainingPhotos(Dataset[Sample | DataError]):
 
     def _usable_photo(self, position: int, rng: np.random.Generator) -> tuple[Image.Image, LeftOut]:
         epoch, place = divmod(position, len(self.photos))
-        index = int(_order(self.seed, epoch, len(self.photos))[place])
+        index = int(photo_order(self.seed, epoch, len(self.photos))[place])
         left_out: list[tuple[str, str]] = []
         for _ in range(_MOST_REPLACEMENTS):
             try:
@@ -164,7 +167,8 @@ class TrainingPhotos(Dataset[Sample | DataError]):
 
 
 @functools.lru_cache(maxsize=2)
-def _order(seed: int, epoch: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def photo_order(seed: int, epoch: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return the order in which an epoch passes over the photographs."""
     return np.random.default_rng((seed, 0, epoch)).permutation(count)
 
 
@@ -222,11 +226,11 @@ def make_loader(
         collate_fn=_collate,
         pin_memory=pin_memory,
         prefetch_factor=4 if workers > 0 else None,
-        worker_init_fn=_leave_signals_alone if workers > 0 else None,
+        worker_init_fn=leave_signals_alone if workers > 0 else None,
     )
 
 
-def _leave_signals_alone(_: int) -> None:
+def leave_signals_alone(_: int) -> None:
     """Let only the process that trains answer a request to stop, which may go to all; it ends the workers itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -7,11 +7,13 @@ colouring a small folder. Only the first convolution differs: it takes one grey 
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 
 __all__ = [
     "VGG16_BLOCKS",
     "VGG19_BLOCKS",
+    "InvertedResidual",
     "efficientnet_lite0_features",
     "mobilenet_v2_features",
     "vgg16_bn_features",
@@ -69,8 +71,14 @@ class _ConvNormClip(nn.Sequential):
         )
 
 
-class _InvertedResidual(nn.Module):
-    """Widen, convolve each channel by itself, narrow; added to the input where the shapes agree."""
+class InvertedResidual(nn.Module):
+    """Widen, convolve each channel by itself, narrow; added to the input where the shapes agree.
+
+    In training, `drop_path` is the share of pictures for which only the input goes on: stochastic depth, Huang et al.
+    (ECCV 2016).
+    """
+
+    drop_path = 0.0
 
     def __init__(
         self, in_channels: int, out_channels: int, expansion: int, kernel: int, stride: int, eps: float
@@ -89,7 +97,12 @@ class _InvertedResidual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`(B, in, H, W)` to `(B, out, H / stride, W / stride)`."""
         y: Tensor = self.conv(x)
-        return x + y if self.is_residual else y
+        if not self.is_residual:
+            return y
+        if self.training and self.drop_path > 0:
+            kept = torch.rand(len(y), 1, 1, 1, device=y.device) >= self.drop_path
+            y = y * (kept / (1 - self.drop_path)).to(y.dtype)
+        return x + y
 
 
 # Of each group of blocks: repeats, kernel size, stride of the first, expansion, channels.
@@ -109,7 +122,7 @@ def _inverted_residuals(groups: Sequence[tuple[int, int, int, int, int]], eps: f
     for repeats, kernel, stride, expansion, width in groups:
         for repeat in range(repeats):
             first_stride = stride if repeat == 0 else 1
-            layers.append(_InvertedResidual(channels, width, expansion, kernel, first_stride, eps))
+            layers.append(InvertedResidual(channels, width, expansion, kernel, first_stride, eps))
             channels = width
     features = nn.Sequential(*layers)
     for layer in features.modules():

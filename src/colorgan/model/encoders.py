@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from colorgan.config import EncoderName
-from colorgan.errors import WeightsInvalidError
+from colorgan.errors import ConfigError, WeightsInvalidError
 from colorgan.model.backbones import (
     VGG16_BLOCKS,
     VGG19_BLOCKS,
+    InvertedResidual,
     efficientnet_lite0_features,
     mobilenet_v2_features,
     vgg16_bn_features,
@@ -96,6 +97,18 @@ class Encoder(nn.Module):
             if index in self.taps:
                 stages.append(x)
         return stages
+
+    def set_drop_path(self, share: float) -> None:
+        """Leave residual branches out in training: none of the first block, rising to `share` of the last one's.
+
+        Raises:
+            ConfigError: There are none, and the share is above 0.
+        """
+        blocks = [m for m in self.features if isinstance(m, InvertedResidual)]
+        if share > 0 and not blocks:
+            raise ConfigError("optimizer.drop_path: this encoder has no residual branches to leave out; set it to 0")
+        for number, block in enumerate(blocks):
+            block.drop_path = share * number / (len(blocks) - 1)
 
     def layers_to_stride(self, stride: int) -> list[nn.Module]:
         """Return the layers up to the end of the deepest stage whose stride is at most `stride`."""

@@ -16,6 +16,7 @@ from colorgan.metrics import colorfulness
 from colorgan.model import Discriminator, Generator, Prediction, build_discriminator, build_generator
 from colorgan.runtime import Runtime
 from colorgan.training.distributed import Processes
+from colorgan.training.guard import is_gradient
 from colorgan.training.optimization import (
     AveragedGenerator,
     build_discriminator_optimizer,
@@ -89,6 +90,7 @@ class Players:
         self.loss.mean_over_processes = self.processes.mean
         self.generator: Generator = build_generator(recipe.model).to(runtime.device)
         self._shared_generator: nn.Module = self._trained_part
+        self.generator.encoder.set_drop_path(recipe.optimizer.drop_path)
         freeze_early_stages(self.generator, recipe.optimizer.freeze_to_stride)
         freeze_idle_parts(self.generator, recipe.loss)
         self.optimizer = build_generator_optimizer(self.generator, recipe.optimizer)
@@ -113,6 +115,7 @@ class Players:
         """Make ready for the first step, once all weights are set: join the processes, compile."""
         if self.runtime.device.type == "cuda":
             torch.backends.cudnn.benchmark = True  # all batches have one shape
+            torch.backends.cudnn.benchmark_limit = 3  # the likeliest come first; to try all takes half a minute
         synced = self.recipe.run.sync_batch_norm
         self._shared_generator = self.processes.share(self._trained_part, sync_batch_norm=synced)
         if self._comparison is not None:
@@ -207,8 +210,8 @@ class Players:
     def _read(self, found: Mapping[str, Tensor]) -> dict[str, float]:
         values = torch.stack([value.detach().float() for value in found.values()])
         terms = dict(zip(found, self.processes.mean(values).tolist(), strict=True))
-        if self._scaler.is_enabled():  # half precision overflows now and then, and the scaler sees to it
-            terms = {k: v for k, v in terms.items() if not k.endswith("gradient_norm") or math.isfinite(v)}
+        if self._scaler.is_enabled():  # float16 overflows until the scale suits, and the scaler sees to it
+            terms = {k: v for k, v in terms.items() if not is_gradient(k) or math.isfinite(v)}
         return terms
 
     # --- weights and state ------------------------------------------------------------------------------------------

@@ -61,6 +61,7 @@ class OptimizerConfig:
     warmup_steps: int = 200  # over which the learning rate rises from 0; at most a tenth of the run
     schedule: Schedule = Schedule.COSINE
     final_share: float = 0.01
+    drop_path: float = 0.0  # share of the encoder's residual branches left out, rising to this at the last block
     freeze_to_stride: int = 0  # encoder stages up to this stride stay as they are; 0 freezes none
     adversarial_from: float = 0.0  # the share of the run after which the discriminator joins
 
@@ -71,6 +72,8 @@ class OptimizerConfig:
             raise ConfigError(f"learning rates must be positive, got {rates}")
         if len(self.betas) != 2 or len(self.discriminator_betas) != 2:
             raise ConfigError("betas and discriminator_betas need two values each")
+        if not 0 <= self.drop_path < 1:
+            raise ConfigError(f"drop_path must be at least 0 and below 1, got {self.drop_path}")
         if not 0 <= self.adversarial_from <= 1:
             raise ConfigError(f"adversarial_from must be in 0..1, got {self.adversarial_from}")
 

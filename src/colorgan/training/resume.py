@@ -29,7 +29,7 @@ def describe_run(trainer: "Trainer") -> dict[str, Any]:
         "recipe": config_to_mapping(trainer.recipe),
         "budget": {"steps": trainer.budget.steps, "minutes": trainer.budget.minutes},
         "photos": photos_digest(trainer),
-        "cached": trainer.cached,
+        "cache": str(trainer.cache),
     }
 
 

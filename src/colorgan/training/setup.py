@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from colorgan import __version__
-from colorgan.config import EncoderName, config_to_mapping
+from colorgan.config import CacheChoice, EncoderName, config_to_mapping
 from colorgan.data import PhotoSets, find_sets
 from colorgan.data.runs import RECORD_NAME, RUNS_FOLDER, latest_run, read_record, write_record
 from colorgan.errors import CheckpointError, ConfigError, TrainingError, UsageError, WeightsError
@@ -52,7 +52,7 @@ class TrainingOptions:
     perceptual_weights: str | None = None  # a file; the store's if left out
     seed: int | None = None  # 0 for a new run
     workers: int | None = None
-    cache: bool | None = None  # whether decoded photographs are kept in memory
+    cache: CacheChoice | None = None  # where decoded photographs are kept
     compile: bool = False
 
     def __post_init__(self) -> None:
@@ -114,7 +114,7 @@ def prepare_training(
         runtime=runtime,
         seed=_first_given(options.seed, state.get("seed"), 0),
         workers=_count_workers(options.workers),
-        cached=_first_given(options.cache, state.get("cached"), False),
+        cache=CacheChoice(_first_given(options.cache, state.get("cache"), CacheChoice.NONE)),
         compiled=options.compile,
         perceptual_state=_perceptual_state(options, recipe),
         processes=processes,

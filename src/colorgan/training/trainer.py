@@ -3,18 +3,21 @@
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from colorgan.config import CacheChoice
 from colorgan.data import (
     Batch,
     PhotoSets,
     PositionSampler,
+    ResidentPhotos,
     TrainingPhotos,
     draw_batches,
     make_loader,
@@ -56,7 +59,7 @@ class Trainer:
         runtime: Where, and in which precision.
         seed: Of everything random.
         workers: Processes that decode photographs; 0 decodes in this one.
-        cached: Whether to keep decoded photographs in memory.
+        cache: Where to keep decoded photographs.
         compiled: Whether to compile the generator with `torch.compile`.
         perceptual_state: Weights of the perceptual loss's backbone; needed if the recipe has that term.
         processes: This process among those that train together.
@@ -72,7 +75,7 @@ class Trainer:
         runtime: Runtime,
         seed: int = 0,
         workers: int = 1,
-        cached: bool = False,
+        cache: CacheChoice = CacheChoice.NONE,
         compiled: bool = False,
         perceptual_state: Mapping[str, Tensor] | None = None,
         processes: Processes | None = None,
@@ -80,7 +83,7 @@ class Trainer:
         torch.manual_seed(seed)
         self.recipe, self.photos, self.run_dir = recipe, photos, run_dir
         self.budget, self.runtime, self.seed, self.workers = budget, runtime, seed, workers
-        self.cached, self.compiled = cached, compiled
+        self.cache, self.compiled = cache, compiled
         self.processes = processes or Processes()
         self.stop_requested = False
         self.step, self.seconds, self.best_score = 0, 0.0, -math.inf
@@ -131,22 +134,17 @@ class Trainer:
         if self.processes.leads:
             self.open_run_dir()
         self.players.begin(compiled=self.compiled)
-        samples = self._make_samples()
         try:
-            with worker_deaths_explained():
-                yield from self._train_on(samples)
+            with worker_deaths_explained(), self._batches() as batches:
+                yield from self._train_on(batches)
             if self.processes.leads:
                 yield from self._finish()
         except ColorganError as error:
             with suppress(TrainingError):  # the journal may be what cannot be written
                 self._log("failed", reason=str(error))
             raise
-        finally:
-            if samples.cache is not None:
-                samples.cache.close()
 
-    def _train_on(self, samples: TrainingPhotos) -> Iterator[Event]:
-        batches = self._draw_batches(samples)
+    def _train_on(self, batches: Iterator[Batch]) -> Iterator[Event]:
         last_saved = started = time.monotonic()
         earlier = self.seconds
         while True:
@@ -156,6 +154,7 @@ class Trainer:
                 return
             waited = time.monotonic() - begin
 
+            self._seed_step()
             terms = self.players.take_step(batch, self.step, self.progress, measure=self._journal_due())
             self._guard.check(self.step + 1, terms, self._last_checkpoint)
             self.step += 1
@@ -177,14 +176,22 @@ class Trainer:
         """The share of the budget that is spent; of a time box, what the last validation will take is kept back."""
         return self.budget.progress(self.step, self.seconds + self._validation_seconds)
 
-    def _make_samples(self) -> TrainingPhotos:
-        run = self.recipe.run
-        return TrainingPhotos(self.photos.train, run.size, self.recipe.augment, self.seed, cached=self.cached)
-
-    def _draw_batches(self, samples: TrainingPhotos) -> Iterator[Batch]:
-        sampler = PositionSampler(self.recipe.run.batch_size, self.step, self.processes.rank, self.processes.world)
-        pinned = self.runtime.device.type == "cuda"
-        return draw_batches(make_loader(samples, sampler, workers=self.workers, pin_memory=pinned))
+    @contextmanager
+    def _batches(self) -> Iterator[Iterator[Batch]]:
+        """Make this process's batches from the next step on, without end; free what they need at last."""
+        photos, run, augment = self.photos.train, self.recipe.run, self.recipe.augment
+        rank, world, device = self.processes.rank, self.processes.world, self.runtime.device
+        if self.cache is CacheChoice.DEVICE:
+            resident = ResidentPhotos(photos, run.size, augment, self.seed, device, workers=self.workers)
+            yield resident.batches(run.batch_size, self.step, rank, world)
+            return
+        samples = TrainingPhotos(photos, run.size, augment, self.seed, cached=self.cache is CacheChoice.RAM)
+        sampler = PositionSampler(run.batch_size, self.step, rank, world)
+        try:
+            yield draw_batches(make_loader(samples, sampler, workers=self.workers, pin_memory=device.type == "cuda"))
+        finally:
+            if samples.cache is not None:
+                samples.cache.close()
 
     def _next_for_all(self, batches: Iterator[Batch], seconds: float) -> Batch | None:
         """Draw this process's batch and agree with the others on everything that must be the same in all.
@@ -219,6 +226,11 @@ class Trainer:
             batch = batch._replace(left_out=self.processes.gather(batch.left_out))
         return batch.complete(known=known, hints=hints)
 
+    def _seed_step(self) -> None:
+        """Let what the networks draw at random depend on the step alone, so that a resumed run draws the same."""
+        state = np.random.SeedSequence((self.seed, 2, self.step, self.processes.rank)).generate_state(1, np.uint64)
+        torch.manual_seed(int(state[0]) >> 1)
+
     def _journal_due(self) -> bool:
         return (self.step + 1) % self.recipe.run.journal_steps == 0
 
@@ -234,7 +246,8 @@ class Trainer:
             self._log("left_out", name=name, reason=reason)
         waiting = waited / max(seconds, 1e-9)
         speed = len(batch.rgb) * self.processes.world / max(seconds, 1e-9)
-        self._averages.add({**terms, "images_per_second": speed, "waiting": waiting})
+        finite = {name: value for name, value in terms.items() if math.isfinite(value)}
+        self._averages.add({**finite, "images_per_second": speed, "waiting": waiting})
         if self.step % self.recipe.run.journal_steps == 0:
             self._log_averages()
         return StepDone(self.step, min(1.0, self.progress), self.seconds, speed, waiting, terms, batch.left_out)

@@ -1,0 +1,247 @@
+"""Training photographs that lie decoded on the device that trains, and batches made of them there.
+
+A GPU trains a compact network on thousands of pictures a second, more than any number of processes can crop.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from colorgan.config import AugmentConfig
+from colorgan.data.augment import is_nearly_grey
+from colorgan.data.batched import Dice, draw_hints, draw_maps, draw_occlusion, jitter_tone
+from colorgan.data.cache import PhotoCache, shrink_photo
+from colorgan.data.dataset import CACHE_MARGIN, Batch, leave_signals_alone, photo_order
+from colorgan.data.folder import PhotoFile, open_photo
+from colorgan.errors import DataError, ImageReadError
+
+__all__ = ["ResidentPhotos"]
+
+_AT_ONCE = 64  # photographs that a worker decodes, and that go to the device together
+_REC601 = (0.299, 0.587, 0.114)
+
+Pixels = NDArray[np.uint8]  # (H, W, 3)
+
+
+class ResidentPhotos:
+    """Batches of training samples, made on a device from photographs that lie there.
+
+    The samples are those of `TrainingPhotos` with other random numbers: photographs come in the same order, scaled to
+    a little over `size` at first, then cropped by cubic interpolation and varied by `colorgan.data.batched`. A batch
+    is a function of the seed, the step, and the process's place among those that train together. Damaged and nearly
+    grey photographs are left out from the start, and named with the first batch.
+
+    Args:
+        photos: What to train on.
+        size: Side of the samples, pixels.
+        augment: How to vary them.
+        seed: Seed of the run.
+        device: Where they shall lie.
+        workers: Processes that decode at the start; 0: this one.
+
+    Raises:
+        DataError: No photograph is usable, or they do not fit the device.
+    """
+
+    def __init__(
+        self,
+        photos: Sequence[PhotoFile],
+        size: int,
+        augment: AugmentConfig,
+        seed: int,
+        device: torch.device,
+        *,
+        workers: int = 1,
+    ) -> None:
+        self.size, self.augment, self.seed, self.device = size, augment, seed, device
+        self.left_out: list[tuple[str, str]] = []
+        cache = PhotoCache(len(photos), math.ceil(CACHE_MARGIN * size))
+        try:
+            found = self._load(photos, cache, workers)
+            if not found:
+                raise DataError(
+                    f"none of {len(photos)} photographs can be trained on; the last, {self.left_out[-1][0]}: "
+                    f"{self.left_out[-1][1]}"
+                )
+            shapes = torch.tensor([x.shape[:2] for x in found], device=device)
+            self._pixels = self._bring(found)
+        finally:
+            cache.close()
+        self._heights, self._widths = shapes.unbind(1)
+        counts = shapes.prod(1)
+        self._starts = counts.cumsum(0) - counts
+
+    def __len__(self) -> int:
+        return len(self._heights)
+
+    def batches(self, batch_size: int, first_step: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+        """Yield the batches of one of `world` processes from a step on, without end."""
+        step, left_out = first_step, tuple(self.left_out) if rank == 0 and first_step == 0 else ()
+        while True:
+            first = (step * world + rank) * batch_size
+            state = np.random.SeedSequence((self.seed, 1, step, rank)).generate_state(1, np.uint64)
+            dice = Dice(self.device, int(state[0]) >> 1)
+            yield self._make_batch(self._numbers(first, batch_size), dice)._replace(left_out=left_out)
+            step, left_out = step + 1, ()
+
+    def crop(self, numbers: Tensor, left: Tensor, top: Tensor, side: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
+        """Cut squares from photographs, by cubic interpolation; beyond an edge is the photograph's reflection.
+
+        Args:
+            numbers: Which photographs, `(B,)`.
+            left: The squares' left edges in the photographs, pixels, `(B,)`.
+            top: Their upper edges, `(B,)`.
+            side: Their sides, `(B,)`.
+            matrix: How the squares are turned, `(B, 2, 2)`, see `batched.draw_maps`.
+            shift: And moved, `(B, 2)`.
+
+        Returns:
+            `(B, 3, size, size)`, uint8.
+        """
+        B, size = len(numbers), self.size
+        line = (torch.arange(size, device=self.device) + 0.5) * (2 / size) - 1
+        target = torch.stack((line.expand(size, size), line[:, None].expand(size, size)))  # x and y
+        source = torch.einsum("bij,jhw->bihw", matrix, target) + shift[:, :, None, None]
+        edges = torch.stack((left, top), 1)[:, :, None, None]
+        place = edges + (source + 1) / 2 * side[:, None, None, None] - 0.5  # in pixels from the first one's middle
+        whole = place.floor()
+        weights = _cubic_weights(place - whole)  # 4 of (B, 2, S, S)
+        start, width, height = (x[numbers][:, None, None] for x in (self._starts, self._widths, self._heights))
+        x, y = whole.long().unbind(1)
+        columns = [_reflect(x + d, width) for d in (-1, 0, 1, 2)]
+        result = torch.zeros(B, size, size, 4, device=self.device)
+        for row in range(4):
+            line_start = start + _reflect(y + (row - 1), height) * width
+            for column in range(4):
+                packed = self._pixels[line_start + columns[column]]  # (B, size, size), int32: red, green, blue, nothing
+                weight = weights[row][:, 1] * weights[column][:, 0]
+                result += packed.view(torch.uint8).view(B, size, size, 4) * weight[..., None]
+        return result[..., :3].round().clamp(0, 255).to(torch.uint8).permute(0, 3, 1, 2).contiguous()
+
+    def _make_batch(self, numbers: Tensor, dice: Dice) -> Batch:
+        B, config = len(numbers), self.augment
+        width, height = self._widths[numbers], self._heights[numbers]
+        side = torch.minimum(width, height) * dice.uniform(config.crop_from, 1, B)
+        left, top = (width - side) * dice.uniform(0, 1, B), (height - side) * dice.uniform(0, 1, B)
+        rgb = self.crop(numbers, left, top, side, *draw_maps(B, config, dice))
+        retoned = dice.chance(config.tone, B)
+        return Batch(
+            rgb, self._retone(rgb, retoned, dice), retoned, self._hide(B, dice), self._hint(rgb, dice), left_out=()
+        )
+
+    def _retone(self, rgb: Tensor, retoned: Tensor, dice: Dice) -> Tensor:
+        grey = rgb.new_zeros(len(rgb), 1, self.size, self.size)
+        here = retoned.nonzero()[:, 0]
+        if len(here):
+            # Rec. 601 grey is near enough where the tone is changed at random anyway; the untouched case is exact.
+            level = torch.einsum("bchw,c->bhw", rgb[here].float() / 255, grey.new_tensor(_REC601, dtype=torch.float32))
+            grey[here] = (jitter_tone(level[:, None], self.augment, dice) * 255).round().to(torch.uint8)
+        return grey
+
+    def _hide(self, count: int, dice: Dice) -> Tensor | None:
+        here = dice.chance(self.augment.occlusion, count).nonzero()[:, 0]
+        if not len(here):
+            return None
+        known = torch.ones(count, 1, self.size, self.size, dtype=torch.uint8, device=self.device)
+        known[here] = draw_occlusion(len(here), self.size, self.augment, dice).to(torch.uint8)
+        return known
+
+    def _hint(self, rgb: Tensor, dice: Dice) -> Tensor | None:
+        here = dice.chance(self.augment.hints, len(rgb)).nonzero()[:, 0]
+        if not len(here):
+            return None
+        hints = rgb.new_zeros(len(rgb), 4, self.size, self.size)
+        hints[here] = draw_hints(rgb[here], self.augment, dice)
+        return hints
+
+    def _numbers(self, first: int, count: int) -> Tensor:
+        positions = range(first, first + count)
+        places = [divmod(position, len(self)) for position in positions]
+        return torch.tensor([photo_order(self.seed, epoch, len(self))[i] for epoch, i in places], device=self.device)
+
+    # --- loading ----------------------------------------------------------------------------------------------------
+
+    def _load(self, photos: Sequence[PhotoFile], cache: PhotoCache, workers: int) -> list[Pixels]:
+        """Decode all photographs into the cache; return the pixels of the usable ones."""
+        loader: DataLoader[list[str]] = DataLoader(
+            _Decoding(photos, cache),  # type: ignore[arg-type]
+            batch_size=_AT_ONCE,
+            num_workers=workers,
+            collate_fn=list,
+            worker_init_fn=leave_signals_alone if workers else None,
+        )
+        reasons = itertools.chain.from_iterable(loader)
+        found: list[Pixels] = []
+        for number, (photo, reason) in enumerate(zip(photos, reasons, strict=True)):
+            if reason:
+                self.left_out.append((photo.name, reason))
+                continue
+            pixels = cache.view(number)
+            found.append(pixels if pixels is not None else _decode(photo, cache.short_side))
+        return found
+
+    def _bring(self, found: Sequence[Pixels]) -> Tensor:
+        """Bring photographs to the device: one int32 a pixel, so that one reading fetches all its colours."""
+        count = sum(x.shape[0] * x.shape[1] for x in found)
+        try:
+            pixels = torch.empty(count, dtype=torch.int32, device=self.device)
+        except torch.OutOfMemoryError as error:
+            raise DataError(
+                f"the decoded photographs take {4 * count / 1e9:.1f} GB, more than {self.device} has free; train with "
+                "--cache ram, or on fewer photographs"
+            ) from error
+        place = 0
+        for some in (found[i : i + _AT_ONCE] for i in range(0, len(found), _AT_ONCE)):
+            colors = torch.from_numpy(np.concatenate([x.reshape(-1, 3) for x in some])).to(self.device)
+            pixels[place : place + len(colors)] = F.pad(colors, (0, 1)).view(torch.int32)[:, 0]
+            place += len(colors)
+        return pixels
+
+
+class _Decoding(Dataset[str]):
+    """Decodes photographs into a cache; an item is why the photograph cannot be used, or nothing."""
+
+    def __init__(self, photos: Sequence[PhotoFile], cache: PhotoCache) -> None:
+        self.photos, self.cache = tuple(photos), cache
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, number: int) -> str:
+        try:
+            image = open_photo(self.photos[number], short_side=self.cache.short_side)
+        except ImageReadError as error:
+            return str(error)
+        if is_nearly_grey(image):
+            return "nearly grey"
+        self.cache.put(number, image)
+        return ""
+
+
+def _decode(photo: PhotoFile, short_side: int) -> Pixels:
+    return np.asarray(shrink_photo(open_photo(photo, short_side=short_side), short_side))
+
+
+def _reflect(index: Tensor, count: Tensor) -> Tensor:
+    """Bring indices into 0..count - 1 by reflection at the edges, which are doubled."""
+    folded = index.remainder(2 * count)
+    return torch.minimum(folded, 2 * count - 1 - folded)
+
+
+def _cubic_weights(share: Tensor, a: float = -0.5) -> list[Tensor]:
+    """Return the weights of four neighbours for places a share of the way from the second to the third (Keys, 1981)."""
+
+    def near(d: Tensor) -> Tensor:
+        return ((a + 2) * d - (a + 3)) * d * d + 1
+
+    def far(d: Tensor) -> Tensor:
+        return ((d - 5) * d + 8) * a * d - 4 * a
+
+    return [far(1 + share), near(share), near(1 - share), far(2 - share)]
