@@ -15,6 +15,7 @@ from colorgan.losses import (
     adversarial_loss,
     assemble_rgb,
     bins_loss,
+    consistency_loss,
     discriminator_loss,
     luminance_loss,
     smooth_l1_loss,
@@ -139,6 +140,28 @@ class TestLuminanceLoss:
     @pytest.mark.parametrize("known", [None, torch.ones(2, 1, 8, 8)])
     def test_nothing_missing_costs_nothing(self, known: Tensor | None) -> None:
         assert luminance_loss(predict(some_lab(8)), some_lab(8), known) == 0
+
+
+class TestConsistencyLoss:
+    def halves(self, lab: Tensor) -> tuple[Prediction, Prediction]:
+        return predict(lab), predict(F.avg_pool2d(lab, 2))
+
+    def test_is_nothing_where_both_sizes_agree(self) -> None:
+        one, two = self.halves(some_lab())
+        flat = one.bins[:1, :, :1, :1]
+        agreeing = [p._replace(bins=flat.expand(2, -1, *p.coarse_ab.shape[-2:])) for p in (one, two)]
+        assert consistency_loss(*agreeing) < 1e-6
+
+    def test_is_the_distance_of_both_heads(self) -> None:
+        one, two = self.halves(some_lab())
+        regression = consistency_loss(one._replace(bins=None), two._replace(coarse_ab=two.coarse_ab + 11, bins=None))
+        assert regression == pytest.approx(0.1, abs=1e-5)
+        logits = torch.zeros(2, BIN_COUNT, 8, 8)
+        sure = logits.clone()
+        sure[:, 17] = 100
+        same = [p._replace(bins=x) for p, x in ((one, logits), (two, sure[..., :4, :4]))]
+        apart = (ab_bins()[17] - ab_bins().mean(0)).abs().mean() / AB_LIMIT
+        assert consistency_loss(*same) == pytest.approx(float(apart) / 2, abs=1e-4)
 
 
 class TestAdversarialLoss:

@@ -232,5 +232,6 @@ def decode_bins(logits: Tensor, *, temperature: float = 1.0) -> Tensor:
         temperature: Divides the logits first; below 1 favours the likeliest bins.
     """
     with torch.autocast(logits.device.type, enabled=False):
-        probabilities = (logits.float() / temperature).softmax(1)
-        return torch.einsum("bqhw,qc->bchw", probabilities, ab_bins().to(logits.device))
+        # With the bins last, as channels_last keeps them: several times faster on a CPU.
+        probabilities = (logits.permute(0, 2, 3, 1).float() / temperature).softmax(-1)
+        return (probabilities @ ab_bins().to(logits.device)).permute(0, 3, 1, 2)

@@ -226,6 +226,7 @@ class LossConfig:
     bins: float = 0.3  # cross-entropy of the softly encoded ab bins
     bins_rebalance: float = 0.0  # exponent of the inverse class frequency, 0 = none
     luminance: float = 0.0  # L1 of L / 100 where it was missing
+    consistency: float = 0.0  # L1 between the ab / 110 of a picture and that of its copy of half the size
     perceptual: float = 0.0  # distance of backbone features
     perceptual_backbone: PerceptualBackbone = PerceptualBackbone.VGG19
     perceptual_taps: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
@@ -234,7 +235,14 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         """Refuse weights that cannot be meant."""
-        weights = (self.smooth_l1, self.bins, self.luminance, self.perceptual, self.adversarial)
+        weights = (
+            self.smooth_l1,
+            self.bins,
+            self.luminance,
+            self.consistency,
+            self.perceptual,
+            self.adversarial,
+        )
         _require(min(weights) >= 0, f"loss weights must not be negative, got {weights}")
         _require(max(weights) > 0, "at least one loss weight must be above 0")
         _require(self.smooth_l1_beta > 0, f"smooth_l1_beta must be above 0, got {self.smooth_l1_beta}")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torchvision.models.squeezenet import Fire, squeezenet1_1
 from torchvision.models.vgg import vgg19
 
-from colorgan.color import AB_LIMIT, BIN_COUNT, encode_bins, lab_to_rgb
+from colorgan.color import AB_LIMIT, BIN_COUNT, decode_bins, encode_bins, lab_to_rgb
 from colorgan.config import LossConfig, PerceptualBackbone
 from colorgan.errors import ConfigError, WeightsInvalidError
 from colorgan.model import Prediction
@@ -25,6 +25,7 @@ __all__ = [
     "adversarial_loss",
     "assemble_rgb",
     "bins_loss",
+    "consistency_loss",
     "discriminator_loss",
     "luminance_loss",
     "smooth_l1_loss",
@@ -94,6 +95,19 @@ def luminance_loss(
     missing = 1 - known
     error = (prediction.luminance - lab[:, :1]).abs() / 100
     return (error * missing).sum() / mean_over_processes(missing.sum()).clamp_min(1)
+
+
+def consistency_loss(prediction: Prediction, smaller: Prediction) -> Tensor:
+    """L1 between what a network says of pictures and of their copies of half the size, on ab / 110.
+
+    Of both heads, where there are two: the regression, and the mean of the bins.
+    """
+    pairs = [(prediction.coarse_ab, smaller.coarse_ab)]
+    if prediction.bins is not None and smaller.bins is not None:
+        pairs.append((decode_bins(prediction.bins), decode_bins(smaller.bins)))
+    h, w = smaller.coarse_ab.shape[-2:]
+    distances = [F.l1_loss(F.adaptive_avg_pool2d(x, (h, w)) / AB_LIMIT, y / AB_LIMIT) for x, y in pairs]
+    return torch.stack(distances).mean()
 
 
 def adversarial_loss(verdict: Sequence[Tensor]) -> Tensor:
@@ -232,6 +246,7 @@ class GeneratorLoss(nn.Module):
         lab: Tensor,
         known: Tensor | None = None,
         verdict: Sequence[Tensor] | None = None,
+        smaller: Prediction | None = None,
     ) -> LossTerms:
         """Compute the loss of a batch.
 
@@ -240,6 +255,7 @@ class GeneratorLoss(nn.Module):
             lab: The truth `(B, 3, H, W)`.
             known: 1 where the luminance was given `(B, 1, H, W)`; None means everywhere.
             verdict: The discriminator's logits on the generated pictures; None leaves the adversarial term out.
+            smaller: What the generator said of the same pictures at half the size; None leaves that term out.
         """
         config = self.config
         terms: dict[str, tuple[float, Tensor]] = {}
@@ -251,6 +267,8 @@ class GeneratorLoss(nn.Module):
             terms["bins"] = config.bins, bins_loss(prediction.bins, ab, self._class_weights(ab))
         if config.luminance > 0:
             terms["luminance"] = config.luminance, luminance_loss(prediction, lab, known, self.mean_over_processes)
+        if config.consistency > 0 and smaller is not None:
+            terms["consistency"] = config.consistency, consistency_loss(prediction, smaller)
         if config.perceptual > 0 and self.perceptual is not None:
             distance = self.perceptual(assemble_rgb(prediction), lab_to_rgb(lab), self.mean_over_processes)
             terms["perceptual"] = config.perceptual, distance

@@ -9,7 +9,7 @@ from colorgan.color import rgb_to_lab
 from colorgan.errors import CheckpointError, ConfigError
 from colorgan.losses import GeneratorLoss
 from colorgan.model import build_generator
-from colorgan.training.players import Players, look_at
+from colorgan.training.players import Players, Truth, halve, look_at
 from training_support import draw_batch
 
 
@@ -141,6 +141,18 @@ class TestTakeStep:
         with pytest.raises(ConfigError, match=r"no residual branches to leave out; set it to 0"):
             make_players(*changes, "optimizer.drop_path=0.1")
 
+    def test_consistency_asks_at_half_the_size_and_leaves_batch_statistics_alone(self, make_players):
+        changes = ("loss.adversarial=0", "optimizer.learning_rate=1e-12", "run.size=64")
+        plain, consistent = make_players(*changes), make_players(*changes, "loss.consistency=1")
+        consistent.start_from(plain.generator)
+        batch = draw_batch(size=64)
+        terms = [players.take_step(batch, 5, 0.0) for players in (plain, consistent)]
+        assert terms[1]["total"] == pytest.approx(terms[0]["total"] + terms[1]["consistency"], rel=1e-5)
+        assert terms[1]["consistency"] > 0
+        for name, value in plain.generator.named_buffers():
+            assert torch.equal(value, consistent.generator.get_buffer(name)) or name.endswith("num_batches_tracked")
+        assert all(m.momentum > 0 for m in consistent.generator.modules() if hasattr(m, "momentum"))
+
     def test_heads_that_no_term_looks_at_stay_as_they_are(self, make_players):
         players = make_players("loss.bins=0", "loss.adversarial=0", "loss.luminance=0")
         before = weights(players.generator)
@@ -173,6 +185,24 @@ class TestTakeStep:
         terms = players.take_step(draw_batch(), 5, 0.0)
         assert terms["total"] != terms["total"]
         assert changed(before, players.generator) == set()
+
+
+class TestHalve:
+    def test_shrinks_all_parts(self):
+        truth = look_at(draw_batch(size=16))
+        small = halve(truth)
+        assert small.lab.shape == (4, 3, 8, 8)
+        blocks = truth.known.unfold(2, 2, 2).unfold(3, 2, 2)
+        assert torch.equal(small.known, blocks.amin((-1, -2)))
+        assert torch.equal(small.hints[:, :1], truth.hints[:, :1].unfold(2, 2, 2).unfold(3, 2, 2).amax((-1, -2)))
+
+    def test_a_hint_keeps_its_colour(self):
+        hints = torch.zeros(1, 3, 4, 4)
+        hints[0, :, 1, 1] = torch.tensor([1.0, 40.0, -20.0])
+        small = halve(Truth(torch.zeros(1, 3, 4, 4), None, hints))
+        assert small.known is None
+        assert small.hints[0, :, 0, 0].tolist() == [1, 40, -20]
+        assert small.hints[0, :, 1:, 1:].abs().sum() == 0
 
 
 class TestStartFrom:

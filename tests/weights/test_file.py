@@ -66,14 +66,6 @@ class TestRoundTrip:
         assert {t.dtype for t in weights.values() if t.dim() >= 2} == {torch.float16}
         assert {t.dtype for t in weights.values() if t.dim() == 1} == {torch.float32}
 
-    def test_a_repair_head_of_the_old_kind_is_left_out(self, saved: Path) -> None:
-        content = torch.load(saved, weights_only=True)
-        rest = {name: t for name, t in content["weights"].items() if not name.startswith("repair.")}
-        change(saved, weights=rest | {"repair.ups.0.weight": torch.zeros(8, 8, 4, 4, dtype=torch.float16)})
-        network = load_generator(saved).network
-        assert network.repair is None
-        assert network.config.repair_widths == ()
-
     def test_saving_replaces_atomically(
         self, saved: Path, tiny_generator: Generator, monkeypatch: pytest.MonkeyPatch
     ) -> None:

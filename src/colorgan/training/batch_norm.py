@@ -1,12 +1,14 @@
 """Batch norm over the batches of all processes together."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-__all__ = ["SharedBatchNorm2d", "share_batch_norms"]
+__all__ = ["SharedBatchNorm2d", "batch_norms_untouched", "share_batch_norms"]
 
 
 class _SumOverProcesses(torch.autograd.Function):
@@ -58,6 +60,20 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         self.running_mean.lerp_(mean, momentum)
         self.running_var.lerp_(variance * (count / max(count - 1, 1)), momentum)
         self.num_batches_tracked += 1
+
+
+@contextmanager
+def batch_norms_untouched(network: nn.Module) -> Iterator[None]:
+    """Normalise by the batch at hand, as in training, without remembering its mean and variance."""
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d | nn.SyncBatchNorm) and m.training]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
 
 def share_batch_norms(network: nn.Module, device: torch.device) -> None:

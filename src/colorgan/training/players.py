@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -15,6 +16,7 @@ from colorgan.losses import GeneratorLoss, assemble_rgb, discriminator_loss
 from colorgan.metrics import colorfulness
 from colorgan.model import Discriminator, Generator, Prediction, build_discriminator, build_generator
 from colorgan.runtime import Runtime
+from colorgan.training.batch_norm import batch_norms_untouched
 from colorgan.training.distributed import Processes
 from colorgan.training.guard import is_gradient
 from colorgan.training.optimization import (
@@ -28,7 +30,7 @@ from colorgan.training.optimization import (
 )
 from colorgan.training.recipe import Recipe
 
-__all__ = ["Players", "Truth", "look_at"]
+__all__ = ["Players", "Truth", "halve", "look_at"]
 
 _COLORFULNESS_PICTURES = 8  # of a batch, enough to follow it
 
@@ -53,6 +55,17 @@ def look_at(batch: Batch) -> Truth:
         mask = batch.hints[:, 3:].float()
         hints = torch.cat((mask, rgb_to_lab(batch.hints[:, :3].float() / 255)[:, 1:] * mask), dim=1)
     return Truth(lab, None if batch.known is None else batch.known.float(), hints)
+
+
+def halve(truth: Truth) -> Truth:
+    """Shrink a batch to half the size: what is missing in part is missing, what is hinted in part is hinted."""
+    known = None if truth.known is None else -F.max_pool2d(-truth.known, 2)
+    hints = None
+    if truth.hints is not None:
+        mean = F.avg_pool2d(truth.hints, 2)
+        share = mean[:, :1]
+        hints = torch.cat(((share > 0).float(), mean[:, 1:] / share.clamp_min(0.25)), dim=1)
+    return Truth(F.avg_pool2d(truth.lab, 2), known, hints)
 
 
 class _Comparison(nn.Module):
@@ -164,6 +177,13 @@ class Players:
         known = torch.ones_like(luminance) if truth.known is None else truth.known
         return Prediction(ab, ab, None, self._shared_generator(luminance, known), None)
 
+    def _predict_smaller(self, truth: Truth) -> Prediction:
+        """Ask the generator about the batch at half the size; its batch norms learn nothing of it."""
+        small = halve(truth)
+        with batch_norms_untouched(self.generator):
+            prediction: Prediction = self.generator(small.lab[:, :1], small.known, small.hints)
+        return prediction
+
     def _step_discriminator(self, prediction: Prediction, truth: Truth, factor: float) -> dict[str, Tensor]:
         """Teach the discriminator on this batch's photographs and on what the generator made, which stays as it is."""
         discriminator = cast("Discriminator", self.discriminator)
@@ -190,7 +210,8 @@ class Players:
             with self.runtime.autocast():
                 verdict = discriminator(assemble_rgb(prediction), truth.lab[:, :1])
         with self.runtime.autocast():
-            total, terms = self.loss(prediction, truth.lab, truth.known, verdict)
+            smaller = self._predict_smaller(truth) if self.recipe.loss.consistency > 0 else None
+            total, terms = self.loss(prediction, truth.lab, truth.known, verdict, smaller)
         limit = self.recipe.optimizer.clip_norm or math.inf
         norm = self._update(total, self.generator, self.optimizer, factor, limit=limit)
         self._scaler.update()

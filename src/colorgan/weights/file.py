@@ -95,7 +95,7 @@ def load_generator(path: Path, device: torch.device | str = "cpu") -> LoadedGene
             f"{path} has layout {outline['format']!r}, this colorgan reads layout {FORMAT}: install a newer colorgan"
         )
     try:
-        config = config_from_mapping(ModelConfig, _without_old_repair(outline), where="[model]")
+        config = config_from_mapping(ModelConfig, outline["model"], where="[model]")
         render = config_from_mapping(RenderConfig, outline.get("render", {}), where="[render]")
         provenance = dict(outline.get("provenance", {}))
     except (ColorganError, TypeError, AttributeError, ValueError) as error:
@@ -109,16 +109,6 @@ def load_generator(path: Path, device: torch.device | str = "cpu") -> LoadedGene
     network.load_state_dict({name: weights[name].to(tensor.dtype) for name, tensor in expected.items()})
     sha256 = hashlib.sha256(data).hexdigest()
     return LoadedGenerator(network.to(device).eval(), render, provenance, sha256)
-
-
-def _without_old_repair(outline: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the model's mapping; a repair head as it was before it became a network of its own is left out.
-
-    No such head was ever trained for more than a test.
-    """
-    model, weights = outline["model"], outline["weights"]
-    old = isinstance(weights, Mapping) and "repair.ups.0.weight" in weights
-    return {**model, "repair_widths": []} if old else model
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
