@@ -96,6 +96,7 @@ class TestRenderConfig:
         ("wrong", "message"),
         [
             ({"size": 0}, "render sizes"),
+            ({"chroma_gamma": 0.0}, "chroma_gamma"),
             ({"sizes": (192, 0)}, "render sizes"),
             ({"bins_share": 1.1}, "bins_share"),
             ({"temperature": 0.0}, "temperature"),

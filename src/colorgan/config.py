@@ -306,6 +306,7 @@ class RenderConfig:
     temperature: float = 1.0  # of the bins before their mean is taken; below 1 sharpens
     vividness: float = 1.0  # factor on the predicted chroma that makes a strength of 1 look right
     evenness: float = 0.0  # 0: each picture as vivid as predicted; 1: all of one root-mean-square chroma
+    chroma_gamma: float = 1.0  # exponent within a picture: above 1 strengthens vivid places, where it is sure, only
     strength: float = 1.0  # factor on chroma, the user's dial
 
     def __post_init__(self) -> None:
@@ -317,6 +318,7 @@ class RenderConfig:
         _require(0 <= self.bins_share <= 1, f"bins_share must be in 0..1, got {self.bins_share}")
         _require(self.temperature > 0, f"temperature must be above 0, got {self.temperature}")
         _require(self.vividness > 0, f"vividness must be above 0, got {self.vividness}")
+        _require(self.chroma_gamma > 0, f"chroma_gamma must be above 0, got {self.chroma_gamma}")
         _require(0 <= self.evenness <= 1, f"evenness must be in 0..1, got {self.evenness}")
         _require(self.strength >= 0, f"strength must not be negative, got {self.strength}")
 

@@ -212,9 +212,20 @@ class TestEvenness:
         vivid = predict_rendering(tiny_generator, luminance, RenderConfig(size=64, vividness=1.5))
         torch.testing.assert_close(vivid.ab, 1.5 * plain.ab)
 
+    def test_gamma_strengthens_what_is_vivid_and_leaves_pale_what_is_not(self) -> None:
+        ab = torch.zeros(2, 2, 1, 4)
+        ab[0, 0, 0] = torch.tensor([1.0, 10.0, 20.0, 30.0])
+        ab[1] = 3 * ab[0]
+        factor = _enliven(ab, RenderConfig(chroma_gamma=1.5))[:, 0, 0]
+        typical = ab[0].square().sum(0).mean().sqrt()
+        torch.testing.assert_close(factor[0, 1:], (ab[0, 0, 0, 1:] / typical).sqrt())
+        assert factor[0, 0] == 0.5  # no place loses more than that
+        torch.testing.assert_close(factor[0], factor[1])  # it is a matter of the picture's own contrast
+        assert _enliven(ab, RenderConfig()).unique().tolist() == [1]
+
     def test_grey_stays_grey(self) -> None:
         grey = torch.zeros(1, 2, 4, 4)
-        assert (grey * _enliven(grey, RenderConfig(evenness=1.0))).abs().max() == 0
+        assert (grey * _enliven(grey, RenderConfig(evenness=1.0, chroma_gamma=2.0))).abs().max() == 0
 
 
 class Adviser(FakeGenerator):

@@ -18,6 +18,7 @@ TYPICAL_CHROMA = 11.0
 """The root-mean-square chroma to which `evenness` draws pictures: the median of what the first generator predicted."""
 
 _MOST_EVENING = 2.0  # so that fog stays fog
+_MOST_CONTRAST = 4.0  # of a place's chroma to that of its picture, as far as gamma looks at it
 _TOLD = 10.0  # units of ab by which hints change a colour that is then no guess any more
 _LEAST_KNOWN = 0.25  # share of a render pixel
 
@@ -73,7 +74,7 @@ def predict_rendering(
     Args:
         network: A generator in eval mode.
         luminance: L, 0..100, `(B, 1, H, W)`, any size; it is resampled to the render size.
-        config: Sizes, mirrored passes, mixing.
+        config: Sizes, mirrored passes, mixing, what is done to the chroma.
         known: 1 where the luminance can be trusted `(B, 1, H, W)`; None trusts all.
         hints: Mask, a and b of given colours, drawn at the size `render_shape` gives; with several sizes they are
             resampled.
@@ -130,15 +131,25 @@ def _ask(
 
 
 def _enliven(ab: Tensor, config: RenderConfig) -> Tensor:
-    """Return the factor on each picture's chroma `(B, 1, 1, 1)`: the vividness, and what evens it out.
+    """Return the factor on the chroma of each place, `(B, 1, h, w)` or `(B, 1, 1, 1)`.
 
-    Evenness brings the pictures' chroma nearer to each other: a network that is unsure of a picture colours it pale.
-    The root-mean-square chroma c of a picture becomes `c ** (1 - evenness) * typical ** evenness`. At equal mean
-    colourfulness this costs less error than strengthening all pictures alike.
+    It is made of the vividness and two corrections of what regression does where it is unsure, which is to say
+    something pale near the mean of all colours:
+
+    - Evenness brings the pictures' root-mean-square chroma r nearer to each other: it becomes
+      `r ** (1 - evenness) * typical ** evenness`. A picture of which the network is unsure is not left pale.
+    - Within a picture, a chroma of c becomes `c * (c / r) ** (gamma - 1)`. What is vivid, so that the network must be
+      sure of it, becomes more so; what is pale, most of it brown, stays so.
+
+    At equal mean colourfulness both cost less error than strengthening everything alike.
     """
-    chroma = ab.square().sum(1, keepdim=True).mean((2, 3), keepdim=True).sqrt()
-    factor = (TYPICAL_CHROMA / chroma.clamp_min(1e-3)) ** config.evenness
-    return factor.clamp(1 / _MOST_EVENING, _MOST_EVENING) * config.vividness
+    chroma = ab.square().sum(1, keepdim=True)
+    typical = chroma.mean((2, 3), keepdim=True).sqrt().clamp_min(1e-3)
+    factor = (TYPICAL_CHROMA / typical) ** config.evenness
+    factor = factor.clamp(1 / _MOST_EVENING, _MOST_EVENING) * config.vividness
+    if config.chroma_gamma == 1:
+        return factor
+    return factor * (chroma.sqrt() / typical).clamp(1 / _MOST_CONTRAST, _MOST_CONTRAST) ** (config.chroma_gamma - 1)
 
 
 def _read(prediction: Prediction, config: RenderConfig, with_confidence: bool, lean: tuple[float, float]) -> Rendering:
