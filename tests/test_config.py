@@ -97,6 +97,7 @@ class TestRenderConfig:
         [
             ({"size": 0}, "render sizes"),
             ({"chroma_gamma": 0.0}, "chroma_gamma"),
+            ({"chroma_limit": -1.0}, "chroma_limit"),
             ({"sizes": (192, 0)}, "render sizes"),
             ({"bins_share": 1.1}, "bins_share"),
             ({"temperature": 0.0}, "temperature"),

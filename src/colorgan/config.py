@@ -307,6 +307,7 @@ class RenderConfig:
     vividness: float = 1.0  # factor on the predicted chroma that makes a strength of 1 look right
     evenness: float = 0.0  # 0: each picture as vivid as predicted; 1: all of one root-mean-square chroma
     chroma_gamma: float = 1.0  # exponent within a picture: above 1 strengthens vivid places, where it is sure, only
+    chroma_limit: float = 0.0  # chroma that a strength of 1 nears but never passes, in Lab units; 0: none
     strength: float = 1.0  # factor on chroma, the user's dial
 
     def __post_init__(self) -> None:
@@ -319,6 +320,7 @@ class RenderConfig:
         _require(self.temperature > 0, f"temperature must be above 0, got {self.temperature}")
         _require(self.vividness > 0, f"vividness must be above 0, got {self.vividness}")
         _require(self.chroma_gamma > 0, f"chroma_gamma must be above 0, got {self.chroma_gamma}")
+        _require(self.chroma_limit >= 0, f"chroma_limit must not be negative, got {self.chroma_limit}")
         _require(0 <= self.evenness <= 1, f"evenness must be in 0..1, got {self.evenness}")
         _require(self.strength >= 0, f"strength must not be negative, got {self.strength}")
 

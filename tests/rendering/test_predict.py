@@ -223,9 +223,16 @@ class TestEvenness:
         torch.testing.assert_close(factor[0], factor[1])  # it is a matter of the picture's own contrast
         assert _enliven(ab, RenderConfig()).unique().tolist() == [1]
 
+    def test_the_limit_is_neared_and_never_passed(self) -> None:
+        ab = torch.zeros(1, 2, 1, 4)
+        ab[0, 0, 0] = torch.tensor([1.0, 10.0, 40.0, 200.0])
+        limited = (ab * _enliven(ab, RenderConfig(vividness=2.0, chroma_limit=40.0)))[0, 0, 0]
+        torch.testing.assert_close(limited, 40 * (2 * ab[0, 0, 0] / 40).tanh())
+        assert limited.max() <= 40
+
     def test_grey_stays_grey(self) -> None:
         grey = torch.zeros(1, 2, 4, 4)
-        assert (grey * _enliven(grey, RenderConfig(evenness=1.0, chroma_gamma=2.0))).abs().max() == 0
+        assert (grey * _enliven(grey, RenderConfig(evenness=1.0, chroma_gamma=2.0, chroma_limit=30.0))).abs().max() == 0
 
 
 class Adviser(FakeGenerator):

@@ -175,6 +175,8 @@ def _describe_render(render: RenderConfig) -> str:
     ]
     corrections = {"vividness": render.vividness, "chroma gamma": render.chroma_gamma}
     parts += [f"{name} {value:g}" for name, value in corrections.items() if value != 1]
+    if render.chroma_limit:
+        parts.append(f"chroma limit {render.chroma_limit:g}")
     if render.evenness:
         parts.append(f"evenness {render.evenness:g}")
     if render.flip:

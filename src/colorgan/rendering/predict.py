@@ -133,23 +133,27 @@ def _ask(
 def _enliven(ab: Tensor, config: RenderConfig) -> Tensor:
     """Return the factor on the chroma of each place, `(B, 1, h, w)` or `(B, 1, 1, 1)`.
 
-    It is made of the vividness and two corrections of what regression does where it is unsure, which is to say
-    something pale near the mean of all colours:
+    It is made of the vividness and corrections of what regression does where it is unsure, which is to say something
+    pale near the mean of all colours:
 
     - Evenness brings the pictures' root-mean-square chroma r nearer to each other: it becomes
       `r ** (1 - evenness) * typical ** evenness`. A picture of which the network is unsure is not left pale.
     - Within a picture, a chroma of c becomes `c * (c / r) ** (gamma - 1)`. What is vivid, so that the network must be
-      sure of it, becomes more so; what is pale, most of it brown, stays so.
-
-    At equal mean colourfulness both cost less error than strengthening everything alike.
+      sure of it, becomes more so; what is pale, most of it brown, stays so. At equal mean colourfulness both cost less
+      error than strengthening everything alike.
+    - The limit keeps what was vivid to begin with, skin above all, from becoming garish: c becomes
+      `limit * tanh(c / limit)`.
     """
-    chroma = ab.square().sum(1, keepdim=True)
-    typical = chroma.mean((2, 3), keepdim=True).sqrt().clamp_min(1e-3)
+    chroma = ab.square().sum(1, keepdim=True).sqrt()
+    typical = chroma.square().mean((2, 3), keepdim=True).sqrt().clamp_min(1e-3)
     factor = (TYPICAL_CHROMA / typical) ** config.evenness
     factor = factor.clamp(1 / _MOST_EVENING, _MOST_EVENING) * config.vividness
-    if config.chroma_gamma == 1:
-        return factor
-    return factor * (chroma.sqrt() / typical).clamp(1 / _MOST_CONTRAST, _MOST_CONTRAST) ** (config.chroma_gamma - 1)
+    if config.chroma_gamma != 1:
+        factor = factor * (chroma / typical).clamp(1 / _MOST_CONTRAST, _MOST_CONTRAST) ** (config.chroma_gamma - 1)
+    if config.chroma_limit > 0:
+        reached = (chroma * factor / config.chroma_limit).clamp_min(1e-6)
+        factor = factor * reached.tanh() / reached
+    return factor
 
 
 def _read(prediction: Prediction, config: RenderConfig, with_confidence: bool, lean: tuple[float, float]) -> Rendering:
