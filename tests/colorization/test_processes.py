@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -186,8 +187,11 @@ class TestCommand:
         assert all((threads / name).read_bytes() == (processes / name).read_bytes() for name in results)
 
     def test_a_ctrl_c_keeps_what_was_finished(self, many: Path, tiny_weights: Path, tmp_path: Path) -> None:
-        for number in range(10, 200):
-            draw_photo(number, (300, 200)).convert("L").save(many / f"{number}.png")
+        draw_photo(10, (1200, 900)).convert("L").save(
+            many / "10.png"
+        )  # large: the run must last until the signal comes
+        for number in range(11, 200):
+            shutil.copy(many / "10.png", many / f"{number}.png")
         out = tmp_path / "out"
         command = [sys.executable, "-m", "colorgan", "colorize", many, "-o", out, "--weights", tiny_weights]
         command += ["--device", "cpu", "--precision", "float32", "--workers", "2", "-q"]
