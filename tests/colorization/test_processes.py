@@ -142,6 +142,11 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def _heed_ctrl_c() -> None:
+    """Undo what shells do to commands in the background, and to all that these start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def wait_until(condition: object, seconds: float = 30) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -187,15 +192,19 @@ class TestCommand:
         assert all((threads / name).read_bytes() == (processes / name).read_bytes() for name in results)
 
     def test_a_ctrl_c_keeps_what_was_finished(self, many: Path, tiny_weights: Path, tmp_path: Path) -> None:
-        draw_photo(10, (1200, 900)).convert("L").save(
-            many / "10.png"
-        )  # large: the run must last until the signal comes
+        large = many / "10.png"  # the run must last until the signal comes
+        draw_photo(10, (1200, 900)).convert("L").save(large)
         for number in range(11, 200):
-            shutil.copy(many / "10.png", many / f"{number}.png")
+            shutil.copy(large, many / f"{number}.png")
         out = tmp_path / "out"
         command = [sys.executable, "-m", "colorgan", "colorize", many, "-o", out, "--weights", tiny_weights]
         command += ["--device", "cpu", "--precision", "float32", "--workers", "2", "-q"]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as process:
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - nothing else runs here
+        ) as process:
             assert wait_until(lambda: out.exists() and len(list(out.glob("*.png"))) > 3)
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process
         assert process.returncode == 130
