@@ -1,5 +1,6 @@
 """Photographs on disk, and what training makes of them."""
 
+from colorgan.data.batched import derive_seed
 from colorgan.data.dataset import (
     Batch,
     PositionSampler,
@@ -20,6 +21,7 @@ __all__ = [
     "ResidentPhotos",
     "Sample",
     "TrainingPhotos",
+    "derive_seed",
     "draw_batches",
     "find_photos",
     "find_sets",

@@ -6,6 +6,7 @@ They draw from the same distributions, not the same numbers. Everything random c
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,7 +14,7 @@ from torch import Tensor
 from colorgan.config import AugmentConfig
 from colorgan.data.augment import HINT_COUNT_P, PATCH_SIDES
 
-__all__ = ["Dice", "Patches", "draw_hints", "draw_maps", "draw_occlusion", "jitter_tone", "through_jpeg"]
+__all__ = ["Dice", "Patches", "derive_seed", "draw_hints", "draw_maps", "draw_occlusion", "jitter_tone", "through_jpeg"]
 
 # Of luminance, at quality 50: table K.1 of ITU-T Rec. T.81.
 _JPEG_TABLE = (
@@ -26,6 +27,11 @@ _JPEG_TABLE = (
     (49, 64, 78, 87, 103, 121, 120, 101),
     (72, 92, 95, 98, 112, 100, 103, 99),
 )
+
+
+def derive_seed(*key: int) -> int:
+    """Return a seed for torch, 0 to 2**63 - 1, that depends on all of a key's numbers."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]) >> 1
 
 
 class Dice:

@@ -16,9 +16,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from colorgan.config import AugmentConfig
 from colorgan.data.augment import is_nearly_grey
-from colorgan.data.batched import Dice, draw_hints, draw_maps, draw_occlusion, jitter_tone
+from colorgan.data.batched import Dice, derive_seed, draw_hints, draw_maps, draw_occlusion, jitter_tone
 from colorgan.data.cache import PhotoCache, shrink_photo
-from colorgan.data.dataset import CACHE_MARGIN, Batch, leave_signals_alone, photo_order
+from colorgan.data.dataset import CACHE_MARGIN, Batch, PositionSampler, leave_signals_alone, photo_order
 from colorgan.data.folder import PhotoFile, open_photo
 from colorgan.errors import DataError, ImageReadError
 
@@ -83,13 +83,11 @@ class ResidentPhotos:
 
     def batches(self, batch_size: int, first_step: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
         """Yield the batches of one of `world` processes from a step on, without end."""
-        step, left_out = first_step, tuple(self.left_out) if rank == 0 and first_step == 0 else ()
-        while True:
-            first = (step * world + rank) * batch_size
-            state = np.random.SeedSequence((self.seed, 1, step, rank)).generate_state(1, np.uint64)
-            dice = Dice(self.device, int(state[0]) >> 1)
-            yield self._make_batch(self._numbers(first, batch_size), dice)._replace(left_out=left_out)
-            step, left_out = step + 1, ()
+        left_out = tuple(self.left_out) if rank == 0 and first_step == 0 else ()
+        for step, positions in enumerate(PositionSampler(batch_size, first_step, rank, world), first_step):
+            dice = Dice(self.device, derive_seed(self.seed, 1, step, rank))
+            yield self._make_batch(self._numbers(positions), dice)._replace(left_out=left_out)
+            left_out = ()
 
     def crop(self, numbers: Tensor, left: Tensor, top: Tensor, side: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
         """Cut squares from photographs, by cubic interpolation; beyond an edge is the photograph's reflection.
@@ -161,8 +159,7 @@ class ResidentPhotos:
         hints[here] = draw_hints(rgb[here], self.augment, dice)
         return hints
 
-    def _numbers(self, first: int, count: int) -> Tensor:
-        positions = range(first, first + count)
+    def _numbers(self, positions: Sequence[int]) -> Tensor:
         places = [divmod(position, len(self)) for position in positions]
         return torch.tensor([photo_order(self.seed, epoch, len(self))[i] for epoch, i in places], device=self.device)
 
@@ -192,7 +189,7 @@ class ResidentPhotos:
         count = sum(x.shape[0] * x.shape[1] for x in found)
         try:
             pixels = torch.empty(count, dtype=torch.int32, device=self.device)
-        except torch.OutOfMemoryError as error:
+        except torch.cuda.OutOfMemoryError as error:
             raise DataError(
                 f"the decoded photographs take {4 * count / 1e9:.1f} GB, more than {self.device} has free; train with "
                 "--cache ram, or on fewer photographs"

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from colorgan.data import (
     PositionSampler,
     ResidentPhotos,
     TrainingPhotos,
+    derive_seed,
     draw_batches,
     make_loader,
     worker_deaths_explained,
@@ -228,8 +228,7 @@ class Trainer:
 
     def _seed_step(self) -> None:
         """Let what the networks draw at random depend on the step alone, so that a resumed run draws the same."""
-        state = np.random.SeedSequence((self.seed, 2, self.step, self.processes.rank)).generate_state(1, np.uint64)
-        torch.manual_seed(int(state[0]) >> 1)
+        torch.manual_seed(derive_seed(self.seed, 2, self.step, self.processes.rank))
 
     def _journal_due(self) -> bool:
         return (self.step + 1) % self.recipe.run.journal_steps == 0
