@@ -153,6 +153,14 @@ class TestTakeStep:
             assert torch.equal(value, consistent.generator.get_buffer(name)) or name.endswith("num_batches_tracked")
         assert all(m.momentum > 0 for m in consistent.generator.modules() if hasattr(m, "momentum"))
 
+    def test_consistency_looks_at_both_heads(self, make_players):
+        changes = ("loss.smooth_l1=0", "loss.bins=0", "loss.adversarial=0", "loss.luminance=1", "loss.consistency=1")
+        players = make_players(*changes, "run.size=64")
+        before = weights(players.generator)
+        terms = players.take_step(draw_batch(size=64), 5, 0.0)
+        assert terms["consistency"] > 0
+        assert {"color.weight", "bins.weight"} <= changed(before, players.generator)
+
     def test_heads_that_no_term_looks_at_stay_as_they_are(self, make_players):
         players = make_players("loss.bins=0", "loss.adversarial=0", "loss.luminance=0")
         before = weights(players.generator)

@@ -79,13 +79,13 @@ def freeze_early_stages(network: Generator, stride: int) -> None:
 def freeze_idle_parts(network: Generator, loss: LossConfig) -> None:
     """Keep the parts that no term of the loss looks at as they are."""
     pictures = loss.perceptual > 0 or loss.adversarial > 0  # these terms look at all of the picture
-    if not (pictures or loss.smooth_l1 > 0 or loss.bins > 0):
+    if not (pictures or max(loss.smooth_l1, loss.bins, loss.consistency) > 0):
         network.requires_grad_(False)
         if network.repair is not None:
             network.repair.requires_grad_(True)
     heads = (
-        (network.color, pictures or loss.smooth_l1 > 0),
-        (network.bins, loss.bins > 0),
+        (network.color, pictures or max(loss.smooth_l1, loss.consistency) > 0),
+        (network.bins, max(loss.bins, loss.consistency) > 0),
         (network.repair, pictures or loss.luminance > 0),
     )
     for head, is_looked_at in heads:

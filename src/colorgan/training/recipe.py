@@ -126,7 +126,10 @@ class Recipe:
     def only_repairs(self) -> bool:
         """Whether the loss looks at missing luminance alone: then nothing but the repair network is run and trained."""
         loss = self.loss
-        return loss.luminance > 0 and max(loss.smooth_l1, loss.bins, loss.perceptual, loss.adversarial) == 0
+        return (
+            loss.luminance > 0
+            and max(loss.smooth_l1, loss.bins, loss.consistency, loss.perceptual, loss.adversarial) == 0
+        )
 
 
 def recipe_names() -> list[str]:
