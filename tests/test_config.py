@@ -158,7 +158,7 @@ class TestConfigFromMapping:
             (
                 "encoder",
                 "resnet",
-                "encoder must be one of vgg16_bn, mobilenet_v2, efficientnet_lite0, got 'resnet'",
+                "encoder must be one of vgg16_bn, mobilenet_v2, efficientnet_lite0, efficientnet_lite2, got 'resnet'",
             ),
             ("bins", 1, "bins must be of type bool, got 1"),
             ("attention_heads", True, "attention_heads must be of type int, got True"),

@@ -17,6 +17,7 @@ from colorgan.losses import (
     bins_loss,
     consistency_loss,
     discriminator_loss,
+    log_mse_loss,
     luminance_loss,
     smooth_l1_loss,
     tap_positions,
@@ -25,7 +26,7 @@ from colorgan.model import Prediction
 from colorgan.model.encoders import IMAGENET_MEAN, IMAGENET_STD
 
 NONE = {"smooth_l1": 0.0, "bins": 0.0}
-TERMS = ("smooth_l1", "bins", "luminance", "perceptual", "adversarial")
+TERMS = ("smooth_l1", "log_mse", "bins", "luminance", "perceptual", "adversarial")
 
 
 def some_lab(size: int = 32, batch: int = 2) -> Tensor:
@@ -99,6 +100,29 @@ class TestSmoothL1Loss:
         lab = some_lab()
         prediction = predict(lab)._replace(rgb=lab_to_rgb(lab) + 0.3)
         assert smooth_l1_loss(prediction, lab, beta=0.1).item() == pytest.approx(0.25, abs=1e-4)
+
+
+class TestLogMseLoss:
+    def test_reference_values(self) -> None:
+        lab = torch.full((2, 3, 8, 8), 20.0)
+        coarse = torch.full((2, 2, 2, 2), 20.0)
+        coarse[1] += 0.1 * AB_LIMIT  # an MSE of 0 and one of 0.01
+        loss = log_mse_loss(predict(lab)._replace(coarse_ab=coarse), lab, floor=1e-3)
+        assert loss.item() == pytest.approx(math.log(11) / 2, rel=1e-5)
+
+    def test_halving_an_error_counts_the_same_whatever_its_size(self) -> None:
+        lab = torch.full((1, 3, 8, 8), 20.0)
+        gains = []
+        for error in (10.0, 80.0):
+            found = [predict(lab)._replace(coarse_ab=torch.full((1, 2, 2, 2), 20 + e)) for e in (error, error / 2)]
+            large, small = (log_mse_loss(x, lab, floor=1e-9).item() for x in found)
+            gains.append(large - small)
+        assert gains[0] == pytest.approx(gains[1], rel=1e-4)
+
+    def test_rgb_networks_are_compared_in_rgb(self) -> None:
+        lab = some_lab()
+        prediction = predict(lab)._replace(rgb=lab_to_rgb(lab) + 0.1)
+        assert log_mse_loss(prediction, lab, floor=1e-3).item() == pytest.approx(math.log(11), rel=1e-3)
 
 
 class TestBinsLoss:
@@ -292,7 +316,7 @@ class TestGeneratorLoss:
         torch.testing.assert_close(total, 2.5 * terms[term])
 
     def test_the_sum_is_weighted(self, perceptual: PerceptualLoss) -> None:
-        weights = dict(zip(TERMS, (10.0, 0.3, 1.5, 0.7, 0.01), strict=True))
+        weights = dict(zip(TERMS, (10.0, 0.2, 0.3, 1.5, 0.7, 0.01), strict=True))
         total, terms = self.compute(perceptual, weights)
         assert set(terms) == set(TERMS)
         for name, value in terms.items():

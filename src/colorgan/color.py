@@ -179,13 +179,14 @@ _BIN_ROWS = {
 
 
 @cache
-def _bin_table() -> tuple[Tensor, Tensor]:
+@torch.inference_mode(mode=False)  # what is kept must serve training too
+def _bin_table(device: torch.device) -> tuple[Tensor, Tensor]:
     """Return the bins' ab `(304, 2)` and the bin's index at each grid corner `(23, 23)`, -1 where there is none."""
     bins = [(a, b) for a, (first, last) in _BIN_ROWS.items() for b in range(first, last + 1, _GRID)]
     index = torch.full((_CELLS + 1, _CELLS + 1), -1)
     for number, (a, b) in enumerate(bins):
         index[a // _GRID + _CELLS // 2, b // _GRID + _CELLS // 2] = number
-    return torch.tensor(bins, dtype=torch.float32), index
+    return torch.tensor(bins, dtype=torch.float32, device=device), index.to(device)
 
 
 BIN_COUNT = 304
@@ -198,7 +199,7 @@ def ab_bins() -> Tensor:
     The bins are the four corners of every cell of a grid of 10 units that holds an sRGB colour (of those whose
     8-bit components are multiples of 5), after Zhang, Isola and Efros, "Colorful Image Colorization" (ECCV 2016).
     """
-    return _bin_table()[0].clone()
+    return _bin_table(torch.device("cpu"))[0].clone()
 
 
 def encode_bins(ab: Tensor) -> tuple[Tensor, Tensor]:
@@ -208,7 +209,7 @@ def encode_bins(ab: Tensor) -> tuple[Tensor, Tensor]:
         Indices of the bins `(B, 4, H, W)` (int64) and their weights `(B, 4, H, W)`, which sum to 1. The weighted
         mean of the bins is ab again for every sRGB colour; colours outside the gamut go to bins that exist.
     """
-    table = _bin_table()[1].to(ab.device)
+    table = _bin_table(ab.device)[1]
     position = ((ab + AB_LIMIT) / _GRID).clamp(0, _CELLS - 1e-4)
     cell = position.floor()
     part = position - cell  # (B, 2, H, W)
@@ -234,4 +235,4 @@ def decode_bins(logits: Tensor, *, temperature: float = 1.0) -> Tensor:
     with torch.autocast(logits.device.type, enabled=False):
         # With the bins last, as channels_last keeps them: several times faster on a CPU.
         probabilities = (logits.permute(0, 2, 3, 1).float() / temperature).softmax(-1)
-        return (probabilities @ ab_bins().to(logits.device)).permute(0, 3, 1, 2)
+        return (probabilities @ _bin_table(logits.device)[0]).permute(0, 3, 1, 2)

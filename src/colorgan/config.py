@@ -82,6 +82,7 @@ class EncoderName(StrEnum):
     VGG16_BN = "vgg16_bn"
     MOBILENET_V2 = "mobilenet_v2"
     EFFICIENTNET_LITE0 = "efficientnet_lite0"
+    EFFICIENTNET_LITE2 = "efficientnet_lite2"
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -223,6 +224,8 @@ class LossConfig:
 
     smooth_l1: float = 10.0  # on ab / 110 at the decoder's stride, or on RGB
     smooth_l1_beta: float = 0.1  # where the square turns linear
+    log_mse: float = 0.0  # mean over pictures of log(1 + MSE of ab / 110 over a floor): the PSNR but for factors
+    log_mse_floor: float = 1e-3  # MSE below which a picture hardly counts
     bins: float = 0.3  # cross-entropy of the softly encoded ab bins
     bins_rebalance: float = 0.0  # exponent of the inverse class frequency, 0 = none
     luminance: float = 0.0  # L1 of L / 100 where it was missing
@@ -237,6 +240,7 @@ class LossConfig:
         """Refuse weights that cannot be meant."""
         weights = (
             self.smooth_l1,
+            self.log_mse,
             self.bins,
             self.luminance,
             self.consistency,
@@ -246,6 +250,7 @@ class LossConfig:
         _require(min(weights) >= 0, f"loss weights must not be negative, got {weights}")
         _require(max(weights) > 0, "at least one loss weight must be above 0")
         _require(self.smooth_l1_beta > 0, f"smooth_l1_beta must be above 0, got {self.smooth_l1_beta}")
+        _require(self.log_mse_floor > 0, f"log_mse_floor must be above 0, got {self.log_mse_floor}")
         _require(0 <= self.bins_rebalance <= 1, f"bins_rebalance must be in 0..1, got {self.bins_rebalance}")
         _require(
             len(self.perceptual_taps) == len(self.perceptual_weights) > 0,

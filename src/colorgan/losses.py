@@ -27,6 +27,7 @@ __all__ = [
     "bins_loss",
     "consistency_loss",
     "discriminator_loss",
+    "log_mse_loss",
     "luminance_loss",
     "smooth_l1_loss",
     "tap_positions",
@@ -69,6 +70,22 @@ def smooth_l1_loss(prediction: Prediction, lab: Tensor, *, beta: float) -> Tenso
     h, w = prediction.coarse_ab.shape[-2:]
     truth = F.adaptive_avg_pool2d(lab[:, 1:], (h, w))
     return F.smooth_l1_loss(prediction.coarse_ab / AB_LIMIT, truth / AB_LIMIT, beta=beta)
+
+
+def log_mse_loss(prediction: Prediction, lab: Tensor, *, floor: float) -> Tensor:
+    """Mean over pictures of log(1 + MSE / floor), which is the mean PSNR but for factors.
+
+    MSE of ab / 110 (of RGB for networks that predict RGB), at the stride where the network predicts it. Unlike the
+    MSE of all pixels together, it cares as much for halving a small error as for halving a large one, and rather
+    has one of two likely colours than what lies between.
+    """
+    if prediction.rgb is not None:
+        error = prediction.rgb - lab_to_rgb(lab)
+    else:
+        h, w = prediction.coarse_ab.shape[-2:]
+        truth = F.adaptive_avg_pool2d(lab[:, 1:], (h, w))
+        error = (prediction.coarse_ab - truth) / AB_LIMIT
+    return (error.square().mean((1, 2, 3)) / floor).log1p().mean()
 
 
 def bins_loss(logits: Tensor, ab: Tensor, class_weights: Tensor | None = None) -> Tensor:
@@ -261,6 +278,8 @@ class GeneratorLoss(nn.Module):
         terms: dict[str, tuple[float, Tensor]] = {}
         if config.smooth_l1 > 0:
             terms["smooth_l1"] = config.smooth_l1, smooth_l1_loss(prediction, lab, beta=config.smooth_l1_beta)
+        if config.log_mse > 0:
+            terms["log_mse"] = config.log_mse, log_mse_loss(prediction, lab, floor=config.log_mse_floor)
         if config.bins > 0 and prediction.bins is not None:
             h, w = prediction.bins.shape[-2:]
             ab = F.adaptive_avg_pool2d(lab[:, 1:], (h, w))

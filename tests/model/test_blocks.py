@@ -51,6 +51,18 @@ class TestSelfAttention2d:
         far = influence(wake(SelfAttention2d(8, 2)), torch.randn(1, 8, 16, 16))
         assert (far > 0).all()
 
+    def test_large_logits_in_training_are_computed_in_float32(self) -> None:
+        """In bfloat16, whose products of a thousand are off by several, a softmax would be another one."""
+        torch.manual_seed(0)
+        layer, x = wake(SelfAttention2d(8, 2)), torch.randn(1, 8, 3, 4)
+        q, k, v = (torch.randn(1, 2, 12, 4, dtype=torch.bfloat16) * scale for scale in (60, 60, 1))
+        exact = nn.functional.scaled_dot_product_attention(q.double(), k.double(), v.double())
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = layer.train()._attend(q, k, v)
+            assert layer(x).isfinite().all()
+        assert found.dtype is torch.bfloat16
+        torch.testing.assert_close(found, exact.bfloat16())
+
 
 class TestDecoderStage:
     def test_doubles_the_resolution(self) -> None:

@@ -274,7 +274,7 @@ class TestLoadBackbone:
             load_backbone(encoder, state)
         assert all(torch.equal(v, before[k]) for k, v in encoder.state_dict().items())
 
-    @pytest.mark.parametrize("name", [EncoderName.VGG16_BN, EncoderName.EFFICIENTNET_LITE0])
+    @pytest.mark.parametrize("name", [n for n in EncoderName if n is not EncoderName.MOBILENET_V2])
     def test_a_file_of_another_kind_is_refused(self, name: EncoderName) -> None:
         message = r"it has features\.0\.\S*weight, the file has layer1.weight\); pass the ImageNet file"
         with pytest.raises(WeightsInvalidError, match=message):

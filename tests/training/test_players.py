@@ -9,6 +9,7 @@ from colorgan.color import rgb_to_lab
 from colorgan.errors import CheckpointError, ConfigError
 from colorgan.losses import GeneratorLoss
 from colorgan.model import build_generator
+from colorgan.runtime import Runtime
 from colorgan.training.players import Players, Truth, halve, look_at
 from training_support import draw_batch
 
@@ -99,7 +100,8 @@ class TestAlternation:
 
 class TestTakeStep:
     def test_reports_every_term_apart(self, make_players):
-        terms = make_players().take_step(draw_batch(), 0, 0.0, measure=True)
+        players = make_players()
+        (terms,) = players.read([players.take_step(draw_batch(), 0, 0.0, measure=True)])
         assert set(terms) == {
             "smooth_l1", "bins", "luminance", "adversarial", "total", "gradient_norm",
             "discriminator", "d_real", "d_fake", "discriminator_gradient_norm", "colorfulness",
@@ -146,7 +148,7 @@ class TestTakeStep:
         plain, consistent = make_players(*changes), make_players(*changes, "loss.consistency=1")
         consistent.start_from(plain.generator)
         batch = draw_batch(size=64)
-        terms = [players.take_step(batch, 5, 0.0) for players in (plain, consistent)]
+        terms = [players.read([players.take_step(batch, 5, 0.0)])[0] for players in (plain, consistent)]
         assert terms[1]["total"] == pytest.approx(terms[0]["total"] + terms[1]["consistency"], rel=1e-5)
         assert terms[1]["consistency"] > 0
         for name, value in plain.generator.named_buffers():
@@ -193,6 +195,22 @@ class TestTakeStep:
         terms = players.take_step(draw_batch(), 5, 0.0)
         assert terms["total"] != terms["total"]
         assert changed(before, players.generator) == set()
+
+
+class TestRead:
+    def test_each_step_keeps_its_own_terms(self, make_players):
+        players = make_players("optimizer.adversarial_from=0.5")
+        steps = [players.take_step(draw_batch(), step, progress) for step, progress in ((0, 0.0), (1, 0.6))]
+        first, second = players.read(steps)
+        assert first == {name: pytest.approx(value.item()) for name, value in steps[0].items()}
+        assert "d_real" in set(second) - set(first)
+
+    def test_float16_overflows_are_not_told_of(self, make_players):
+        players = make_players()
+        found = [{"total": torch.tensor(1.0), "gradient_norm": torch.tensor(float("inf"))}]
+        assert players.read(found)[0]["gradient_norm"] == float("inf")
+        players.runtime = Runtime(torch.device("cpu"), torch.float16)
+        assert players.read(found) == [{"total": 1.0}]
 
 
 class TestHalve:

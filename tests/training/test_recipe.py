@@ -77,7 +77,7 @@ class TestPaper:
         )
         players = Players(recipe, GeneratorLoss(recipe.loss, perceptual), runtime)
         players.begin()
-        terms = players.take_step(draw_batch(count=2), 0, 0.0)
+        (terms,) = players.read([players.take_step(draw_batch(count=2), 0, 0.0)])
         assert {"smooth_l1", "perceptual", "adversarial", "discriminator"} <= set(terms)
         assert "bins" not in terms
         assert all(math.isfinite(value) for value in terms.values())

@@ -4,6 +4,7 @@ They draw from the same distributions, not the same numbers. Everything random c
 """
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,17 @@ from torch import Tensor
 from colorgan.config import AugmentConfig
 from colorgan.data.augment import HINT_COUNT_P, PATCH_SIDES
 
-__all__ = ["Dice", "Patches", "derive_seed", "draw_hints", "draw_maps", "draw_occlusion", "jitter_tone", "through_jpeg"]
+__all__ = [
+    "Dice",
+    "Patches",
+    "derive_seed",
+    "draw_hints",
+    "draw_maps",
+    "draw_occlusion",
+    "jitter_tone",
+    "through_jpeg",
+    "to_device",
+]
 
 # Of luminance, at quality 50: table K.1 of ITU-T Rec. T.81.
 _JPEG_TABLE = (
@@ -45,6 +56,7 @@ class Dice:
     def __init__(self, device: torch.device, seed: int) -> None:
         self.device = device
         self._generator = torch.Generator(device).manual_seed(seed)
+        self._host = torch.Generator().manual_seed(seed ^ 1)  # for what decides how much work there is
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
         """Draw evenly from `low` up to `high`."""
@@ -61,6 +73,26 @@ class Dice:
     def chance(self, share: float, *shape: int) -> Tensor:
         """Draw booleans that are true in `share` of the cases."""
         return torch.rand(shape, generator=self._generator, device=self.device) < share
+
+    def some(self, share: float, count: int) -> Tensor:
+        """Draw which of `count` pictures are among a `share` of them: their numbers.
+
+        How many they are is known without a wait for the device.
+        """
+        return self._bring((torch.rand(count, generator=self._host) < share).nonzero()[:, 0])
+
+    def groups(self, groups: int, count: int) -> list[Tensor]:
+        """Put each of `count` pictures into one of some groups: the numbers of each group's."""
+        group = torch.randint(groups, (count,), generator=self._host)
+        return [self._bring((group == number).nonzero()[:, 0]) for number in range(groups)]
+
+    def _bring(self, numbers: Tensor) -> Tensor:
+        return to_device(numbers, self.device)
+
+
+def to_device(host: Tensor, device: torch.device) -> Tensor:
+    """Bring a small tensor to a device; a GPU is not waited for."""
+    return host.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else host.to(device)
 
 
 def draw_maps(count: int, config: AugmentConfig, dice: Dice) -> tuple[Tensor, Tensor]:
@@ -112,6 +144,12 @@ def _blur(level: Tensor, deviation: Tensor, *, reach: int) -> Tensor:
     return F.conv2d(rows, kernels[:, None, :, None], groups=B).view(B, 1, H, W)
 
 
+@cache
+@torch.inference_mode(mode=False)
+def _jpeg_table(device: torch.device) -> Tensor:
+    return torch.tensor(_JPEG_TABLE, device=device)
+
+
 def through_jpeg(grey: Tensor, quality: Tensor) -> Tensor:
     """Quantise grey pictures as JPEG does.
 
@@ -125,7 +163,7 @@ def through_jpeg(grey: Tensor, quality: Tensor) -> Tensor:
     cosines = torch.cos((2 * n[None] + 1) * n[:, None] * (math.pi / 16)) / 2
     cosines[0] /= math.sqrt(2)
     scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)
-    base = torch.tensor(_JPEG_TABLE, device=grey.device)
+    base = _jpeg_table(grey.device)
     table = ((base * scale[:, None, None] + 50) / 100).floor().clamp(1, 255)[:, None, None]
     B, _, rows, columns = padded.shape
     blocks = padded.view(B, rows // 8, 8, columns // 8, 8).transpose(2, 3)
@@ -144,10 +182,8 @@ def draw_occlusion(count: int, size: int, config: AugmentConfig, dice: Dice) -> 
     kinds += [_rectangles] if config.occlusion_rectangles else []
     kinds += [_scratches] if config.occlusion_scratches else []
     kinds += [_blots] if config.occlusion_blots else []
-    chosen = dice.integers(0, len(kinds) - 1, count)
     known = torch.ones(count, size, size, dtype=torch.bool, device=dice.device)
-    for number, kind in enumerate(kinds):
-        here = (chosen == number).nonzero()[:, 0]
+    for kind, here in zip(kinds, dice.groups(len(kinds), count), strict=True):
         if len(here):
             known[here] = ~kind(len(here), size, config, dice)
     return known[:, None]

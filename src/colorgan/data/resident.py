@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from colorgan.config import AugmentConfig
 from colorgan.data.augment import is_nearly_grey
-from colorgan.data.batched import Dice, derive_seed, draw_hints, draw_maps, draw_occlusion, jitter_tone
+from colorgan.data.batched import Dice, derive_seed, draw_hints, draw_maps, draw_occlusion, jitter_tone, to_device
 from colorgan.data.cache import PhotoCache, shrink_photo
 from colorgan.data.dataset import CACHE_MARGIN, Batch, PositionSampler, leave_signals_alone, photo_order
 from colorgan.data.folder import PhotoFile, open_photo
@@ -83,6 +83,10 @@ class ResidentPhotos:
 
     def batches(self, batch_size: int, first_step: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
         """Yield the batches of one of `world` processes from a step on, without end."""
+        batches = self._draw_batches(batch_size, first_step, rank, world)
+        return _made_ahead(batches, self.device) if self.device.type == "cuda" else batches
+
+    def _draw_batches(self, batch_size: int, first_step: int, rank: int, world: int) -> Iterator[Batch]:
         left_out = tuple(self.left_out) if rank == 0 and first_step == 0 else ()
         for step, positions in enumerate(PositionSampler(batch_size, first_step, rank, world), first_step):
             dice = Dice(self.device, derive_seed(self.seed, 1, step, rank))
@@ -129,22 +133,23 @@ class ResidentPhotos:
         side = torch.minimum(width, height) * dice.uniform(config.crop_from, 1, B)
         left, top = (width - side) * dice.uniform(0, 1, B), (height - side) * dice.uniform(0, 1, B)
         rgb = self.crop(numbers, left, top, side, *draw_maps(B, config, dice))
-        retoned = dice.chance(config.tone, B)
-        return Batch(
-            rgb, self._retone(rgb, retoned, dice), retoned, self._hide(B, dice), self._hint(rgb, dice), left_out=()
-        )
+        grey, retoned = self._retone(rgb, dice)
+        return Batch(rgb, grey, retoned, self._hide(B, dice), self._hint(rgb, dice), left_out=())
 
-    def _retone(self, rgb: Tensor, retoned: Tensor, dice: Dice) -> Tensor:
+    def _retone(self, rgb: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
         grey = rgb.new_zeros(len(rgb), 1, self.size, self.size)
-        here = retoned.nonzero()[:, 0]
+        retoned = torch.zeros(len(rgb), dtype=torch.bool, device=self.device)
+        here = dice.some(self.augment.tone, len(rgb))
         if len(here):
             # Rec. 601 grey is near enough where the tone is changed at random anyway; the untouched case is exact.
-            level = torch.einsum("bchw,c->bhw", rgb[here].float() / 255, grey.new_tensor(_REC601, dtype=torch.float32))
+            red, green, blue = (rgb[here].float() / 255).unbind(1)
+            level = _REC601[0] * red + _REC601[1] * green + _REC601[2] * blue
             grey[here] = (jitter_tone(level[:, None], self.augment, dice) * 255).round().to(torch.uint8)
-        return grey
+            retoned.index_fill_(0, here, True)
+        return grey, retoned
 
     def _hide(self, count: int, dice: Dice) -> Tensor | None:
-        here = dice.chance(self.augment.occlusion, count).nonzero()[:, 0]
+        here = dice.some(self.augment.occlusion, count)
         if not len(here):
             return None
         known = torch.ones(count, 1, self.size, self.size, dtype=torch.uint8, device=self.device)
@@ -152,7 +157,7 @@ class ResidentPhotos:
         return known
 
     def _hint(self, rgb: Tensor, dice: Dice) -> Tensor | None:
-        here = dice.chance(self.augment.hints, len(rgb)).nonzero()[:, 0]
+        here = dice.some(self.augment.hints, len(rgb))
         if not len(here):
             return None
         hints = rgb.new_zeros(len(rgb), 4, self.size, self.size)
@@ -161,7 +166,8 @@ class ResidentPhotos:
 
     def _numbers(self, positions: Sequence[int]) -> Tensor:
         places = [divmod(position, len(self)) for position in positions]
-        return torch.tensor([photo_order(self.seed, epoch, len(self))[i] for epoch, i in places], device=self.device)
+        numbers = torch.tensor([photo_order(self.seed, epoch, len(self))[i] for epoch, i in places])
+        return to_device(numbers, self.device)
 
     # --- loading ----------------------------------------------------------------------------------------------------
 
@@ -200,6 +206,20 @@ class ResidentPhotos:
             pixels[place : place + len(colors)] = F.pad(colors, (0, 1)).view(torch.int32)[:, 0]
             place += len(colors)
         return pixels
+
+
+def _made_ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
+    """Make each batch on a stream of its own, beside the step that uses the one before."""
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    while True:
+        with torch.cuda.stream(stream):
+            batch = next(batches)
+        user = torch.cuda.current_stream(device)
+        user.wait_stream(stream)
+        for tensor in batch:
+            if isinstance(tensor, Tensor):
+                tensor.record_stream(user)
+        yield batch
 
 
 class _Decoding(Dataset[str]):

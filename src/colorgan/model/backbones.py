@@ -15,6 +15,7 @@ __all__ = [
     "VGG19_BLOCKS",
     "InvertedResidual",
     "efficientnet_lite0_features",
+    "efficientnet_lite2_features",
     "mobilenet_v2_features",
     "vgg16_bn_features",
     "vgg_convolution_places",
@@ -114,6 +115,10 @@ _LITE0_GROUPS = (
     (1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80),
     (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320),
 )  # fmt: skip
+_LITE2_GROUPS = (
+    (1, 3, 1, 1, 16), (3, 3, 2, 6, 24), (3, 5, 2, 6, 48), (4, 3, 2, 6, 88),
+    (4, 5, 1, 6, 120), (5, 5, 2, 6, 208), (1, 3, 1, 6, 352),
+)  # fmt: skip
 
 
 def _inverted_residuals(groups: Sequence[tuple[int, int, int, int, int]], eps: float) -> nn.Sequential:
@@ -139,3 +144,8 @@ def mobilenet_v2_features() -> nn.Sequential:
 def efficientnet_lite0_features() -> nn.Sequential:
     """EfficientNet-Lite0 (Google, 2020), without its last 1 x 1 convolution: B0 with ReLU6, without squeezing."""
     return _inverted_residuals(_LITE0_GROUPS, eps=1e-3)
+
+
+def efficientnet_lite2_features() -> nn.Sequential:
+    """EfficientNet-Lite2 (Google, 2020), without its last 1 x 1 convolution: Lite0, wider and deeper."""
+    return _inverted_residuals(_LITE2_GROUPS, eps=1e-3)

@@ -39,9 +39,15 @@ class SelfAttention2d(nn.Module):
         B, C, H, W = x.shape
         qkv = self.qkv(self.norm(x)).view(B, 3, self.heads, C // self.heads, H * W)
         q, k, v = qkv.transpose(-1, -2).unbind(1)  # (B, heads, H * W, C / heads)
-        attended = F.scaled_dot_product_attention(q, k, v)
-        attended = attended.transpose(-1, -2).reshape(B, C, H, W)
+        attended = self._attend(q, k, v).transpose(-1, -2).reshape(B, C, H, W)
         return x + self.out(attended.contiguous(memory_format=torch.channels_last))  # type: ignore[no-any-return]
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attend, in training in float32: in bfloat16 a GPU's gradients became NaN once the logits had grown."""
+        if not self.training or q.dtype is torch.float32:
+            return F.scaled_dot_product_attention(q, k, v)
+        with torch.autocast(q.device.type, enabled=False):
+            return F.scaled_dot_product_attention(q.float(), k.float(), v.float()).to(q.dtype)
 
 
 class DecoderStage(nn.Module):

@@ -17,6 +17,7 @@ from colorgan.model.backbones import (
     VGG19_BLOCKS,
     InvertedResidual,
     efficientnet_lite0_features,
+    efficientnet_lite2_features,
     mobilenet_v2_features,
     vgg16_bn_features,
     vgg_convolution_places,
@@ -204,4 +205,5 @@ _BACKBONES = {
     EncoderName.VGG16_BN: (vgg16_bn_features, (5, 12, 22, 32, 42), (64, 128, 256, 512, 512)),
     EncoderName.MOBILENET_V2: (mobilenet_v2_features, (1, 3, 6, 13, 17), (16, 24, 32, 96, 320)),
     EncoderName.EFFICIENTNET_LITE0: (efficientnet_lite0_features, (1, 3, 5, 11, 16), (16, 24, 40, 112, 320)),
+    EncoderName.EFFICIENTNET_LITE2: (efficientnet_lite2_features, (1, 4, 7, 15, 21), (16, 24, 48, 120, 352)),
 }

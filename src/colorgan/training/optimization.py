@@ -6,6 +6,7 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from colorgan.config import LossConfig
 from colorgan.model import Discriminator, Generator
@@ -79,12 +80,12 @@ def freeze_early_stages(network: Generator, stride: int) -> None:
 def freeze_idle_parts(network: Generator, loss: LossConfig) -> None:
     """Keep the parts that no term of the loss looks at as they are."""
     pictures = loss.perceptual > 0 or loss.adversarial > 0  # these terms look at all of the picture
-    if not (pictures or max(loss.smooth_l1, loss.bins, loss.consistency) > 0):
+    if not (pictures or max(loss.smooth_l1, loss.log_mse, loss.bins, loss.consistency) > 0):
         network.requires_grad_(False)
         if network.repair is not None:
             network.repair.requires_grad_(True)
     heads = (
-        (network.color, pictures or max(loss.smooth_l1, loss.consistency) > 0),
+        (network.color, pictures or max(loss.smooth_l1, loss.log_mse, loss.consistency) > 0),
         (network.bins, max(loss.bins, loss.consistency) > 0),
         (network.repair, pictures or loss.luminance > 0),
     )
@@ -115,12 +116,13 @@ class AveragedGenerator:
     def update(self, network: Generator, step: int) -> None:
         """Take in the weights after a step (counted from 1)."""
         keep = min(self.decay, step / (step + 9))
-        for mine, theirs in zip(_tensors(self.network), _tensors(network), strict=True):
-            if mine.is_floating_point():
-                mine.lerp_(theirs, 1 - keep)
-            else:
-                mine.copy_(theirs)
+        (mine, my_counts), (theirs, their_counts) = _tensors(self.network), _tensors(network)
+        get_ema_multi_avg_fn(keep)(mine, theirs, step)  # type: ignore[no-untyped-call]
+        for count, newer in zip(my_counts, their_counts, strict=True):
+            count.copy_(newer)
 
 
-def _tensors(network: nn.Module) -> list[Tensor]:
-    return [*network.parameters(), *network.buffers()]
+def _tensors(network: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """Return a network's weights and statistics, and its counts of batches."""
+    tensors = [*network.parameters(), *network.buffers()]
+    return [x for x in tensors if x.is_floating_point()], [x for x in tensors if not x.is_floating_point()]

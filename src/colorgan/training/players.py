@@ -1,7 +1,7 @@
 """The networks of a run and one step of their training."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -46,10 +46,9 @@ class Truth(NamedTuple):
 def look_at(batch: Batch) -> Truth:
     """Turn 8-bit pictures into the truth in Lab and the canvas."""
     lab = rgb_to_lab(batch.rgb.float() / 255)
-    if bool(batch.retoned.any()):
-        retoned = grey_to_luminance(batch.grey.float() / 255)
-        luminance = torch.where(batch.retoned[:, None, None, None], retoned, lab[:, :1])
-        lab = torch.cat((luminance, lab[:, 1:]), dim=1)
+    retoned = grey_to_luminance(batch.grey.float() / 255)
+    luminance = torch.where(batch.retoned[:, None, None, None], retoned, lab[:, :1])
+    lab = torch.cat((luminance, lab[:, 1:]), dim=1)
     hints = None
     if batch.hints is not None:
         mask = batch.hints[:, 3:].float()
@@ -66,6 +65,16 @@ def halve(truth: Truth) -> Truth:
         share = mean[:, :1]
         hints = torch.cat(((share > 0).float(), mean[:, 1:] / share.clamp_min(0.25)), dim=1)
     return Truth(F.avg_pool2d(truth.lab, 2), known, hints)
+
+
+def _build_scaler(runtime: Runtime) -> torch.GradScaler:
+    """Make what scales the loss in float16, and on a GPU passes over gradients that are not finite without waiting."""
+    if runtime.dtype is torch.float16:
+        return torch.GradScaler(runtime.device.type)
+    never = 2**31 - 1
+    return torch.GradScaler(
+        runtime.device.type, init_scale=1.0, growth_interval=never, enabled=runtime.device.type == "cuda"
+    )
 
 
 class _Comparison(nn.Module):
@@ -113,7 +122,7 @@ class Players:
         if recipe.adversarial:
             self.discriminator = build_discriminator(recipe.discriminator).to(runtime.device)
             self.discriminator_optimizer = build_discriminator_optimizer(self.discriminator, recipe.optimizer)
-        self._scaler = torch.GradScaler(runtime.device.type, enabled=runtime.dtype is torch.float16)
+        self._scaler = _build_scaler(runtime)
         self._comparison: nn.Module | None = None if self.discriminator is None else _Comparison(self.discriminator)
 
     @property
@@ -138,7 +147,7 @@ class Players:
 
     # --- one step ---------------------------------------------------------------------------------------------------
 
-    def take_step(self, batch: Batch, step: int, progress: float, *, measure: bool = False) -> dict[str, float]:
+    def take_step(self, batch: Batch, step: int, progress: float, *, measure: bool = False) -> dict[str, Tensor]:
         """Update the discriminator, then the generator, on one batch.
 
         Args:
@@ -148,7 +157,8 @@ class Players:
             measure: Whether to measure the generated pictures' colourfulness too.
 
         Returns:
-            Each loss before its weight, gradient norms and the discriminator's verdicts; means over the processes.
+            Each loss before its weight, gradient norms and the discriminator's verdicts, of this process. They lie
+            where the network does: a GPU is waited for when they are read, not here.
         """
         config = self.recipe.optimizer
         factor = rate_factor(config, step, progress)
@@ -166,7 +176,7 @@ class Players:
         if measure:
             made = assemble_rgb(prediction).detach()[:_COLORFULNESS_PICTURES].clamp(0, 1)
             found["colorfulness"] = colorfulness(made).mean()
-        return self._read(found)
+        return found
 
     def _predict(self, truth: Truth) -> Prediction:
         """Ask the generator; where only its repair is trained, ask that alone, and the colours are the truth."""
@@ -225,14 +235,16 @@ class Players:
         self._scaler.unscale_(optimizer)
         norm = nn.utils.clip_grad_norm_([p for p in network.parameters() if p.requires_grad], limit)
         if self._scaler.is_enabled() or math.isfinite(float(norm)):
-            self._scaler.step(optimizer)  # which passes over gradients that overflowed in half precision
+            self._scaler.step(optimizer)  # which passes over gradients that are not finite
         return norm
 
-    def _read(self, found: Mapping[str, Tensor]) -> dict[str, float]:
-        values = torch.stack([value.detach().float() for value in found.values()])
-        terms = dict(zip(found, self.processes.mean(values).tolist(), strict=True))
-        if self._scaler.is_enabled():  # float16 overflows until the scale suits, and the scaler sees to it
-            terms = {k: v for k, v in terms.items() if not is_gradient(k) or math.isfinite(v)}
+    def read(self, steps: Sequence[Mapping[str, Tensor]]) -> list[dict[str, float]]:
+        """Read what some steps returned, waiting for the device once; means over the processes."""
+        values = torch.stack([value.detach().float() for found in steps for value in found.values()])
+        numbers = iter(self.processes.mean(values).tolist())
+        terms = [{name: next(numbers) for name in found} for found in steps]
+        if self.runtime.dtype is torch.float16:  # which overflows until the scale suits, and the scaler sees to it
+            terms = [{k: v for k, v in x.items() if not is_gradient(k) or math.isfinite(v)} for x in terms]
         return terms
 
     # --- weights and state ------------------------------------------------------------------------------------------
@@ -274,7 +286,8 @@ class Players:
         self.average.network.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.loss.bin_frequency.copy_(state["loss"]["bin_frequency"])
-        self._scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:
+            self._scaler.load_state_dict(state["scaler"])
         if self.discriminator is not None and self.discriminator_optimizer is not None:
             self.discriminator.load_state_dict(state["discriminator"])
             self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])

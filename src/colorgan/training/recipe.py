@@ -128,7 +128,7 @@ class Recipe:
         loss = self.loss
         return (
             loss.luminance > 0
-            and max(loss.smooth_l1, loss.bins, loss.consistency, loss.perceptual, loss.adversarial) == 0
+            and max(loss.smooth_l1, loss.log_mse, loss.bins, loss.consistency, loss.perceptual, loss.adversarial) == 0
         )
 
 

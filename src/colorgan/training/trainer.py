@@ -93,6 +93,8 @@ class Trainer:
         self.validation = ValidationSet(photos.validation, recipe.run.validation_count, recipe.run.validation_size)
         self.journal = Journal(run_dir / "journal.jsonl")
         self._guard, self._averages = LossGuard(), Averages()
+        self._unread: list[dict[str, Tensor]] = []  # what the last steps returned, still where the network is
+        self._terms: dict[str, float] = {}  # of the last step that was read
         self._last_checkpoint: Path | None = None
         self._validation_seconds = 0.0
 
@@ -137,6 +139,7 @@ class Trainer:
         try:
             with worker_deaths_explained(), self._batches() as batches:
                 yield from self._train_on(batches)
+            self._read()
             if self.processes.leads:
                 yield from self._finish()
         except ColorganError as error:
@@ -155,19 +158,21 @@ class Trainer:
             waited = time.monotonic() - begin
 
             self._seed_step()
-            terms = self.players.take_step(batch, self.step, self.progress, measure=self._journal_due())
-            self._guard.check(self.step + 1, terms, self._last_checkpoint)
+            found = self.players.take_step(batch, self.step, self.progress, measure=self._journal_due())
             self.step += 1
             self.players.average.update(self.generator, self.step)
+            self._unread.append(found)
+            if self._reading_due():
+                self._read()
 
             now = time.monotonic()
             self.seconds = earlier + now - started
-            yield self._report(terms, batch, now - begin, waited)
+            yield self._report(batch, now - begin, waited)
             if not self.processes.leads:
                 continue
             if self._validation_due():
                 yield self._validate()
-            if now - last_saved >= 60 * self.recipe.run.checkpoint_minutes:
+            if now - last_saved >= 60 * self.recipe.run.checkpoint_minutes and not self._unread:  # only what is sound
                 last_saved = now
                 yield self.save()
 
@@ -230,6 +235,23 @@ class Trainer:
         """Let what the networks draw at random depend on the step alone, so that a resumed run draws the same."""
         torch.manual_seed(derive_seed(self.seed, 2, self.step, self.processes.rank))
 
+    def _reading_due(self) -> bool:
+        """Whether to look at what the last steps returned: on a GPU seldom, since that waits for it."""
+        patient = self.runtime.device.type == "cuda" and not self._validation_due()
+        return not patient or self.step % self.recipe.run.journal_steps == 0
+
+    def _read(self) -> None:
+        """Read what the steps since the last reading returned, and see whether the run is sound.
+
+        Raises:
+            TrainingError: It is not.
+        """
+        steps, self._unread = self._unread, []
+        for step, terms in enumerate(self.players.read(steps) if steps else [], self.step - len(steps) + 1):
+            self._guard.check(step, terms, self._last_checkpoint)
+            self._averages.add({name: value for name, value in terms.items() if math.isfinite(value)})
+            self._terms = terms
+
     def _journal_due(self) -> bool:
         return (self.step + 1) % self.recipe.run.journal_steps == 0
 
@@ -239,17 +261,16 @@ class Trainer:
 
     # --- what surrounds it ------------------------------------------------------------------------------------------
 
-    def _report(self, terms: dict[str, float], batch: Batch, seconds: float, waited: float) -> StepDone:
+    def _report(self, batch: Batch, seconds: float, waited: float) -> StepDone:
         """Note a step in the journal and tell of it."""
         for name, reason in batch.left_out:
             self._log("left_out", name=name, reason=reason)
         waiting = waited / max(seconds, 1e-9)
         speed = len(batch.rgb) * self.processes.world / max(seconds, 1e-9)
-        finite = {name: value for name, value in terms.items() if math.isfinite(value)}
-        self._averages.add({**finite, "images_per_second": speed, "waiting": waiting})
+        self._averages.add({"images_per_second": speed, "waiting": waiting})
         if self.step % self.recipe.run.journal_steps == 0:
             self._log_averages()
-        return StepDone(self.step, min(1.0, self.progress), self.seconds, speed, waiting, terms, batch.left_out)
+        return StepDone(self.step, min(1.0, self.progress), self.seconds, speed, waiting, self._terms, batch.left_out)
 
     def _log_averages(self) -> None:
         """Note the means of the steps since the last such line, if there were any."""
