@@ -20,7 +20,7 @@ from typing import BinaryIO
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["atomic_write", "make_folder", "printable", "sweep_leftovers", "write_whole"]
+__all__ = ["atomic_write", "is_there", "make_folder", "printable", "sweep_leftovers", "write_whole"]
 
 _LEFTOVER = re.compile(r"\.colorgan-(?:(?P<machine>[0-9a-f]{8})-[0-9a-f]{16}|[0-9]+-[0-9]+)\.part")
 _SURELY_DEAD = 24 * 3600  # seconds since a leftover was last written to, where no lock can tell
@@ -118,7 +118,8 @@ def sweep_leftovers(folders: Iterable[Path]) -> int:
     count = 0
     for folder in set(folders):
         try:
-            found = [match for entry in os.scandir(folder) if (match := _LEFTOVER.fullmatch(entry.name))]
+            with os.scandir(folder) as entries:
+                found = [match for entry in entries if (match := _LEFTOVER.fullmatch(entry.name))]
         except OSError:
             continue
         local = bool(found) and _machine() != _UNNAMED and _is_local(folder)
@@ -167,6 +168,11 @@ def _is_local(folder: Path) -> bool:
         if len(mount) >= len(best) and (real == mount or real.startswith(mount.rstrip("/") + "/")):
             best, kind = mount, rest.split(" ")[0]  # of two on one place the later one is seen
     return bool(kind) and not kind.startswith(_NETWORK)
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether a path names something that can be looked at; unlike Path's methods, this never raises."""
+    return os.path.exists(path)  # noqa: PTH110
 
 
 def make_folder(folder: Path) -> None:

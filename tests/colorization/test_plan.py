@@ -5,7 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from colorgan.colorization.plan import STREAM, Source, Sources, find_sources, make_plan, target_suffix
+from colorgan.colorization.plan import make_plan, target_suffix
+from colorgan.colorization.search import STREAM, Source, Sources, find_sources
 from colorgan.errors import ConfigError, UsageError
 from colorgan.images import is_image_name
 

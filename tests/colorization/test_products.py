@@ -66,8 +66,8 @@ def test_comparison_has_both_sides() -> None:
 
 def test_doubt_is_bright() -> None:
     shown = doubt_map(torch.tensor([[[1.0, 0.0]]]), (10, 20))
-    assert shown.shape == (10, 20, 3)
-    assert (shown[0, 0, 0], shown[0, -1, 0]) == (0, 255)
+    assert shown.shape == (10, 20)
+    assert (shown[0, 0], shown[0, -1]) == (0, 255)
 
 
 class TestVariants:

@@ -20,8 +20,9 @@ import torch
 
 from colorgan.colorization.colorizer import Colorizer, Colors
 from colorgan.colorization.memory import is_out_of_memory, predict_within_memory
-from colorgan.colorization.plan import STREAM, Job
+from colorgan.colorization.plan import Job
 from colorgan.colorization.processes import Crew, can_fork
+from colorgan.colorization.search import STREAM
 from colorgan.colorization.work import (
     ColorizeOptions,
     Event,
@@ -208,6 +209,7 @@ class _Run:
             del self.held[job.number]
             return [opened]
         self.held[job.number] = opened.size
+        self.notices.extend(opened.notes)
         for page, sketch in enumerate(opened.sketches):
             self.drawn.setdefault(sketch.key, deque()).append((opened, page))
         return []
@@ -233,7 +235,7 @@ class _Run:
                 self.colorizer,
                 [opened.sketches[page] for opened, page in batch],
                 self.options.render,
-                confidence=self.options.needs_confidence,
+                confidence=self.options.mute_uncertain or any(opened.job.doubt is not None for opened, _ in batch),
                 lean=lean,
                 pad_to=self.batch,
                 on_notice=self.notices.append,

@@ -82,10 +82,11 @@ def color_layer(bands: Iterable[_Pixels], grey: _Pixels) -> tuple[_Pixels, _Pixe
 
 
 def doubt_map(confidence: torch.Tensor, shape: tuple[int, int]) -> _Pixels:
-    """Return where colour is a guess, bright, at the size of the photograph: `(H, W, 3)` uint8."""
+    """Return where colour is a guess, bright, at the size of the photograph: `(H, W)` uint8."""
     doubt = (1 - confidence).clamp(0, 1)[None]
     full = F.interpolate(doubt, size=shape, mode="bilinear", align_corners=False)[0, 0]
-    return np.repeat((full * 255).round().to(torch.uint8).numpy()[..., None], 3, axis=-1)
+    levels: _Pixels = (full * 255).round().to(torch.uint8).numpy()
+    return levels
 
 
 def lean_of(variant: int, count: int) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from colorgan.commands.colorize_display import RunDisplay, describe_inputs, prin
 from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
 from colorgan.config import ColorInput, Existing, PrecisionChoice
 from colorgan.errors import UsageError
+from colorgan.files import printable
 
 if TYPE_CHECKING:
     from colorgan.colorization import Desk, Plan, Product
@@ -293,6 +294,9 @@ def colorize(
         exclude=exclude or (),
         image_format=image_format or ("png" if chroma_only else None),
         existing=existing,
+        color_input=color_input,
+        confidence=confidence,
+        save_masks=save_mask,
     )
     if ranks.leads:
         _tell_passed_over(plan)
@@ -300,6 +304,15 @@ def colorize(
         raise UsageError("the inputs hold no photographs; nothing was done")
     plan = library.add_hints(plan, known)
     plan = whole = plan if repair in _NO_MASKS else library.add_masks(plan, Path(repair))
+    read = {"file of hints": hints, "palette": None if palette is None or palette[:1] == "#" else Path(palette)}
+    library.check_reports(
+        plan,
+        report=report,
+        contact_sheet=contact_sheet,
+        inputs={what: path for what, path in read.items() if path is not None},
+    )
+    for note in plan.notes if ranks.leads else ():
+        console.warn(note)
     for index, count in (part, (ranks.rank, ranks.count)) if part else ((ranks.rank, ranks.count),):
         plan = plan.shard(index, count)
     if dry_run:
@@ -321,15 +334,12 @@ def colorize(
             strip_metadata=strip_metadata,
             mute_uncertain=mute_uncertain,
             palette=advice,
-            palette_name="" if palette is None else Path(palette).name,
+            palette_name="" if palette is None else printable(Path(palette).name),
             stream_format=image_format,
             product=_product(compare, chroma_only),
             variants=variants,
             pick=pick,
             find_damage=repair == "auto",
-            mask_folder=save_mask,
-            doubt_folder=confidence,
-            output=output if output.is_dir() or not plan.jobs or plan.jobs[0].target != output else None,
             previews=report is not None or contact_sheet is not None,
         )
         if album:
@@ -406,8 +416,13 @@ def _parse_shard(text: str | None) -> tuple[int, int] | None:
 
 def _tell_passed_over(plan: "Plan") -> None:
     sources = plan.sources
-    counts = ((sources.hidden, "hidden"), (sources.not_images, "not images"), (sources.excluded, "excluded"))
-    parts = [f"{count} {what}" for count, what in counts if count]
+    counts = {
+        "hidden": sources.hidden,
+        "of the system": sources.system,
+        "not images": sources.not_images,
+        "excluded": sources.excluded,
+    }
+    parts = [f"{count} {what}" for what, count in counts.items() if count]
     if parts:
         console.say(f"passed over: {', '.join(parts)}")
     for folder, reason in sources.unreadable:

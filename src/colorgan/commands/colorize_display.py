@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import Progress, TaskID
 
 from colorgan import console
+from colorgan.files import is_there
 
 if TYPE_CHECKING:
     from colorgan.colorization import Event, Outcome, Plan
@@ -29,18 +30,22 @@ def _print_line(text: str) -> None:
 
 
 def print_plan(plan: "Plan") -> None:
-    """Print each job as source and target, apart by a tab, on stdout."""
+    """Print each page as source and target, apart by a tab, on stdout."""
     for job in plan.jobs:
-        note = "\t(there already)" if job.target.exists() else ""
-        _print_line(f"{job.source}\t{job.target}{note}")
-    console.say(f"{len(plan.jobs)} photographs; nothing was done")
+        for target in job.results or (job.target,):
+            note = "\t(there already)" if is_there(target) else ""
+            _print_line(f"{job.source}\t{target}{note}")
+    pages = sum(job.pages for job in plan.jobs)
+    count = f"{len(plan.jobs)} photographs" + (f" with {pages} pages" if pages > len(plan.jobs) else "")
+    console.say(f"{count}; nothing was done")
 
 
 def outcome_facts(outcome: "Outcome", model: str) -> dict[str, Any]:
     """Return what is reported of one file, as plain values."""
     return {
         "input": str(outcome.job.source),
-        "output": str(outcome.job.target),
+        "output": str(next(iter(outcome.files), outcome.job.target)),
+        "outputs": [str(path) for path in outcome.files],
         "status": str(outcome.status),
         "reason": outcome.reason,
         "seconds": round(outcome.seconds, 3),
@@ -140,7 +145,8 @@ class RunDisplay:
             if self._json:
                 _print_line(dumps(outcome_facts(outcome, self._model)))
             elif str(outcome.status) in ("colorized", "copied") and not sys.stdout.isatty():
-                _print_line(str(outcome.job.target))
+                for path in outcome.files:
+                    _print_line(str(path))
 
 
 def summarize(outcomes: "Sequence[Outcome]", planned: int) -> None:
