@@ -1,7 +1,9 @@
 """The command line: one Typer app, and the one place where errors become exit codes."""
 
 import io
+import os
 import platform
+import signal
 import sys
 import traceback
 from typing import Annotated, NoReturn
@@ -57,6 +59,10 @@ def _options(
 
 def _print_any_name() -> None:
     """Let every file name be printed: as its own bytes where the output is UTF-8, with escapes elsewhere."""
+    if sys.stdout is None:  # it was closed before this program began
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             is_utf8 = stream.encoding.lower().replace("-", "") == "utf8"
@@ -66,8 +72,8 @@ def _print_any_name() -> None:
 def main() -> NoReturn:
     """Run the command line and exit.
 
-    Exit codes: 0 all done; 1 something failed, and was named; 2 wrong use, nothing was done; 130 interrupted, what
-    was finished is kept.
+    Exit codes: 0 all done; 1 something failed, and was named; 2 wrong use, nothing was done; 130 interrupted (143 by
+    SIGTERM, 129 by SIGHUP), what was finished is kept.
     """
     _print_any_name()
     try:
@@ -75,8 +81,9 @@ def main() -> NoReturn:
     except ColorganError as error:
         if console.settings.debug:
             traceback.print_exception(error)
-        console.stderr().print(f"colorgan: {error}", markup=False, style="red")
+        console.fail(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one, while Python ends, would show a traceback
         sys.exit(130)
     sys.exit(0)

@@ -143,10 +143,10 @@ def _remove_abandoned(path: Path, *, trust_lock: bool) -> bool:
             return False
         if sys.platform != "win32":
             path.unlink()
-            return True
     finally:
         os.close(descriptor)
-    path.unlink()  # Windows removes no file that is open, be it by its writer or by us
+    if sys.platform == "win32":  # which removes no file that is open, be it by its writer or by us
+        path.unlink()
     return True
 
 

@@ -8,6 +8,7 @@ from colorgan.colorization.masks import add_masks
 from colorgan.colorization.palette import Palette
 from colorgan.colorization.paths import add_hints, check_reports, colorize_paths, plan_paths
 from colorgan.colorization.plan import Job, Plan, make_plan
+from colorgan.colorization.previews import PreviewStore
 from colorgan.colorization.processes import Crew
 from colorgan.colorization.ranks import Ranks
 from colorgan.colorization.report import make_report, write_report
@@ -31,6 +32,7 @@ __all__ = [
     "PageServer",
     "Palette",
     "Plan",
+    "PreviewStore",
     "Product",
     "Ranks",
     "Sketch",

@@ -50,8 +50,11 @@ def match_albums(
     if any(job.source == STREAM for job in plan.jobs):
         raise UsageError("an album is read twice, standard input only once; give files")
     folders = {job.source.parent for job in part.jobs if not _is_done(job, options)}
-    beside_nothing = {"doubt": None, "filled": None, "copy": None}
-    jobs = [dataclasses.replace(job, **beside_nothing) for job in plan.jobs if job.source.parent in folders]
+    jobs = [
+        dataclasses.replace(job, doubt=None, filled=None, copy=None)
+        for job in plan.jobs
+        if job.source.parent in folders
+    ]
     looks: dict[Path, dict[int, Look]] = {folder: {} for folder in folders}
     # Nothing is written in this pass: a photograph in colour is not copied, a result that is there does not count.
     color_input = ColorInput.RECOLOR if options.color_input is ColorInput.RECOLOR else ColorInput.SKIP

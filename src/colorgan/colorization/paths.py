@@ -193,8 +193,8 @@ def check_reports(
     for job in plan.jobs:
         if job.mask is not None:
             claims.protect("mask", job.mask)
-    for what, path in (inputs or {}).items():
-        claims.protect(what, path)
+    for what, given in (inputs or {}).items():
+        claims.protect(what, given)
     for who, path in (("the report", report), ("the contact sheet", contact_sheet)):
         if path is None:
             continue

@@ -25,7 +25,7 @@ from colorgan.colorization.masks import mask_of_page
 from colorgan.colorization.palette import Palette
 from colorgan.colorization.plan import Job, page_path
 from colorgan.colorization.products import (
-    Preview,
+    SmallPictures,
     beside_the_original,
     color_layer,
     doubt_map,
@@ -50,6 +50,7 @@ from colorgan.images import (
 from colorgan.rendering import ChromaField, Painting
 
 __all__ = [
+    "STOPPING",
     "ColorizeOptions",
     "Event",
     "Notice",
@@ -118,7 +119,7 @@ class Outcome:
     pages: int = 0
     moved_share: float = 0.0  # of pixels whose chroma was shrunk to fit into sRGB
     repaired_share: float = 0.0  # of pixels that were missing and filled
-    preview: Preview | None = None
+    preview: SmallPictures | None = None
     files: tuple[Path, ...] = ()  # its results that are there now: one a page, or the copy
 
 
@@ -130,6 +131,9 @@ class Notice:
 
 
 Event = Outcome | Notice
+
+STOPPING = "stopping after the photographs at hand; once more ends the run at once"
+"""What a run says when it is asked to stop."""
 
 
 @dataclass(slots=True)

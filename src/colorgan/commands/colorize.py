@@ -10,9 +10,10 @@ import typer
 from colorgan import console
 from colorgan.commands.colorize_display import RunDisplay, describe_inputs, print_plan, summarize, track_album
 from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
+from colorgan.commands.signals import StopSignals
 from colorgan.config import ColorInput, Existing, PrecisionChoice
 from colorgan.errors import UsageError
-from colorgan.files import printable
+from colorgan.files import printable, sweep_leftovers
 
 if TYPE_CHECKING:
     from colorgan.colorization import Desk, Plan, Product
@@ -283,6 +284,9 @@ def colorize(
     size, part = _parse_render_size(render_size), _parse_shard(shard)
     from colorgan import colorization as library
 
+    if output == library.STREAM and console.is_stdout_closed():
+        raise UsageError("standard output, which the picture was to go to, is closed; give a file with -o")
+    stop = StopSignals()
     if hint and hints is not None:
         raise UsageError("--hint and --hints were both given; write all hints into the file")
     known = hints if hints is not None else [library.parse_hint(text) for text in hint or ()]
@@ -318,9 +322,15 @@ def colorize(
     if dry_run:
         print_plan(plan)
         return
+    written = [path for path in (report, contact_sheet) if path is not None]
+    sweep_leftovers(plan.folders | {path.parent for path in written})
     threads = workers or max(1, library.count_cores() // ranks.count_here)
     alone = ranks.count == 1 and not serve
-    with library.start_crew(plan.jobs, device, threads) if alone else nullcontext() as crew:  # before anything computes
+    with (
+        nullcontext() if serve else stop,
+        library.PreviewStore(written[0].parent) if written and alone else nullcontext() as store,
+        library.start_crew(plan.jobs, device, threads) if alone else nullcontext() as crew,  # before anything computes
+    ):
         advice = None if palette is None else library.Palette.parse(palette)
         colorizer = library.Colorizer.load(weights, device=ranks.own_device(device), precision=precision)
         console.say(f"{colorizer.name} {colorizer.sha256[:8]} on {colorizer.runtime}")
@@ -340,7 +350,7 @@ def colorize(
             variants=variants,
             pick=pick,
             find_damage=repair == "auto",
-            previews=report is not None or contact_sheet is not None,
+            previews=bool(written),
         )
         if album:
             with track_album() as on_progress:
@@ -351,19 +361,28 @@ def colorize(
         model = f"{colorizer.name} {colorizer.sha256}"
         silent = output == library.STREAM
         display = RunDisplay(len(plan.jobs), model, json=json, silent=silent, streams=ranks.count == 1)
-        events = library.run_jobs(plan.jobs, colorizer, options, workers=threads, crew=crew)
-        outcomes = ranks.gather(display.follow(events, fail_fast=fail_fast))
-    if ranks.leads:
-        if ranks.count > 1:
-            display.print_results(outcomes)
-        facts = {"Model": model, "Device": str(colorizer.runtime)} | {
-            name.replace("_", " ").capitalize(): str(value) for name, value in library.settings_of(options).items()
-        }
-        if report is not None:
-            library.write_report(report, outcomes, facts)
-        if contact_sheet is not None:
-            library.write_sheet(contact_sheet, outcomes)
-        summarize(outcomes, display.planned)
+        with stop.deferred():
+            events = library.run_jobs(
+                plan.jobs, colorizer, options, workers=threads, crew=crew, should_stop=stop.has_come
+            )
+            outcomes = display.follow(events, fail_fast=fail_fast, keep=None if store is None else store.keep)
+        if not stop.has_come():  # the other processes may be gone already
+            outcomes = ranks.gather(outcomes)
+        with stop.deferred() if ranks.leads else nullcontext():
+            if ranks.count > 1 and ranks.leads:
+                display.print_results(outcomes)
+            facts = {"Model": model, "Device": str(colorizer.runtime)} | {
+                name.replace("_", " ").capitalize(): str(value) for name, value in library.settings_of(options).items()
+            }
+            if report is not None and ranks.leads:
+                library.write_report(report, outcomes, facts)
+            if contact_sheet is not None and ranks.leads:
+                library.write_sheet(contact_sheet, outcomes, colorizer.provenance({"what": "contact sheet"}))
+            if ranks.leads:
+                summarize(outcomes, display.planned)
+    if stop.has_come():
+        console.say(f"ended by {stop.name}; the same line goes on where this run ended")
+        raise typer.Exit(stop.exit_code)
     if any(outcome.status is library.Status.FAILED for outcome in outcomes) or plan.sources.unreadable:
         raise typer.Exit(1)
 
