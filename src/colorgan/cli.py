@@ -69,6 +69,11 @@ def _print_any_name() -> None:
             stream.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
 
 
+def _heed_no_more_interrupts() -> None:
+    """Let a second Ctrl-C, while Python ends, show no traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def main() -> NoReturn:
     """Run the command line and exit.
 
@@ -84,6 +89,10 @@ def main() -> NoReturn:
         console.fail(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one, while Python ends, would show a traceback
+        _heed_no_more_interrupts()
         sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == 130:  # what Typer makes of it
+            _heed_no_more_interrupts()
+        raise
     sys.exit(0)
