@@ -115,13 +115,16 @@ def plan_paths(
         skip_folder=None if output == STREAM else output,
     )
     sources.found = _count_all_pages(sources.found)
-    into_folder = output != STREAM and is_folder(output)
     single = len(inputs) == 1 and not is_folder(inputs[0])
+    as_file = single and output != STREAM and is_image_name(output.name) and not is_folder(output)
+    for folder in (None if as_file or output == STREAM else output, confidence, save_masks):
+        if folder is not None and not is_folder(folder) and status_of(folder) is not None:
+            raise UsageError(f"{folder} is a file, and a folder is needed there; nothing was done: give another name")
     plan = make_plan(
         sources,
         output,
         image_format=image_format,
-        as_file=single and output != STREAM and not into_folder and is_image_name(output.name),
+        as_file=as_file,
         side_folders=SideFolders(confidence, save_masks),
         copies=color_input is ColorInput.COPY,
     )
