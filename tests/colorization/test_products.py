@@ -180,9 +180,10 @@ class TestContactSheet:
             assert 50e6 < sheet.width * sheet.height < 105e6
             assert max(sheet.width, sheet.height) < 65_500
             assert next(iter(sheet.bands())).shape == (12, sheet.width, 3)
+            assert (len(sheet.pairs) == count) is (count < 10_000)
 
     def test_its_folder_is_made(self, tmp_path: Path) -> None:
-        write_sheet(tmp_path / "new" / "sheet.jpg", [outcome(n, f"{n}.jpg") for n in range(5)])
+        assert write_sheet(tmp_path / "new" / "sheet.jpg", [outcome(n, f"{n}.jpg") for n in range(5)]) == 0
         with Image.open(tmp_path / "new" / "sheet.jpg") as written:
             assert written.size == make_sheet([outcome(n, f"{n}.jpg") for n in range(5)]).size
 

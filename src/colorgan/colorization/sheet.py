@@ -24,8 +24,8 @@ _LONGEST = 60_000  # pixels, below what JPEG can hold
 _MOST_PIXELS = 100_000_000  # 300 MB; with more photographs the cells become smaller
 
 
-def write_sheet(path: Path, outcomes: Sequence[Outcome], note: Provenance | None = None) -> None:
-    """Write the contact sheet of a run, atomically.
+def write_sheet(path: Path, outcomes: Sequence[Outcome], note: Provenance | None = None) -> int:
+    """Write the contact sheet of a run, atomically; return how many photographs found no room on it.
 
     Args:
         path: Where to.
@@ -45,6 +45,7 @@ def write_sheet(path: Path, outcomes: Sequence[Outcome], note: Provenance | None
         raise unwritable(path, error) from error
     sheet = _Sheet.lay_out(outcomes)
     write_image(path, sheet.bands(), shape=(sheet.height, sheet.width), format=image_format, provenance=note)
+    return sum(outcome.preview is not None for outcome in outcomes) - len(sheet.pairs)
 
 
 def make_sheet(outcomes: Sequence[Outcome]) -> Image.Image:

@@ -315,8 +315,8 @@ def colorize(
         contact_sheet=contact_sheet,
         inputs={what: path for what, path in read.items() if path is not None},
     )
-    for note in plan.notes if ranks.leads else ():
-        console.warn(note)
+    for remark in plan.notes if ranks.leads else ():
+        console.warn(remark)
     for index, count in (part, (ranks.rank, ranks.count)) if part else ((ranks.rank, ranks.count),):
         plan = plan.shard(index, count)
     if dry_run:
@@ -377,7 +377,9 @@ def colorize(
             if report is not None and ranks.leads:
                 library.write_report(report, outcomes, facts)
             if contact_sheet is not None and ranks.leads:
-                library.write_sheet(contact_sheet, outcomes, colorizer.provenance({"what": "contact sheet"}))
+                note = colorizer.provenance({"what": "contact sheet"})
+                if left_out := library.write_sheet(contact_sheet, outcomes, note):
+                    console.warn(f"{contact_sheet} has no room for {left_out} of the photographs")
             if ranks.leads:
                 summarize(outcomes, display.planned)
     if stop.has_come():
