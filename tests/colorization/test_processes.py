@@ -26,6 +26,7 @@ from colorgan.colorization import (
 )
 from colorgan.colorization.processes import Crew, WorkOff, can_fork
 from colorgan.colorization.work import STOPPING
+from colorgan.files import atomic_write
 from support import draw_photo
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="processes are forked on Linux only")
@@ -102,6 +103,15 @@ def die_before_telling(jobs: Sequence[Job]) -> Iterator[Event]:
         yield done(job)
 
 
+def die_while_writing(jobs: Sequence[Job]) -> Iterator[Event]:
+    for job in jobs:
+        with atomic_write(job.target) as file:
+            file.write(b"half")
+            if job.number == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+        yield done(job)
+
+
 @pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let later processes be forked, too: others would have to find this module by its name."""
@@ -159,6 +169,10 @@ class TestCrew:
             7: Status.SKIPPED
         }
         assert outcomes[0].reason == ""
+
+    def test_what_a_dead_process_had_half_written_is_removed(self, forked: None, tmp_path: Path) -> None:
+        assert run(make_jobs(8, tmp_path), die_while_writing)[3].status is Status.FAILED
+        assert sorted(path.name for path in tmp_path.iterdir()) == [f"out-{n}.png" for n in range(8) if n != 3]
 
     def test_processes_that_die_while_they_wait_are_replaced(self, forked: None) -> None:
         with Crew(2) as crew:

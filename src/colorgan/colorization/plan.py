@@ -50,6 +50,12 @@ class Job:
         )
 
     @property
+    def folders(self) -> set[Path]:
+        """The folders that it writes to."""
+        files = (self.target, self.doubt, self.filled, self.copy)
+        return {path.parent for path in files if path is not None and path != STREAM}
+
+    @property
     def is_done(self) -> bool:
         """Whether all that it writes is there: each page, each map and mask."""
         return bool(self.results) and all(map(is_there, (*self.results, *self.side_files)))
@@ -75,8 +81,7 @@ class Plan:
     @property
     def folders(self) -> set[Path]:
         """The folders that are written to."""
-        files = (path for job in self.jobs for path in (job.target, job.doubt, job.filled, job.copy))
-        return {path.parent for path in files if path not in (None, STREAM)}
+        return {folder for job in self.jobs for folder in job.folders}
 
 
 def page_path(path: Path, page: int) -> Path:

@@ -29,6 +29,7 @@ import torch
 
 from colorgan.colorization.plan import Job
 from colorgan.colorization.work import STOPPING, Event, Notice, Outcome, Status
+from colorgan.files import sweep_leftovers
 
 __all__ = ["Crew", "WorkOff", "can_fork"]
 
@@ -158,6 +159,7 @@ class Crew:
                 yield from member.take()
                 if member.died:
                     self._members.remove(member)
+                    member.clear_up()
                     lost.extend([] if stopping else member.open.values())
 
     def _idle_member(self, busy: int) -> "_Member | None":
@@ -182,6 +184,7 @@ class Crew:
             yield from member.take()
         if member.died:
             self._members.remove(member)
+            member.clear_up()
         if member.open:
             reason = "its process was ended by the system: memory ran out, or a decoder crashed"
             yield Outcome(job=job, status=Status.FAILED, reason=reason)
@@ -247,6 +250,11 @@ class _Member:
         """Ask it to end after the photograph at hand."""
         with suppress(OSError):
             self.connection.send(None)
+
+    def clear_up(self) -> None:
+        """Remove the half-written files of one that died."""
+        self.process.join()  # it holds their locks until it is gone
+        sweep_leftovers(folder for job in self.open.values() for folder in job.folders)
 
     def take(self) -> Iterator[Event]:
         """Wait for what it tells next: an event, or that its lot is done, or, without a word, that it has ended."""
