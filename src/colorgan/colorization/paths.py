@@ -141,7 +141,7 @@ def _count_all_pages(found: Sequence[Source]) -> list[Source]:
     with ThreadPoolExecutor(_COUNTING, "colorgan-pages") as pool:
         return [
             source if pages == 1 else dataclasses.replace(source, pages=pages)
-            for source, pages in zip(found, pool.map(_count_pages, found, chunksize=64), strict=True)
+            for source, pages in zip(found, pool.map(_count_pages, found), strict=True)
         ]
 
 

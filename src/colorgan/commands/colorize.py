@@ -26,6 +26,7 @@ _NO_MASKS = ("auto", "off")  # what --repair takes besides paths
 
 
 def colorize(
+    context: typer.Context,
     inputs: Annotated[
         list[Path],
         typer.Argument(
@@ -282,11 +283,13 @@ def colorize(
         raise UsageError("--save-mask writes what --repair filled; give --repair auto, a mask or a folder of masks")
     _check_combination(compare=compare, chroma_only=chroma_only, variants=variants, pick=pick)
     size, part = _parse_render_size(render_size), _parse_shard(shard)
+    stop = StopSignals()
+    if not serve:  # whose Ctrl-C is no interruption
+        context.with_resource(stop)
     from colorgan import colorization as library
 
     if output == library.STREAM and console.is_stdout_closed():
         raise UsageError("standard output, which the picture was to go to, is closed; give a file with -o")
-    stop = StopSignals()
     if hint and hints is not None:
         raise UsageError("--hint and --hints were both given; write all hints into the file")
     known = hints if hints is not None else [library.parse_hint(text) for text in hint or ()]
@@ -327,7 +330,6 @@ def colorize(
     threads = workers or max(1, library.count_cores() // ranks.count_here)
     alone = ranks.count == 1 and not serve
     with (
-        nullcontext() if serve else stop,
         library.PreviewStore(written[0].parent) if written and alone else nullcontext() as store,
         library.start_crew(plan.jobs, device, threads) if alone else nullcontext() as crew,  # before anything computes
     ):
