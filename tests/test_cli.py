@@ -1,6 +1,7 @@
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -181,17 +182,23 @@ class TestMain:
         capsys: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        heeded: list[object] = []
+        monkeypatch.setattr("signal.signal", lambda *both: heeded.append(both))
         failing.append(KeyboardInterrupt())
         assert run_main(monkeypatch, "fail") == 130
         assert "Traceback" not in capsys.readouterr().err
+        assert heeded == [(signal.SIGINT, signal.SIG_IGN)]  # a second one, while Python ends, would show one
 
-    @pytest.mark.parametrize(("encoding", "heard"), [("utf-8", b"a\xff\xe6\x97\xa5"), ("ascii", b"a\\udcff\\u65e5")])
+    @pytest.mark.parametrize(
+        ("encoding", "heard"), [("utf-8", b"a\\xff\xe6\x97\xa5\\x1b[2J"), ("ascii", b"a\\xff\\u65e5\\x1b[2J")]
+    )
     def test_any_file_name_can_be_printed(
         self, failing: list[BaseException], monkeypatch: pytest.MonkeyPatch, encoding: str, heard: bytes
     ) -> None:
+        """What is no Unicode, what the stream has no letters for, and what a terminal would obey."""
         buffer = io.BytesIO()
         monkeypatch.setattr("sys.stderr", io.TextIOWrapper(buffer, encoding=encoding, write_through=True))
-        failing.append(DataError("a\udcff\u65e5"))
+        failing.append(DataError("a\udcff\u65e5\x1b[2J"))
         assert run_main(monkeypatch, "fail") == 1
         assert buffer.getvalue().strip() == b"colorgan: " + heard
 
@@ -229,7 +236,7 @@ def test_every_module_of_the_start_is_held_by_the_linter() -> None:
     """The linter's list of torch-free modules covers what the command loads of colorgan at its start."""
     code = "import sys, colorgan.cli; print(*(m for m in sys.modules if m.split('.')[0] == 'colorgan'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    held = {"colorgan", "cli", "commands", "config", "console", "errors"}
+    held = {"colorgan", "cli", "commands", "config", "console", "errors", "files"}
     assert {name.split(".")[min(1, name.count("."))] for name in done.stdout.split()} <= held
 
 

@@ -143,3 +143,22 @@ def test_a_bar_takes_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
         bar.add_task("[old]", total=2, note="album [/b].png")
     assert "[old]" in terminal.getvalue()
     assert "album [/b].png" in terminal.getvalue()
+
+
+class TestNames:
+    NAME = "\x1b[2Jcaf\udce9\n.jpg"
+
+    def test_what_is_said_is_printable(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A terminal obeys nothing of it, and no stream refuses it; lines stay lines."""
+        for speak in (console.say, console.warn, console.fail):
+            speak(self.NAME)
+            assert capsys.readouterr().err.removeprefix("colorgan: ") == "\\x1b[2Jcaf\\xe9\n.jpg\n"
+
+    def test_results_are_exact_but_on_a_terminal(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for terminal, expected in ((False, b"\x1b[2Jcaf\xe9\n.jpg\n"), (True, b"\\x1b[2Jcaf\\xe9\\x0a.jpg\n")):
+            buffer = io.BytesIO()
+            stream = io.TextIOWrapper(buffer, encoding="utf-8", errors="surrogateescape")
+            monkeypatch.setattr(stream, "isatty", lambda terminal=terminal: terminal)
+            monkeypatch.setattr("sys.stdout", stream)
+            console.print_line(self.NAME)
+            assert buffer.getvalue() == expected

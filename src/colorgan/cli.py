@@ -1,7 +1,9 @@
 """The command line: one Typer app, and the one place where errors become exit codes."""
 
 import io
+import os
 import platform
+import signal
 import sys
 import traceback
 from typing import Annotated, NoReturn
@@ -57,17 +59,26 @@ def _options(
 
 def _print_any_name() -> None:
     """Let every file name be printed: as its own bytes where the output is UTF-8, with escapes elsewhere."""
+    if sys.stdout is None:  # it was closed before this program began
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             is_utf8 = stream.encoding.lower().replace("-", "") == "utf8"
             stream.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
 
 
+def _heed_no_more_interrupts() -> None:
+    """Let a second Ctrl-C, while Python ends, show no traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def main() -> NoReturn:
     """Run the command line and exit.
 
-    Exit codes: 0 all done; 1 something failed, and was named; 2 wrong use, nothing was done; 130 interrupted, what
-    was finished is kept.
+    Exit codes: 0 all done; 1 something failed, and was named; 2 wrong use, nothing was done; 130 interrupted (143 by
+    SIGTERM, 129 by SIGHUP), what was finished is kept.
     """
     _print_any_name()
     try:
@@ -75,8 +86,13 @@ def main() -> NoReturn:
     except ColorganError as error:
         if console.settings.debug:
             traceback.print_exception(error)
-        console.stderr().print(f"colorgan: {error}", markup=False, style="red")
+        console.fail(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
+        _heed_no_more_interrupts()
         sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == 130:  # what Typer makes of it
+            _heed_no_more_interrupts()
+        raise
     sys.exit(0)

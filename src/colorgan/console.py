@@ -9,13 +9,28 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from colorgan.files import printable
+
 if TYPE_CHECKING:  # rich's parts are loaded when they are first drawn, which keeps the start short
     from collections.abc import Iterator
 
     from rich.progress import Progress
     from rich.table import Table
 
-__all__ = ["Verbosity", "make_table", "progress_bar", "say", "settings", "stderr", "stdout", "warn"]
+__all__ = [
+    "Verbosity",
+    "close_stdout",
+    "fail",
+    "is_stdout_closed",
+    "make_table",
+    "print_line",
+    "progress_bar",
+    "say",
+    "settings",
+    "stderr",
+    "stdout",
+    "warn",
+]
 
 
 class Verbosity(IntEnum):
@@ -64,12 +79,48 @@ def stderr() -> Console:
 def say(message: str, *, detail: bool = False) -> None:
     """Say something on stderr, unless `--quiet`; a `detail` only with `--verbose`. No markup is interpreted."""
     if settings.verbosity >= (Verbosity.VERBOSE if detail else Verbosity.NORMAL):
-        stderr().print(message, markup=False)
+        stderr().print(_printable_lines(message), markup=False)
 
 
 def warn(message: str) -> None:
     """Say what went wrong, on stderr, whatever the verbosity. No markup is interpreted."""
-    stderr().print(message, markup=False, style="yellow")
+    stderr().print(_printable_lines(message), markup=False, style="yellow")
+
+
+def fail(message: str) -> None:
+    """Say why a command ends, on stderr, whatever the verbosity. No markup is interpreted."""
+    stderr().print(_printable_lines(f"colorgan: {message}"), markup=False, style="red")
+
+
+def _printable_lines(message: str) -> str:
+    """Take the sting out of what messages quote: file names may hold what terminals obey, or cannot be written."""
+    return "\n".join(map(printable, message.split("\n")))
+
+
+def print_line(text: str) -> None:
+    """Print a line of results on stdout: on a terminal as it can be shown, elsewhere byte by byte as it is.
+
+    Raises:
+        OSError: Whoever read it has gone, or there is no room for it.
+    """
+    sys.stdout.write((printable(text) if sys.stdout.isatty() else text) + "\n")
+    sys.stdout.flush()
+
+
+def close_stdout() -> None:
+    """Let what is still printed go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, sys.stdout.fileno())
+    except (OSError, ValueError):  # it is no file, or closed
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    finally:
+        os.close(nowhere)
+
+
+def is_stdout_closed() -> bool:
+    """Tell whether the program was started without a standard output."""
+    return sys.stdout is None or getattr(sys.stdout, "name", "") == os.devnull
 
 
 def make_table(*columns: str, title: str | None = None) -> "Table":

@@ -153,7 +153,55 @@ def test_each_failure_is_named_once(tmp_path: Path, tiny_weights: Path) -> None:
     assert set(counts) == {"1 colorized", "6 failed"}
 
 
+def test_names_of_any_kind(tmp_path: Path, tiny_weights: Path) -> None:
+    """Printed paths exist, byte for byte; what a person reads has escapes; nothing ends in a traceback."""
+    names = [b"caf\xe9.png", b"\x1b[2J.png", "K\u00f6ln.png".encode()]
+    (tmp_path / "in").mkdir()
+    for name in names:
+        grey(0).save(tmp_path / "in" / "plain.png")
+        (tmp_path / "in" / "plain.png").rename(tmp_path / "in" / os.fsdecode(name))
+    draw_photo(3).save(tmp_path / os.fsdecode(b"p\xe9.png"))
+    command = [sys.executable, "-m", "colorgan", "colorize", "in", "-o", "out", "--weights", tiny_weights]
+    command += ["--palette", os.fsdecode(b"p\xe9.png"), "--report", "r.html", "--contact-sheet", "s.jpg"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == sorted(b"out/" + name for name in names)
+    assert all((tmp_path / os.fsdecode(line)).is_file() for line in done.stdout.splitlines())
+    said = done.stderr.decode("utf-8")
+    assert r"caf\xe9.png" in said
+    assert r"\x1b[2J.png" in said
+    assert "\x1b" not in said
+
+
+def test_a_closed_standard_output(tmp_path: Path, tiny_weights: Path) -> None:
+    """Whoever reads the list of results may go: the work is done. A picture that nobody takes is refused."""
+    for number in range(3):
+        grey(number).save(tmp_path / f"{number}.png")
+    run = f"{sys.executable} -m colorgan colorize --weights {tiny_weights} --device cpu"
+    line = f"{run} *.png -o out 2>err | true; test ${{PIPESTATUS[0]}} = 0 && {run} 0.png -o again >&- 2>>err"
+    line += f" && ! {run} 0.png -o - >&- 2>>err"
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, check=False)
+    said = (tmp_path / "err").read_text()
+    assert done.returncode == 0, said
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    assert (tmp_path / "again" / "0.png").is_file()
+    assert "Traceback" not in said
+    assert said.count("results are no longer listed: standard output takes no more (Broken pipe)") == 1
+    assert "standard output, which the picture was to go to, is closed" in said
+
+
 class TestStreams:
+    @pytest.mark.parametrize("target", ["-", "x.png"])
+    def test_a_photograph_in_colour_is_copied(self, tmp_path: Path, tiny_weights: Path, target: str) -> None:
+        buffer = io.BytesIO()
+        draw_photo(3).save(buffer, "PNG")
+        command = [sys.executable, "-m", "colorgan", "colorize", "-", "-o", target, "--weights", str(tiny_weights)]
+        command += ["--color-input", "copy"]
+        done = subprocess.run(command, input=buffer.getvalue(), capture_output=True, check=True, cwd=tmp_path)
+        copy = done.stdout if target == "-" else (tmp_path / target).read_bytes()
+        assert copy == buffer.getvalue()
+        assert [path.name for path in tmp_path.iterdir()] == ([] if target == "-" else [target])
+
     def test_standard_input_to_standard_output(self, tmp_path: Path, tiny_weights: Path) -> None:
         buffer = io.BytesIO()
         grey(3).save(buffer, "PNG")
@@ -192,6 +240,20 @@ class TestUsage:
         with pytest.raises(UsageError, match=message):
             app(["colorize", *filled], standalone_mode=False)
         assert not (tmp_path / "out").exists()
+
+    def test_dry_run_names_every_page(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        from colorgan.cli import app
+
+        pages = np.stack([np.asarray(grey(n)) for n in range(2)])
+        tifffile.imwrite(tmp_path / "book.tif", pages, photometric="minisblack")
+        out = tmp_path / "out"
+        out.mkdir()
+        (out / "book.tif").touch()
+        app(["colorize", str(tmp_path / "book.tif"), "-o", str(out), "--dry-run"], standalone_mode=False)
+        heard = capsys.readouterr()
+        book = tmp_path / "book.tif"
+        assert heard.out == f"{book}\t{out / 'book.tif'}\t(there already)\n{book}\t{out / 'book-page2.tif'}\n"
+        assert "1 photographs with 2 pages" in heard.err
 
     def test_dry_run(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         from colorgan.cli import app

@@ -1,4 +1,6 @@
 import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +107,49 @@ class TestReadHints:
             "sub/b.jpg": (Hint(50, 5, "#445566", percent=True),),
         }
 
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"file;x;y;color\r\na.jpg;12,5;2;#102030\r\n;;;\r\n\r\nsub/b.jpg;50%;5,5%;#445566\r\n",
+            b"\xef\xbb\xbfFile ; X ; Y ; Color \n a.jpg ; 12.5 ; 2 ; #102030 \n sub/b.jpg ; 50% ; 5.5% ; #445566\n",
+            b'\n,,,\nfile,x,y,color\n a.jpg , 12.5 , 2 , #102030 \n , , , \n"sub/b.jpg",50%,5.5%,#445566\n',
+            b"file\tx\ty\tcolor\na.jpg\t12.5\t2\t#102030\nsub/b.jpg\t50%\t5.5%\t#445566\n",
+        ],
+    )
+    def test_csv_of_spreadsheets(self, tmp_path: Path, content: bytes) -> None:
+        path = tmp_path / "hints.csv"
+        path.write_bytes(content)
+        assert read_hints(path, self.NAMES) == {
+            "a.jpg": (Hint(12.5, 2, "#102030"),),
+            "sub/b.jpg": (Hint(50, 5.5, "#445566", percent=True),),
+        }
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+    def test_names_in_csv(self, tmp_path: Path, encoding: str) -> None:
+        path = tmp_path / "hints.csv"
+        path.write_bytes("file,x,y,color\nK\u00f6ln.JPG,1,2,#102030\n".encode(encoding))
+        name = "Ko\u0308ln.jpg"  # as macOS has it
+        assert read_hints(path, [name]) == {name: (Hint(1, 2, "#102030"),)}
+
+    def test_exact_names_go_first(self, tmp_path: Path) -> None:
+        names = ("a.JPG", "a.jpg")
+        found = self.read(tmp_path, "file,x,y,color\na.jpg,1,1,#000000\na.JPG,2,2,#000000\n", ".csv", names)
+        assert found == {"a.jpg": (Hint(1, 1, "#000000"),), "a.JPG": (Hint(2, 2, "#000000"),)}
+
+    def test_names_that_are_no_unicode(self, tmp_path: Path) -> None:
+        name = os.fsdecode(b"caf\xe9.jpg")
+        text = hints_to_json({name: [Hint(1, 2, "#102030")]})
+        assert self.read(tmp_path, text, names=(name,)) == {name: (Hint(1, 2, "#102030"),)}
+
+    def test_many(self, tmp_path: Path) -> None:
+        """In a time that grows with their number, not with its square."""
+        names = tuple(f"box/{n}.jpg" for n in range(20_000))
+        text = "file,x,y,color\n" + "".join(f"{name},1,2,#102030\n" for name in names)
+        started = time.monotonic()
+        found = self.read(tmp_path, text, ".csv", names)
+        assert len(found) == len(names)  # type: ignore[arg-type]
+        assert time.monotonic() - started < 5
+
     def test_a_list_alone_is_for_a_single_picture(self, tmp_path: Path) -> None:
         text = '[{"x": 1, "y": 2, "color": "#102030"}]'
         assert self.read(tmp_path, text, names=("a.jpg",)) == {"a.jpg": (Hint(1, 2, "#102030"),)}
@@ -125,6 +170,8 @@ class TestReadHints:
             ("file,x,y\na.jpg,1,1", ".csv", "must name the columns"),
             ("file,x,y,color\na.jpg,1,1", ".csv", "'color' is missing"),
             ("", ".txt", "are read from .json and .csv"),
+            ("", ".csv", "must name the columns"),
+            (f"file,x,y,color\na.jpg,1,1,{'x' * 140_000}", ".csv", "are not CSV: field larger than"),
         ],
     )
     def test_nonsense(self, tmp_path: Path, text: str, suffix: str, message: str) -> None:

@@ -5,15 +5,28 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from colorgan.colorization import ColorizeOptions, Colorizer, Event, Job, Outcome, Status, plan_paths, run_jobs
+from colorgan.colorization import (
+    ColorizeOptions,
+    Colorizer,
+    Event,
+    Job,
+    Notice,
+    Outcome,
+    Status,
+    plan_paths,
+    run_jobs,
+    start_crew,
+)
 from colorgan.colorization.processes import Crew, WorkOff, can_fork
+from colorgan.colorization.work import STOPPING
+from colorgan.files import atomic_write
 from support import draw_photo
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="processes are forked on Linux only")
@@ -72,9 +85,45 @@ def overlaps(outcomes: Iterable[Outcome]) -> int:
     return sum(later[0] < earlier[1] for earlier, later in pairwise(times))
 
 
-def run(jobs: list[Job], work: WorkOff, size: int = 0) -> dict[int, Outcome]:
+def note_company_and_die_at_13(jobs: Sequence[Job]) -> Iterator[Event]:
+    for job in jobs:
+        if job.number == 13:
+            os._exit(9)
+        yield Outcome(job=job, status=Status.COLORIZED, pages=len(jobs), reason=str(os.getpid()))
+
+
+def die_before_telling(jobs: Sequence[Job]) -> Iterator[Event]:
+    for job in jobs:
+        if job.target.exists():
+            yield Outcome(job=job, status=Status.SKIPPED, reason="its result is there already", files=job.results)
+            continue
+        job.target.touch()
+        if job.number == 0:
+            os._exit(9)
+        yield done(job)
+
+
+def die_while_writing(jobs: Sequence[Job]) -> Iterator[Event]:
+    for job in jobs:
+        with atomic_write(job.target) as file:
+            file.write(b"half")
+            if job.number == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+        yield done(job)
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let later processes be forked, too: others would have to find this module by its name."""
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: real_context("fork"))
+
+
+def run(
+    jobs: list[Job], work: WorkOff, size: int = 0, is_done: Callable[[Job], bool] = lambda _: False
+) -> dict[int, Outcome]:
     with Crew(2) as crew:
-        found = [event for event in crew.run(jobs, work, lambda _: size) if isinstance(event, Outcome)]
+        events = crew.run(jobs, work, lambda _: size, is_done=is_done)
+        found = [event for event in events if isinstance(event, Outcome)]
     by_number = {outcome.job.number: outcome for outcome in found}
     assert len(by_number) == len(found)  # nothing twice
     return by_number
@@ -97,13 +146,70 @@ class TestCrew:
         assert overlaps(small.values()) > 0
         assert overlaps(large.values()) == 0
 
-    def test_a_job_that_kills_its_process_fails_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        # The second try is in a process that is not forked and would have to find this module by its name.
-        monkeypatch.setattr(multiprocessing, "get_context", lambda _: real_context("fork"))
+    def test_a_job_that_kills_its_process_fails_alone(self, forked: None) -> None:
         outcomes = run(make_jobs(40), die_at_13)
         assert sorted(outcomes) == list(range(40))
         assert [n for n, outcome in outcomes.items() if outcome.status is Status.FAILED] == [13]
         assert "memory" in outcomes[13].reason
+
+    def test_only_what_a_dead_process_had_at_hand_is_done_by_itself(self, forked: None) -> None:
+        """The other process lives on, a new one takes the place of the dead one, what was told stays as it was told."""
+        outcomes = run(make_jobs(160), note_company_and_die_at_13)
+        assert [n for n, outcome in outcomes.items() if outcome.status is Status.FAILED] == [13]
+        alone = sorted(n for n, outcome in outcomes.items() if outcome.pages == 1)
+        assert alone == [14, 15]  # the others of its lot of sixteen were told of before
+        assert len({outcome.reason for n, outcome in outcomes.items() if n > 15}) <= 3
+
+    def test_what_a_dead_process_had_done_is_not_called_skipped(self, forked: None, tmp_path: Path) -> None:
+        """But what was there before the run is."""
+        jobs = make_jobs(8, tmp_path)
+        jobs[7].target.touch()
+        outcomes = run(jobs, die_before_telling, is_done=lambda job: job.target.exists())
+        assert {n: o.status for n, o in outcomes.items()} == dict.fromkeys(range(7), Status.COLORIZED) | {
+            7: Status.SKIPPED
+        }
+        assert outcomes[0].reason == ""
+
+    def test_what_a_dead_process_had_half_written_is_removed(self, forked: None, tmp_path: Path) -> None:
+        assert run(make_jobs(8, tmp_path), die_while_writing)[3].status is Status.FAILED
+        assert sorted(path.name for path in tmp_path.iterdir()) == [f"out-{n}.png" for n in range(8) if n != 3]
+
+    def test_processes_that_die_while_they_wait_are_replaced(self, forked: None) -> None:
+        with Crew(2) as crew:
+            for member in crew._members:
+                member.process.kill()
+                member.process.join()
+            found = list(crew.run(make_jobs(12), work_off, lambda _: 0))
+        assert len(found) == 12
+
+    def test_no_shared_memory_is_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Containers may have none, or none that can be written to."""
+
+        def refuse(*_: object, **__: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", refuse)
+        assert sorted(run(make_jobs(12), work_off)) == list(range(12))
+
+    def test_threads_do_where_no_process_can_be_started(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: object) -> None:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+
+        monkeypatch.setattr("multiprocessing.process.BaseProcess.start", refuse)
+        with start_crew(make_jobs(12), "cpu", 2) as crew:
+            assert crew is None
+
+    def test_stops_when_it_is_asked(self, tmp_path: Path) -> None:
+        stop: list[bool] = []
+        told = []
+        with Crew(2) as crew:
+            for event in crew.run(make_jobs(400, tmp_path), slowly, lambda _: 0, should_stop=lambda: bool(stop)):
+                told.append(event)
+                stop.append(True)
+        assert [event.message for event in told if isinstance(event, Notice)] == [STOPPING]
+        done = {event.job.target for event in told if isinstance(event, Outcome)}
+        assert done == set(tmp_path.iterdir())  # all that was finished is told of
+        assert len(done) < 100
 
     def test_ends_when_it_is_closed(self, tmp_path: Path) -> None:
         with Crew(2) as crew:
@@ -191,24 +297,42 @@ class TestCommand:
         assert len(results) == 10
         assert all((threads / name).read_bytes() == (processes / name).read_bytes() for name in results)
 
-    def test_a_ctrl_c_keeps_what_was_finished(self, many: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("name", "times", "code", "workers"),
+        [("SIGINT", 10, 130, "2"), ("SIGTERM", 1, 143, "2"), ("SIGHUP", 1, 129, "1")],
+    )
+    def test_a_signal_keeps_what_was_finished(
+        self, many: Path, tiny_weights: Path, tmp_path: Path, name: str, times: int, code: int, workers: str
+    ) -> None:
+        """Also ten quick Ctrl-C: no traceback, the sum, a report of just what is there, nothing half-written."""
         large = many / "10.png"  # the run must last until the signal comes
         draw_photo(10, (1200, 900)).convert("L").save(large)
-        for number in range(11, 200):
+        for number in range(11, 120):
             shutil.copy(large, many / f"{number}.png")
-        out = tmp_path / "out"
+        out, report = tmp_path / "out", tmp_path / "report.html"
         command = [sys.executable, "-m", "colorgan", "colorize", many, "-o", out, "--weights", tiny_weights]
-        command += ["--device", "cpu", "--precision", "float32", "--workers", "2", "-q"]
+        command += ["--device", "cpu", "--precision", "float32", "--workers", workers, "--report", report]
         with subprocess.Popen(
             command,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
             start_new_session=True,
             preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - nothing else runs here
         ) as process:
             assert wait_until(lambda: out.exists() and len(list(out.glob("*.png"))) > 3)
-            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process
-        assert process.returncode == 130
-        results = list(out.iterdir())
-        assert 3 < len(results) < 200
-        for path in results:
-            Image.open(path).load()
+            for _ in range(times):
+                os.killpg(process.pid, getattr(signal, name))  # as a terminal does: to every process
+                time.sleep(0.02)
+            listed, said = process.communicate(timeout=60)
+        assert process.returncode == code, said
+        assert "Traceback" not in said
+        assert f"ended by {name}" in said
+        results = sorted(path.name for path in out.iterdir())
+        assert 3 < len(results) < 120
+        assert sorted(Path(line).name for line in listed.splitlines()) == results
+        assert f"{len(results)} colorized, {120 - len(results)} not reached" in said
+        assert report.read_text().count('class="pair"') == len(results)
+        for result in results:
+            Image.open(out / result).load()
+        assert not list(tmp_path.rglob("*.part"))

@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from colorgan.colorization import Job, Outcome, Status, make_report, make_sheet
+from colorgan.colorization import Job, Outcome, PreviewStore, Status, make_report, make_sheet
 from colorgan.colorization.products import (
+    Preview,
     beside_the_original,
     color_layer,
     doubt_map,
@@ -20,6 +22,7 @@ from colorgan.colorization.products import (
     variant_sheet,
 )
 from colorgan.colorization.report import write_report
+from colorgan.colorization.sheet import _Sheet, write_sheet
 from colorgan.images import photo_from_image
 from colorgan.rendering import ChromaField, Painting
 from support import draw_photo
@@ -66,8 +69,8 @@ def test_comparison_has_both_sides() -> None:
 
 def test_doubt_is_bright() -> None:
     shown = doubt_map(torch.tensor([[[1.0, 0.0]]]), (10, 20))
-    assert shown.shape == (10, 20, 3)
-    assert (shown[0, 0, 0], shown[0, -1, 0]) == (0, 255)
+    assert shown.shape == (10, 20)
+    assert (shown[0, 0], shown[0, -1]) == (0, 255)
 
 
 class TestVariants:
@@ -132,6 +135,57 @@ class TestReport:
         places = [float(x) for x in re.findall(r"0px ([\d.]+)%", title[1])]
         assert places == pytest.approx([50, 75, 10], abs=1)
         assert '"images":[80,80]' in title[1].replace("&quot;", '"')
+
+    def test_names_of_any_kind(self, tmp_path: Path) -> None:
+        """What is no Unicode, and what a terminal would obey, is shown with escapes, on the page and on the sheet."""
+        outcomes = [outcome(0, os.fsdecode(b"caf\xe9.jpg")), outcome(1, "\x1b[2J.jpg", Status.FAILED, "it is \udcff")]
+        write_report(tmp_path / "report.html", outcomes, {"Palette": "\udce9"})
+        page = (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert page.count(r"caf\xe9.jpg") >= 2
+        assert r"\x1b[2J.jpg" in page
+        assert "\x1b" not in page
+        write_sheet(tmp_path / "sheet.png", outcomes)
+        Image.open(tmp_path / "sheet.png").load()
+
+    def test_is_written_piece_by_piece(self, tmp_path: Path) -> None:
+        """The pictures of an archive lie on the disk, and are read when their turn comes."""
+        size = 200_000
+        job = Job(0, Path("a.jpg"), Path("b.jpg"))
+        with PreviewStore(tmp_path / "new") as store:
+            kept = [
+                store.keep(
+                    Outcome(job=job, status=Status.COLORIZED, preview=Preview(b"%9d" % n * (size // 9), b"after"))
+                )
+                for n in range(100)
+            ]
+            assert list((tmp_path / "new").iterdir()) == []  # it has no name that could be left behind
+            assert kept[7].preview is not None
+            assert (kept[7].preview.before[:9], kept[7].preview.after) == (b"        7", b"after")
+            tracemalloc.start()
+            write_report(tmp_path / "report.html", kept, {})
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+        assert (tmp_path / "report.html").stat().st_size > 100 * size
+        assert peak < 20 * size
+
+
+class TestContactSheet:
+    def test_thousands_of_photographs(self) -> None:
+        """Its size is bounded: cells become smaller, and at last the rest is left out."""
+        preview = outcome(0, "a.jpg").preview
+        for count, cell in ((700, 240), (3000, 106), (50_000, 48)):
+            job = Job(0, Path("a.jpg"), Path("b.jpg"))
+            sheet = _Sheet.lay_out([Outcome(job=job, status=Status.COLORIZED, preview=preview)] * count)
+            assert sheet.cell == pytest.approx(cell, abs=12)
+            assert 50e6 < sheet.width * sheet.height < 105e6
+            assert max(sheet.width, sheet.height) < 65_500
+            assert next(iter(sheet.bands())).shape == (12, sheet.width, 3)
+            assert (len(sheet.pairs) == count) is (count < 10_000)
+
+    def test_its_folder_is_made(self, tmp_path: Path) -> None:
+        assert write_sheet(tmp_path / "new" / "sheet.jpg", [outcome(n, f"{n}.jpg") for n in range(5)]) == 0
+        with Image.open(tmp_path / "new" / "sheet.jpg") as written:
+            assert written.size == make_sheet([outcome(n, f"{n}.jpg") for n in range(5)]).size
 
 
 def test_contact_sheet() -> None:

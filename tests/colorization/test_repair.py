@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from colorgan.color import luminance_to_grey, rgb_to_lab
-from colorgan.colorization import Colorizer, colorize_paths
+from colorgan.colorization import Colorizer, Notice, Outcome, colorize_paths
 from colorgan.colorization.masks import add_masks, mask_from_image
 from colorgan.colorization.paths import plan_paths
-from colorgan.config import ModelConfig, RenderConfig
+from colorgan.config import Existing, ModelConfig, RenderConfig
 from colorgan.errors import UsageError
 from colorgan.model import build_generator
 from colorgan.weights.file import save_generator
@@ -119,6 +119,64 @@ class TestAddMasks:
         some_mask().save(tmp_path / "masks" / name)
         plan = add_masks(plan_paths([photos], tmp_path / "out"), tmp_path / "masks")
         assert [job.mask for job in plan.jobs] == [None, tmp_path / "masks" / name, None]
+
+    @pytest.mark.parametrize(
+        ("photo", "mask"),
+        [
+            ("Ko\u0308ln.jpg", "K\u00f6ln.png"),  # NFD, as macOS has names, and NFC
+            ("K\u00f6ln.jpg", "Ko\u0308ln.jpg.png"),
+            ("a.jpg", "a.jpg.PNG"),
+            ("a.JPG", "a.jpg.tif"),
+            ("a.jpg", "a.JPG"),
+            ("x.y.jpg", "x.y.png"),
+        ],
+    )
+    def test_names_that_differ_in_form_or_suffix_alone(self, tmp_path: Path, photo: str, mask: str) -> None:
+        for folder, name in (("photos", photo), ("masks", mask)):
+            (tmp_path / folder).mkdir()
+            grey_photo().save(tmp_path / folder / name)
+        plan = add_masks(plan_paths([tmp_path / "photos"], tmp_path / "out"), tmp_path / "masks")
+        assert [job.mask for job in plan.jobs] == [tmp_path / "masks" / mask]
+        assert plan.notes == ()
+
+    def test_masks_that_fit_nothing_are_named(self, photos: Path, tmp_path: Path, colorizer: Colorizer) -> None:
+        (tmp_path / "masks").mkdir()
+        for name in ("a.png", "b.png", "c.jpg.png"):
+            some_mask().save(tmp_path / "masks" / name)
+        plan = add_masks(plan_paths([photos], tmp_path / "out"), tmp_path / "masks")
+        folder = tmp_path / "masks"
+        assert plan.notes == (
+            f"{folder} has a mask for 1 of 3 photographs",
+            f"these masks fit no photograph: {folder / 'b.png'}, {folder / 'c.jpg.png'}",
+        )
+        assert plan.shard(0, 2).notes == plan.notes
+        events = colorize_paths([photos], tmp_path / "out", colorizer=colorizer, masks=folder)
+        assert [event.message for event in events if isinstance(event, Notice)] == list(plan.notes)
+
+    def test_a_mask_of_a_further_page_fits(self, tmp_path: Path) -> None:
+        wide = np.asarray(grey_photo())
+        (tmp_path / "masks").mkdir()
+        tifffile.imwrite(tmp_path / "book.tif", np.stack([wide, wide]), photometric="minisblack")
+        for name in ("book.png", "book-page2.png"):
+            some_mask().save(tmp_path / "masks" / name)
+        assert add_masks(plan_paths([tmp_path / "book.tif"], tmp_path / "out"), tmp_path / "masks").notes == ()
+
+    def test_a_mask_that_marks_nothing_is_told_of(self, photos: Path, tmp_path: Path, colorizer: Colorizer) -> None:
+        mask = tmp_path / "black.png"
+        Image.new("L", grey_photo().size).save(mask)
+        notice, outcome = colorize_paths([photos / "a.jpg"], tmp_path / "out", colorizer=colorizer, masks=mask)
+        assert isinstance(notice, Notice)
+        assert notice.message == f"the mask {mask} marks nothing; nothing of {photos / 'a.jpg'} was filled"
+        assert isinstance(outcome, Outcome)
+
+    def test_masks_are_not_written_over_themselves(self, photos: Path, tmp_path: Path) -> None:
+        masks = tmp_path / "masks"
+        masks.mkdir()
+        some_mask().save(masks / "a.jpg.png")
+        plan = plan_paths([photos], tmp_path / "out", save_masks=masks, existing=Existing.SKIP)
+        assert [job.filled for job in add_masks(plan, masks).jobs] == [None] * 3
+        with pytest.raises(UsageError, match=r"a\.jpg\.png, a file that colorgan did not make"):
+            plan_paths([photos], tmp_path / "out", save_masks=masks, existing=Existing.OVERWRITE)
 
     def test_turned_photographs_are_measured_upright(self, tmp_path: Path) -> None:
         exif = Image.Exif()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from colorgan import cli
+from colorgan import cli, files
 from colorgan.errors import CheckpointError, TrainingError
 from colorgan.training import StepDone
 from colorgan.training.checkpoint import load_latest
@@ -39,17 +39,27 @@ class FullFile:
 @pytest.fixture
 def refuse(monkeypatch):
     """Refuse to write files whose name holds a word: `refuse(word, number, when=lambda: True)`."""
-    opened = Path.open
+    opened, created = Path.open, files._create
 
     def start(word, number, when=lambda: True):
-        def open_or_refuse(path, mode="r", *args, **options):
-            refused = word in path.name and mode[0] in "wa" and "+" not in mode and when()
+        def refuses(path):
+            refused = word in path.name and when()
             if refused and number == errno.EACCES:
                 raise PermissionError(number, os.strerror(number), str(path))
+            return refused
+
+        def append_or_refuse(path, mode="r", *args, **options):
+            refused = mode == "a" and refuses(path)
             file = opened(path, mode, *args, **options)
             return FullFile(file) if refused else file
 
-        monkeypatch.setattr(Path, "open", open_or_refuse)
+        def create_or_refuse(target):
+            refused = refuses(target)
+            file, temporary = created(target)
+            return (FullFile(file) if refused else file), temporary
+
+        monkeypatch.setattr(Path, "open", append_or_refuse)
+        monkeypatch.setattr(files, "_create", create_or_refuse)
 
     return start
 

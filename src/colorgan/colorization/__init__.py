@@ -6,11 +6,13 @@ from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
 from colorgan.colorization.hints import Hint, parse_hint, read_hints
 from colorgan.colorization.masks import add_masks
 from colorgan.colorization.palette import Palette
-from colorgan.colorization.paths import add_hints, colorize_paths, plan_paths
-from colorgan.colorization.plan import STREAM, Job, Plan, find_sources, make_plan
+from colorgan.colorization.paths import add_hints, check_reports, colorize_paths, plan_paths
+from colorgan.colorization.plan import Job, Plan, make_plan
+from colorgan.colorization.previews import PreviewStore
 from colorgan.colorization.processes import Crew
 from colorgan.colorization.ranks import Ranks
 from colorgan.colorization.report import make_report, write_report
+from colorgan.colorization.search import STREAM, find_sources
 from colorgan.colorization.serve import Desk, PageServer
 from colorgan.colorization.sheet import make_sheet, write_sheet
 from colorgan.colorization.work import ColorizeOptions, Event, Notice, Outcome, Product, Status, settings_of
@@ -30,12 +32,14 @@ __all__ = [
     "PageServer",
     "Palette",
     "Plan",
+    "PreviewStore",
     "Product",
     "Ranks",
     "Sketch",
     "Status",
     "add_hints",
     "add_masks",
+    "check_reports",
     "colorize_paths",
     "count_cores",
     "find_sources",

@@ -13,7 +13,8 @@ from pathlib import Path
 from colorgan.colorization.batch import run_jobs
 from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.look import Look, even_out, measure_look
-from colorgan.colorization.plan import STREAM, Job, Plan
+from colorgan.colorization.plan import Job, Plan
+from colorgan.colorization.search import STREAM
 from colorgan.colorization.work import ColorizeOptions, OpenedJob, Outcome, Status
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import ImageReadError, UsageError
@@ -49,7 +50,11 @@ def match_albums(
     if any(job.source == STREAM for job in plan.jobs):
         raise UsageError("an album is read twice, standard input only once; give files")
     folders = {job.source.parent for job in part.jobs if not _is_done(job, options)}
-    jobs = [job for job in plan.jobs if job.source.parent in folders]
+    jobs = [
+        dataclasses.replace(job, doubt=None, filled=None, copy=None)
+        for job in plan.jobs
+        if job.source.parent in folders
+    ]
     looks: dict[Path, dict[int, Look]] = {folder: {} for folder in folders}
     # Nothing is written in this pass: a photograph in colour is not copied, a result that is there does not count.
     color_input = ColorInput.RECOLOR if options.color_input is ColorInput.RECOLOR else ColorInput.SKIP
@@ -60,8 +65,6 @@ def match_albums(
         variants=1,
         pick=None,
         mute_uncertain=False,
-        doubt_folder=None,
-        mask_folder=None,
     )
     events = run_jobs(jobs, colorizer, quietly, workers=workers, finish=partial(_measure, looks))
     measured = 0
@@ -70,11 +73,11 @@ def match_albums(
         on_progress(measured, len(jobs))
     found = {number: change for album in looks.values() for number, change in even_out(album).items()}
     changed = (dataclasses.replace(job, adjustment=found.get(job.number)) for job in part.jobs)
-    return Plan(tuple(changed), part.sources)
+    return dataclasses.replace(part, jobs=tuple(changed))
 
 
 def _is_done(job: Job, options: ColorizeOptions) -> bool:
-    return options.existing is Existing.SKIP and job.target.exists()
+    return options.existing is Existing.SKIP and job.is_done
 
 
 def _measure(looks: dict[Path, dict[int, Look]], opened: OpenedJob) -> Outcome:

@@ -20,9 +20,11 @@ import torch
 
 from colorgan.colorization.colorizer import Colorizer, Colors
 from colorgan.colorization.memory import is_out_of_memory, predict_within_memory
-from colorgan.colorization.plan import STREAM, Job
+from colorgan.colorization.plan import Job
 from colorgan.colorization.processes import Crew, can_fork
+from colorgan.colorization.search import STREAM
 from colorgan.colorization.work import (
+    STOPPING,
     ColorizeOptions,
     Event,
     Notice,
@@ -32,6 +34,7 @@ from colorgan.colorization.work import (
     finish_job,
     open_job,
 )
+from colorgan.config import Existing
 from colorgan.errors import ColorganError
 from colorgan.runtime import pick_runtime
 
@@ -43,6 +46,7 @@ _CPU_BATCH = 4  # two thirds of the time of one by one; more gains little
 _GPU_BATCH = 16
 _MOST_BYTES = 256 << 20  # of photographs held in memory at once, as read; one alone may be larger
 _BYTES_A_BYTE = 6  # in memory for one in the file, until the file has been read
+_LOOK = 0.2  # seconds after which it is asked at the latest whether to stop
 _FEWEST_A_PROCESS = 4  # photographs; with fewer it is not worth its start
 
 
@@ -59,6 +63,7 @@ def run_jobs(
     workers: int | None = None,
     finish: Callable[[OpenedJob], Outcome] | None = None,
     crew: Crew | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
     """Colour photographs; yield what became of each as soon as it is known, not always in order.
 
@@ -72,15 +77,18 @@ def run_jobs(
         finish: What to do with a photograph whose colours are known; writes it if left out.
         crew: Processes to do it in, instead of threads; they load the colorizer's file themselves and cannot `finish`
             in another way.
+        should_stop: Is asked now and then whether to end after the photographs at hand; what became of these is still
+            told.
     """
     if crew is not None and colorizer.source is not None and finish is None:
         where = colorizer.source, str(colorizer.runtime.device), colorizer.runtime.precision
-        yield from crew.run(list(jobs), partial(_run_lot, where, options), _estimate)
+        work_off, is_done = partial(_run_lot, where, options), partial(_is_done, options)
+        yield from crew.run(list(jobs), work_off, _estimate, is_done=is_done, should_stop=should_stop)
         return
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield from _run_here(jobs, colorizer, options, workers or count_cores(), finish)
+        yield from _run_here(jobs, colorizer, options, workers or count_cores(), finish, should_stop)
     finally:
         torch.set_num_threads(threads)
 
@@ -98,7 +106,14 @@ def start_crew(jobs: Sequence[Job], device: str, workers: int) -> AbstractContex
     """
     enough = workers > 1 and len(jobs) >= _FEWEST_A_PROCESS * workers
     worth = enough and can_fork() and pick_runtime(device).device.type == "cpu"
-    return Crew(workers) if worth else nullcontext()
+    try:
+        return Crew(workers) if worth else nullcontext()
+    except OSError:  # too many processes, or no memory for them: threads will do
+        return nullcontext()
+
+
+def _is_done(options: ColorizeOptions, job: Job) -> bool:
+    return options.existing is Existing.SKIP and job.is_done
 
 
 @cache
@@ -117,8 +132,9 @@ def _run_here(
     options: ColorizeOptions,
     workers: int,
     finish: Callable[[OpenedJob], Outcome] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
-    run = _Run(deque(jobs), colorizer, options, workers, finish)
+    run = _Run(deque(jobs), colorizer, options, workers, finish, should_stop)
     try:
         yield from run.events()
     finally:
@@ -153,6 +169,8 @@ class _Run:
     options: ColorizeOptions
     workers: int
     finish: Callable[[OpenedJob], Outcome] | None = None
+    should_stop: Callable[[], bool] = lambda: False
+    stopping: bool = False
     active: dict[Future[Any], Callable[[Future[Any]], Iterable[Event]]] = field(default_factory=dict)
     drawn: dict[Any, deque[_Page]] = field(default_factory=dict)  # pages ready for the network, by key
     held: dict[int, int] = field(default_factory=dict)  # bytes in memory, by the number of the job
@@ -176,14 +194,27 @@ class _Run:
 
     def events(self) -> Iterator[Event]:
         while self.waiting or self.active or self.drawn:
+            if self.should_stop():
+                yield from self._stop()
             self._open_more()
             self._ask_network()
-            done, _ = wait(self.active, return_when=FIRST_COMPLETED)
+            done, _ = wait(self.active, timeout=_LOOK, return_when=FIRST_COMPLETED)
             for future in done:
                 handle = self.active.pop(future)
                 yield from handle(future)
             while self.notices:
                 yield Notice(self.notices.popleft())
+
+    def _stop(self) -> Iterable[Event]:
+        """Drop all but what is being written."""
+        self.waiting.clear()
+        self.drawn.clear()
+        for future in list(self.active):
+            if future.cancel():
+                del self.active[future]
+        if not self.stopping:
+            self.stopping = True
+            yield Notice(STOPPING)
 
     def _open_more(self) -> None:
         # One photograph more than there are threads waits at each station, so that none of them runs dry.
@@ -208,6 +239,7 @@ class _Run:
             del self.held[job.number]
             return [opened]
         self.held[job.number] = opened.size
+        self.notices.extend(opened.notes)
         for page, sketch in enumerate(opened.sketches):
             self.drawn.setdefault(sketch.key, deque()).append((opened, page))
         return []
@@ -233,7 +265,7 @@ class _Run:
                 self.colorizer,
                 [opened.sketches[page] for opened, page in batch],
                 self.options.render,
-                confidence=self.options.needs_confidence,
+                confidence=self.options.mute_uncertain or any(opened.job.doubt is not None for opened, _ in batch),
                 lean=lean,
                 pad_to=self.batch,
                 on_notice=self.notices.append,
@@ -248,15 +280,17 @@ class _Run:
             answers, seconds = future.result()
         except Exception as error:  # as above
             failed = {opened.job.number: opened.job for opened, _ in batch if opened.job.number in self.held}
-            return [self._fail(job, error) for job in failed.values()]
+            yield from [self._fail(job, error) for job in failed.values()]
+            return
         for (opened, page), colors in zip(batch, answers, strict=True):
             opened.colors[page] = colors
             opened.seconds += seconds
-            if all(colors is not None for colors in opened.colors):
-                finish = self.finish or self._finish
-                writing = self.pool.submit(finish, opened)
-                self.active[writing] = partial(self._finished, opened.job)
-        return []
+            if all(colors is not None for colors in opened.colors) and not self.should_stop():
+                writing = self.pool.submit(self.finish or self._finish, opened)
+                if writing.done():  # told at once, before anything can happen to the next one
+                    yield from self._finished(opened.job, writing)
+                else:
+                    self.active[writing] = partial(self._finished, opened.job)
 
     def _finish(self, opened: OpenedJob) -> Outcome:
         return finish_job(opened, self.colorizer, self.options)

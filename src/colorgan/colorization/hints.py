@@ -4,9 +4,10 @@ import csv
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from colorgan.errors import UsageError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Hint",
     "color_to_levels",
+    "fold_name",
     "hint_from_values",
     "hints_to_json",
     "hints_to_points",
@@ -139,25 +141,41 @@ def read_hints(path: Path, names: Sequence[str]) -> dict[str, tuple[Hint, ...]]:
     Raises:
         UsageError: It cannot be read or understood, or names a picture that is not there.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the hints {path} cannot be read: {error}") from None
     if path.suffix.lower() not in (".json", ".csv"):
         raise UsageError(f"hints are read from .json and .csv files, got {path}")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"the hints {path} cannot be read: {error.strerror or error}") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if path.suffix.lower() == ".json":
+            raise UsageError(f"the hints {path} cannot be read: they are not UTF-8 ({error})") from None
+        text = content.decode("cp1252", "replace")  # as spreadsheets write CSV in much of the world
     rows = _json_rows(text, path, names) if path.suffix.lower() == ".json" else _csv_rows(text, path)
-    found: dict[str, tuple[Hint, ...]] = {}
-    for number, (name, row) in enumerate(rows, start=1):
+    exact, folded = set(names), {fold_name(name): name for name in names}
+    found: dict[str, list[Hint]] = {}
+    for number, (given, row) in enumerate(rows, start=1):
         where = f"{path}, hint {number}"
-        if name not in names:
-            raise UsageError(f"{where}: there is no picture {name!r} among the inputs; name them as below the inputs")
+        name = given if given in exact else folded.get(fold_name(given))
+        if name is None:
+            raise UsageError(f"{where}: there is no picture {given!r} among the inputs; name them as below the inputs")
+        if row is None:
+            continue
         if missing := [key for key in _COLUMNS[1:] if row.get(key) is None]:
             raise UsageError(f"{where}: {missing[0]!r} is missing; a hint has x, y and color")
-        found[name] = (*found.get(name, ()), hint_from_values(row["x"], row["y"], row["color"], where))
-    return found
+        found.setdefault(name, []).append(hint_from_values(row["x"], row["y"], row["color"], where))
+    return {name: tuple(hints) for name, hints in found.items()}
 
 
-_Rows = Iterable[tuple[str, Mapping[str, Any]]]
+def fold_name(name: str) -> str:
+    """Return what is the same for names that differ only in their Unicode form or in the case of their suffix."""
+    path = PurePosixPath(unicodedata.normalize("NFC", name))
+    return str(path.parent / f"{path.stem}{path.suffix.lower()}")
+
+
+_Rows = Iterable[tuple[str, Mapping[str, Any] | None]]  # names of pictures, each with a hint, or None
 
 
 def _json_rows(text: str, path: Path, names: Sequence[str]) -> _Rows:
@@ -172,22 +190,34 @@ def _json_rows(text: str, path: Path, names: Sequence[str]) -> _Rows:
     lists = content.values() if isinstance(content, dict) else [None]
     if not all(isinstance(hints, list) and all(isinstance(hint, dict) for hint in hints) for hints in lists):
         raise UsageError(f'{path} must look like {{"picture.jpg": [{{"x": 120, "y": 80, "color": "#3355aa"}}]}}')
-    if unknown := [name for name in content if name not in names]:
-        raise UsageError(f"{path}: there is no picture {unknown[0]!r} among the inputs; name them as below the inputs")
-    return [(name, hint) for name, hints in content.items() for hint in hints]
+    return [(name, hint) for name, hints in content.items() for hint in (hints or [None])]
 
 
 def _csv_rows(text: str, path: Path) -> _Rows:
-    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
-    if set(_COLUMNS) - set(reader.fieldnames or ()):
+    """Read a table; spreadsheets put semicolons or tabs between fields, blanks around them, and empty rows anywhere."""
+    lines = [line for line in text.splitlines() if line.strip(" \t,;")]
+    first = lines[0] if lines else ""
+    delimiter = max(",;\t", key=first.count)
+    try:
+        rows = [
+            [field.strip() for field in row] for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+        ]
+    except csv.Error as error:
+        raise UsageError(f"the hints {path} are not CSV: {error}") from None
+    columns = [column.lower() for column in rows[0]] if rows else []
+    if set(_COLUMNS) - set(columns):
         raise UsageError(f"the first line of {path} must name the columns {', '.join(_COLUMNS)}")
-    return [(row["file"], row) for row in reader]
+    hints = [dict(zip(columns, (field or None for field in row), strict=False)) for row in rows[1:]]
+    if delimiter == ";":  # of countries that write 12,5 for 12.5
+        hints = [{k: v.replace(",", ".") if v and k in ("x", "y") else v for k, v in hint.items()} for hint in hints]
+    return [(hint.get("file") or "", hint) for hint in hints]
 
 
 def hints_to_json(hints: Mapping[str, Sequence[Hint]]) -> str:
     """Return what `read_hints` reads from a .json file."""
     plain = {name: [hint.to_mapping() for hint in several] for name, several in hints.items()}
-    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode()  # names that are no Unicode, as JSON escapes them
 
 
 def hints_to_points(hints: Sequence[Hint], width: int, height: int) -> "Tensor":

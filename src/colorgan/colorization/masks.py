@@ -1,19 +1,24 @@
 """Masks that say what is missing of a photograph: white there; where they lie, and how they are read."""
 
 import dataclasses
-from collections.abc import Iterable
+import os
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from stat import S_ISDIR
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from colorgan.colorization.plan import STREAM, Job, Plan, Source, find_sources, page_path
+from colorgan.colorization.hints import fold_name
+from colorgan.colorization.plan import Job, Plan, page_path, pages_of, side_path
+from colorgan.colorization.search import STREAM, Source, find_sources, status_of
 from colorgan.errors import ImageReadError, UsageError
 from colorgan.images import Photo, is_image_name, photo_from_image, read_photos, read_size
 
-__all__ = ["add_masks", "check_shape", "mask_from_image", "mask_of_page", "mask_path"]
+__all__ = ["add_masks", "check_shape", "mask_from_image", "mask_of_page"]
 
+_NAMED = 5  # masks that fit nothing, in a note
 _Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
@@ -84,11 +89,6 @@ def mask_of_page(path: Path, photo: Photo) -> _Mask | None:
     return missing
 
 
-def mask_path(folder: Path, relative: PurePosixPath, page: int = 0) -> Path:
-    """Return where the mask of a photograph goes, or is looked for first: `1923/anna.jpg` has `1923/anna.jpg.png`."""
-    return page_path(folder.joinpath(*relative.parts[:-1], f"{relative.name}.png"), page)
-
-
 def add_masks(plan: Plan, masks: Path) -> Plan:
     """Give the photographs of a plan their masks.
 
@@ -98,43 +98,78 @@ def add_masks(plan: Plan, masks: Path) -> Plan:
             missing, at the photograph's path below the input, of any image format: `1923/anna.png` or
             `1923/anna.jpg.png` for `1923/anna.jpg`.
 
+    Returns:
+        The plan, with a note if the folder fits only some photographs, or holds masks that fit none.
+
     Raises:
         UsageError: There are no such masks, one cannot be read or has another size than its photograph, or one
             file meets several photographs.
     """
     found = plan.sources.found
-    if not masks.exists():
+    status, notes = status_of(masks), plan.notes
+    if status is None:
         raise UsageError(f"there is no mask {masks}; give a picture, a folder of them, or auto; nothing was done")
-    if masks.is_dir():
-        by_number = _match(masks, found)
+    if S_ISDIR(status.st_mode):
+        by_number, said = _match(masks, found)
+        notes += said
     elif len(found) != 1:
         raise UsageError(f"the mask {masks} is for one photograph, and there are {len(found)}; give a folder of masks")
     else:
         by_number = {0: masks}
-    jobs = tuple(dataclasses.replace(job, mask=by_number.get(job.number)) for job in plan.jobs)
+    jobs = tuple(_give_mask(job, by_number.get(job.number)) for job in plan.jobs)
     for job in jobs:
         _check(job)
-    return Plan(jobs, plan.sources)
+    return dataclasses.replace(plan, jobs=jobs, notes=notes)
 
 
-def _match(folder: Path, sources: Iterable[Source]) -> dict[int, Path]:
-    masks = {mask.relative: mask.path for mask in find_sources([folder], is_image_name=is_image_name).found}
-    by_stem: dict[PurePosixPath, list[Path]] = {}
-    for relative, path in masks.items():
-        by_stem.setdefault(relative.with_name(relative.stem), []).append(path)
-    found: dict[int, Path] = {}
-    names: list[PurePosixPath] = []
-    for number, source in enumerate(sources):
-        names.append(source.relative)
-        exact = [masks[r] for r in (PurePosixPath(f"{source.relative}.png"), source.relative) if r in masks]
-        near = exact[:1] or by_stem.get(source.relative.with_name(source.relative.stem), [])
-        if len(near) > 1:
-            raise UsageError(f"{near[0]} and {near[1]} could both be the mask of {source.path}; remove one of them")
-        found |= dict.fromkeys([number] if near else [], near[0] if near else folder)
+def _give_mask(job: Job, mask: Path | None) -> Job:
+    # Nothing is noted of a photograph that is not filled; and a mask that lies where it would be noted stays.
+    is_there = mask is None or (job.filled is not None and os.path.realpath(mask) == os.path.realpath(job.filled))
+    return dataclasses.replace(job, mask=mask, filled=None if is_there else job.filled)
+
+
+def _match(folder: Path, sources: Sequence[Source]) -> tuple[dict[int, Path], tuple[str, ...]]:
+    """Find the mask of each photograph; say what fits nothing."""
+    masks = _Masks(folder)
+    found = {number: mask for number, source in enumerate(sources) if (mask := masks.of(source)) is not None}
     if not found:
-        wanted = mask_path(folder, names[0]) if names else folder
+        wanted = side_path(folder, sources[0].relative) if sources else folder
         raise UsageError(f"{folder} holds no mask for any of the photographs, such as {wanted}; nothing was done")
-    return found
+    used = {path for number, mask in found.items() for path in pages_of(mask, sources[number].pages)}
+    unused = [path for path in masks.paths if path not in used]
+    notes = [f"{folder} has a mask for {len(found)} of {len(sources)} photographs"] if len(found) < len(sources) else []
+    if unused:
+        more = f" and {len(unused) - _NAMED} more" if len(unused) > _NAMED else ""
+        notes.append(f"these masks fit no photograph: {', '.join(map(str, unused[:_NAMED]))}{more}")
+    return found, tuple(notes)
+
+
+class _Masks:
+    """The masks of a folder, by what they are called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths: list[Path] = []
+        self._names: dict[str, list[Path]] = {}  # of the masks themselves
+        self._stems: dict[str, list[Path]] = {}  # the same without the last suffix
+        for mask in find_sources([folder], is_image_name=is_image_name).found:
+            self.paths.append(mask.path)
+            self._names.setdefault(fold_name(str(mask.relative)), []).append(mask.path)
+            self._stems.setdefault(fold_name(_without_suffix(mask.relative)), []).append(mask.path)
+
+    def of(self, source: Source) -> Path | None:
+        """Return a photograph's mask: for anna.jpg, anna.jpg.png goes before anna.jpg, and that before anna.png."""
+        name, stem = str(source.relative), _without_suffix(source.relative)
+        near = self._stems.get(fold_name(name)) or self._names.get(fold_name(name)) or self._stems.get(fold_name(stem))
+        if near and len(near) > 1:
+            exact = [path for path in near if path.name in (f"{source.relative.name}.png", source.relative.name)]
+            near = exact[:1] or [path for path in near if path.stem == source.relative.stem] or near
+        if near and len(near) > 1:
+            raise UsageError(f"{near[0]} and {near[1]} could both be the mask of {source.path}; remove one of them")
+        return near[0] if near else None
+
+
+def _without_suffix(relative: PurePosixPath) -> str:
+    return str(relative.parent / relative.stem)
 
 
 def _check(job: Job) -> None:

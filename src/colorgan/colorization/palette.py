@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from colorgan.color import rgb_to_lab
 from colorgan.colorization.hints import color_to_levels
+from colorgan.colorization.search import status_of
 from colorgan.errors import UsageError
 from colorgan.images import read_photos
 
@@ -64,7 +66,8 @@ class Palette:
             UsageError: There is no such file, or the photograph has no colours.
             ImageReadError: It cannot be read.
         """
-        if not path.is_file():
+        status = status_of(path)
+        if status is None or not S_ISREG(status.st_mode):
             raise UsageError(f"there is no picture {path} to take colours from; a palette is a file or #rrggbb,#rrggbb")
         rgb = read_photos(path, keep_rgb=True)[0].rgb
         if rgb is None or not np.ptp(rgb, axis=-1).any():

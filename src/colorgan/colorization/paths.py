@@ -1,20 +1,26 @@
 """From inputs on disk to results on disk, in one call."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from colorgan.colorization.batch import run_jobs
 from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.hints import Hint, read_hints
 from colorgan.colorization.masks import add_masks
-from colorgan.colorization.plan import STREAM, Job, Plan, find_sources, make_plan
-from colorgan.colorization.work import ColorizeOptions, Event
-from colorgan.config import Existing
+from colorgan.colorization.plan import Claims, Job, Plan, SideFolders, make_plan
+from colorgan.colorization.search import STREAM, Source, find_sources, is_folder, status_of
+from colorgan.colorization.work import ColorizeOptions, Event, Notice
+from colorgan.config import ColorInput, Existing
 from colorgan.errors import ImageReadError, UsageError
-from colorgan.images import is_image_name, read_photos
+from colorgan.images import count_pages, describe, format_of, is_image_name, read_size
 
-__all__ = ["add_hints", "colorize_paths", "plan_paths"]
+__all__ = ["add_hints", "check_reports", "colorize_paths", "plan_paths"]
+
+_COUNTING = 8  # threads that look how many pages files have: network drives answer several at once
 
 
 def colorize_paths(
@@ -29,6 +35,8 @@ def colorize_paths(
     workers: int | None = None,
     hints: Sequence[Hint] | Path = (),
     masks: Path | None = None,
+    confidence: Path | None = None,
+    save_masks: Path | None = None,
 ) -> Iterator[Event]:
     """Colour files and folders; yield an `Outcome` for each photograph, and a `Notice` now and then.
 
@@ -46,24 +54,40 @@ def colorize_paths(
         workers: Threads; one a core if left out.
         hints: Colours that are known: of the only photograph, or a file of them; see `add_hints`.
         masks: What is missing: a mask of the only photograph, or a folder of masks; see `add_masks`.
+        confidence: A folder for maps that are bright where colour is a guess, mirrored like the inputs.
+        save_masks: A folder for masks of what was filled, mirrored like the inputs.
 
     Raises:
         UsageError: The plan cannot be carried out; nothing was done.
+        TypeError: A single name is given where a list of them is meant.
     """
+    for name, given in (("inputs", inputs), ("include", include), ("exclude", exclude)):
+        if isinstance(given, str | bytes | os.PathLike):
+            raise TypeError(f"{name} must be a list, got {given!r}; write [{given!r}]")
+    options_given = options or ColorizeOptions()
     plan = plan_paths(
         [Path(given) for given in inputs],
         Path(output),
         include=include,
         exclude=exclude,
         image_format=image_format,
-        existing=options.existing if options else Existing.SKIP,
+        existing=options_given.existing,
+        color_input=options_given.color_input,
+        confidence=confidence,
+        save_masks=save_masks,
     )
     plan = add_hints(plan, hints)
     plan = plan if masks is None else add_masks(plan, masks)
     colorizer = colorizer or Colorizer.load()
-    if masks is not None or (options is not None and options.find_damage):
+    if masks is not None or options_given.find_damage:
         colorizer.require_repair()
-    return run_jobs(plan.jobs, colorizer, options or ColorizeOptions(render=colorizer.render), workers=workers)
+    events = run_jobs(plan.jobs, colorizer, options or ColorizeOptions(render=colorizer.render), workers=workers)
+    return _say_first(plan.notes, events)
+
+
+def _say_first(notes: Iterable[str], events: Iterator[Event]) -> Iterator[Event]:
+    yield from map(Notice, notes)
+    yield from events
 
 
 def plan_paths(
@@ -74,8 +98,11 @@ def plan_paths(
     exclude: Sequence[str] = (),
     image_format: str | None = None,
     existing: Existing = Existing.SKIP,
+    color_input: ColorInput = ColorInput.SKIP,
+    confidence: Path | None = None,
+    save_masks: Path | None = None,
 ) -> Plan:
-    """Look for the photographs and plan their results; see `colorize_paths`.
+    """Look for the photographs, count their pages, and plan their results; see `colorize_paths`.
 
     Raises:
         UsageError: The plan cannot be carried out.
@@ -87,15 +114,117 @@ def plan_paths(
         exclude=exclude,
         skip_folder=None if output == STREAM else output,
     )
-    single = len(inputs) == 1 and not inputs[0].is_dir()
-    as_file = single and output != STREAM and not output.is_dir() and is_image_name(output.name)
-    plan = make_plan(sources, output, image_format=image_format, as_file=as_file)
+    sources.found = _count_all_pages(sources.found)
+    single = len(inputs) == 1 and not is_folder(inputs[0])
+    as_file = single and output != STREAM and is_image_name(output.name) and not is_folder(output)
+    for folder in (None if as_file or output == STREAM else output, confidence, save_masks):
+        if folder is not None and not is_folder(folder) and status_of(folder) is not None:
+            raise UsageError(f"{folder} is a file, and a folder is needed there; nothing was done: give another name")
+    plan = make_plan(
+        sources,
+        output,
+        image_format=image_format,
+        as_file=as_file,
+        side_folders=SideFolders(confidence, save_masks),
+        copies=color_input is ColorInput.COPY,
+    )
+    _refuse_foreign(plan, existing)
     if existing is Existing.ERROR:
-        there = [job.target for job in plan.jobs if job.target != STREAM and job.target.exists()]
+        there = [path for job in plan.jobs for path in (*job.results, *job.side_files) if status_of(path) is not None]
         if there:
             raise UsageError(f"{there[0]} exists already (and {len(there) - 1} more results); nothing was done: give "
                              "--existing skip or overwrite, or another folder")  # fmt: skip
     return plan
+
+
+def _count_all_pages(found: Sequence[Source]) -> list[Source]:
+    with ThreadPoolExecutor(_COUNTING, "colorgan-pages") as pool:
+        return [
+            source if pages == 1 else dataclasses.replace(source, pages=pages)
+            for source, pages in zip(found, pool.map(_count_pages, found), strict=True)
+        ]
+
+
+def _count_pages(source: Source) -> int:
+    try:
+        return 1 if source.path == STREAM else count_pages(source.path)
+    except (ImageReadError, OSError):
+        return 1  # the run will say why
+
+
+def _refuse_foreign(plan: Plan, existing: Existing) -> None:
+    """Refuse to take a file that colorgan did not make for, or replace it by, what gets its name from another one.
+
+    Of first pages a person knows the names, and says with --existing what is to become of files that have them.
+    """
+    for job in plan.jobs:
+        replaced = job.side_files if existing is Existing.OVERWRITE else ()
+        for path in (*job.results[1:], *replaced):
+            if status_of(path) is not None and not _is_own(path):
+                raise UsageError(
+                    f"what comes of {job.source} would be written to {path}, a file that colorgan did not make; "
+                    "nothing was done: give another folder with -o, or remove it"
+                )
+
+
+def _is_own(path: Path) -> bool:
+    try:
+        return describe(path) is not None
+    except (ImageReadError, OSError):
+        return False
+
+
+def check_reports(
+    plan: Plan,
+    *,
+    report: Path | None = None,
+    contact_sheet: Path | None = None,
+    inputs: Mapping[str, Path] | None = None,
+) -> None:
+    """Refuse reports that would be written over a photograph, a result, or another file that is not theirs.
+
+    Args:
+        plan: The whole plan.
+        report: Where the page of the run goes.
+        contact_sheet: Where the contact sheet goes.
+        inputs: Other files that the run reads, by what they are, "palette" for example.
+
+    Raises:
+        UsageError: One would; nothing was done.
+    """
+    claims = Claims(plan)
+    for job in plan.jobs:
+        if job.mask is not None:
+            claims.protect("mask", job.mask)
+    for what, given in (inputs or {}).items():
+        claims.protect(what, given)
+    for who, path in (("the report", report), ("the contact sheet", contact_sheet)):
+        if path is None:
+            continue
+        claims.add(who, path)
+        if is_folder(path):
+            raise UsageError(
+                f"{who} is a file, and {path} is a folder; pass the name of a file in it; nothing was done"
+            )
+    if report is not None and status_of(report) is not None and not _is_page(report):
+        raise UsageError(f"the report would be written over {report}, which is no page of HTML; nothing was done: give "
+                         "another name, or remove it")  # fmt: skip
+    if contact_sheet is None:
+        return
+    if format_of(contact_sheet) is None:
+        raise UsageError(f"{contact_sheet}: no format is known for this name; use .jpg or .png; nothing was done")
+    if status_of(contact_sheet) is not None and not _is_own(contact_sheet):
+        raise UsageError(f"the contact sheet would be written over {contact_sheet}, which colorgan did not make; "
+                         "nothing was done: give another name, or remove it")  # fmt: skip
+
+
+def _is_page(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            start = file.read(512)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be looked at: {error.strerror}; nothing was done") from error
+    return not start or start.lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
 def add_hints(plan: Plan, hints: Sequence[Hint] | Path) -> Plan:
@@ -112,8 +241,9 @@ def add_hints(plan: Plan, hints: Sequence[Hint] | Path) -> Plan:
     """
     names = [source.relative.as_posix() for source in plan.sources.found]
     if isinstance(hints, Path):
-        if repeated := [name for name in names if names.count(name) > 1]:
-            raise UsageError(f"two inputs hold a picture {repeated[0]}; colour them in separate runs to give hints")
+        if len(set(names)) < len(names):
+            repeated = next(name for name, count in Counter(names).items() if count > 1)
+            raise UsageError(f"two inputs hold a picture {repeated}; colour them in separate runs to give hints")
         by_name = read_hints(hints, names)
     elif hints and len(names) != 1:
         raise UsageError(f"hints without a name are for one picture, and there are {len(names)}; name them in a file")
@@ -122,7 +252,7 @@ def add_hints(plan: Plan, hints: Sequence[Hint] | Path) -> Plan:
     jobs = tuple(dataclasses.replace(job, hints=by_name.get(names[job.number], ())) for job in plan.jobs)
     for job in jobs:
         _check_places(job)
-    return Plan(jobs, plan.sources)
+    return dataclasses.replace(plan, jobs=jobs)
 
 
 def _check_places(job: Job) -> None:
@@ -130,11 +260,11 @@ def _check_places(job: Job) -> None:
     if job.source == STREAM or all(hint.percent for hint in job.hints):
         return
     try:
-        photo = read_photos(job.source)[0]
+        width, height = read_size(job.source)
     except ImageReadError:
         return  # the run will say why
     for hint in job.hints:
         try:
-            hint.shares(photo.width, photo.height)
+            hint.shares(width, height)
         except UsageError as error:
             raise UsageError(f"{job.source}: {error}; nothing was done") from None

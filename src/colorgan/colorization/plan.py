@@ -1,57 +1,64 @@
-"""From what a person typed to a list of jobs: which photographs, and where each result goes.
+"""From photographs to a list of jobs: which file each result goes to, and that nothing is lost by writing it.
 
-`find_sources` looks at the file system; everything behind it works on names alone. Nothing is opened here, and a
-plan that cannot be carried out is refused as a whole, before any work.
+Everything here works on names, and looks at what lies under them, but opens nothing. A plan that cannot be carried
+out is refused as a whole, before any work.
 """
 
 import os
+import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from colorgan.colorization.hints import Hint
 from colorgan.colorization.look import Adjustment
+from colorgan.colorization.search import STREAM, Source, Sources
 from colorgan.errors import ConfigError, UsageError
+from colorgan.files import is_there
 from colorgan.images import SUFFIX_OF, format_of
 
-__all__ = ["STREAM", "Job", "Plan", "Source", "Sources", "find_sources", "make_plan", "page_path", "target_suffix"]
-
-STREAM = Path("-")
-"""Stands for standard input as a source, for standard output as a target."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One photograph to colour."""
-
-    path: Path
-    relative: PurePosixPath  # its place below the input that it was found in
-
-
-@dataclass(slots=True)
-class Sources:
-    """What the inputs held."""
-
-    found: list[Source] = field(default_factory=list)
-    hidden: int = 0  # files and folders whose names begin with a dot
-    not_images: int = 0  # files whose names are not those of images
-    excluded: int = 0  # images that the patterns leave out
-    unreadable: list[tuple[Path, str]] = field(default_factory=list)  # folders that cannot be listed, and why
+__all__ = ["Claims", "Job", "Plan", "SideFolders", "make_plan", "page_path", "side_path", "target_suffix"]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One photograph and where its result goes."""
+    """One file and where its results go."""
 
     number: int  # its place in the whole plan
     source: Path
-    target: Path
+    target: Path  # of its first page
+    pages: int = 1
     hints: tuple[Hint, ...] = ()  # for its first page
     adjustment: Adjustment | None = None  # to its album
     mask: Path | None = None  # of what is missing
     relative: PurePosixPath | None = None  # its place below the input that it was found in; its name alone if None
+    doubt: Path | None = None  # where the map of its doubt goes, of the first page
+    filled: Path | None = None  # where the mask of what was filled goes, of the first page
+    copy: Path | None = None  # where it is copied to if it is in colour already
+
+    @property
+    def results(self) -> tuple[Path, ...]:
+        """The coloured files, one a page; none on standard output."""
+        return () if self.target == STREAM else pages_of(self.target, self.pages)
+
+    @property
+    def side_files(self) -> tuple[Path, ...]:
+        """What is written beside the results: maps of doubt, masks."""
+        return tuple(
+            path for first in (self.doubt, self.filled) if first is not None for path in pages_of(first, self.pages)
+        )
+
+    @property
+    def folders(self) -> set[Path]:
+        """The folders that it writes to."""
+        files = (self.target, self.doubt, self.filled, self.copy)
+        return {path.parent for path in files if path is not None and path != STREAM}
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all that it writes is there: each page, each map and mask."""
+        return bool(self.results) and all(map(is_there, (*self.results, *self.side_files)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ class Plan:
 
     jobs: tuple[Job, ...]
     sources: Sources
+    notes: tuple[str, ...] = ()  # what a person should know before the work begins
 
     def shard(self, index: int, count: int) -> "Plan":
         """Return part `index` (from 0) of `count`; every job is in exactly one part.
@@ -68,101 +76,30 @@ class Plan:
         """
         if not 0 <= index < count:
             raise ConfigError(f"part {index + 1} of {count} cannot be; parts run from 1 to the number of parts")
-        return Plan(tuple(job for job in self.jobs if job.number % count == index), self.sources)
+        return replace(self, jobs=tuple(job for job in self.jobs if job.number % count == index))
 
-
-def find_sources(
-    inputs: Sequence[Path],
-    *,
-    is_image_name: Callable[[str], bool],
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    skip_folder: Path | None = None,
-) -> Sources:
-    """Find the photographs that the inputs name.
-
-    Files are taken whatever they are called. Folders are searched recursively, in alphabetical order, without hidden
-    files and folders; links to folders are followed, but never in circles.
-
-    Args:
-        inputs: Files, folders, or `STREAM`.
-        is_image_name: Whether a file in a folder is to be taken for an image.
-        include: Patterns (`*.tif`, `1923/*`) of which a file found in a folder must match one, if there are any. They
-            are compared with the path below the folder, and with the bare name.
-        exclude: Patterns of which it must match none.
-        skip_folder: A folder that is never searched: the one that results are written to.
-
-    Raises:
-        UsageError: An input does not exist.
-    """
-    sources = Sources()
-    hidden_from = None if skip_folder is None else _identity(skip_folder)
-    for given in inputs:
-        if given == STREAM:
-            sources.found.append(Source(STREAM, PurePosixPath("stdin")))
-        elif given.is_dir():
-            for source in _walk(given, sources, is_image_name, hidden_from):
-                if _is_wanted(source.relative, include, exclude):
-                    sources.found.append(source)
-                else:
-                    sources.excluded += 1
-        elif given.exists():
-            sources.found.append(Source(given, PurePosixPath(given.name)))
-        else:
-            raise UsageError(f"there is no file or folder {given}; nothing was done")
-    return sources
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    try:
-        status = folder.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _walk(
-    root: Path, sources: Sources, is_image_name: Callable[[str], bool], skip: tuple[int, int] | None
-) -> Iterator[Source]:
-    def visit(folder: Path, relative: PurePosixPath, above: frozenset[tuple[int, int] | None]) -> Iterator[Source]:
-        identity = _identity(folder)
-        if identity in above or (skip is not None and identity == skip and above):
-            return
-        try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError as error:
-            sources.unreadable.append((folder, error.strerror or str(error)))
-            return
-        for entry in entries:
-            if entry.name.startswith("."):
-                sources.hidden += 1
-            elif _is_folder(entry):
-                yield from visit(folder / entry.name, relative / entry.name, above | {identity})
-            elif is_image_name(entry.name):
-                yield Source(folder / entry.name, relative / entry.name)
-            else:
-                sources.not_images += 1
-
-    yield from visit(root, PurePosixPath(), frozenset())
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link in a circle with itself
-        return False
-
-
-def _is_wanted(relative: PurePosixPath, include: Sequence[str], exclude: Sequence[str]) -> bool:
-    def matches(patterns: Iterable[str]) -> bool:
-        return any(fnmatchcase(str(relative), p) or fnmatchcase(relative.name, p) for p in patterns)
-
-    return (not include or matches(include)) and not matches(exclude)
+    @property
+    def folders(self) -> set[Path]:
+        """The folders that are written to."""
+        return {folder for job in self.jobs for folder in job.folders}
 
 
 def page_path(path: Path, page: int) -> Path:
     """Return where a page goes: the first to the path, `scan.tif`, the second to `scan-page2.tif`, and so on."""
     return path if page == 0 else path.with_name(f"{path.stem}-page{page + 1}{path.suffix}")
+
+
+def pages_of(path: Path, pages: int) -> tuple[Path, ...]:
+    """Return where all pages go; see `page_path`."""
+    return tuple(page_path(path, page) for page in range(pages))
+
+
+def side_path(folder: Path, relative: PurePosixPath) -> Path:
+    """Return where something beside a result goes, by the photograph's place below its input.
+
+    The suffix is kept, since a.tif and a.png may lie side by side: `1923/anna.jpg` has `1923/anna.jpg.png`.
+    """
+    return folder.joinpath(*relative.parts[:-1], f"{relative.name}.png")
 
 
 def target_suffix(suffix: str, image_format: str | None = None) -> str:
@@ -186,7 +123,23 @@ def target_suffix(suffix: str, image_format: str | None = None) -> str:
     return suffix if own == wanted else SUFFIX_OF[wanted]
 
 
-def make_plan(sources: Sources, output: Path, *, image_format: str | None = None, as_file: bool = False) -> Plan:
+@dataclass(frozen=True, slots=True)
+class SideFolders:
+    """Folders, mirrors of the inputs, for what is written beside the results."""
+
+    doubt: Path | None = None  # maps of where colour is a guess
+    filled: Path | None = None  # masks of what was filled
+
+
+def make_plan(
+    sources: Sources,
+    output: Path,
+    *,
+    image_format: str | None = None,
+    as_file: bool = False,
+    side_folders: SideFolders = SideFolders(),
+    copies: bool = False,
+) -> Plan:
     """Give every source its target below `output`, mirroring the folders.
 
     Args:
@@ -194,25 +147,37 @@ def make_plan(sources: Sources, output: Path, *, image_format: str | None = None
         output: The folder for the results, or the one result's file if `as_file`, or `STREAM`.
         image_format: The format of the results; None keeps each source's if it can hold colour.
         as_file: Whether `output` names the result itself.
+        side_folders: Where else something is written to.
+        copies: Whether photographs that are in colour already are copied.
 
     Raises:
-        UsageError: Two sources have the same target, a target is a source, or one file cannot hold several results.
+        UsageError: Two files would be written to one place or one over a source, or one file cannot hold several
+            results.
     """
     found = sources.found
-    if (as_file or output == STREAM) and len(found) != 1:
+    named = as_file or output == STREAM
+    if named and len(found) != 1:
         raise UsageError(f"{output} is one file, and there are {len(found)} photographs for it; give a folder with -o")
-    jobs = tuple(
-        Job(
+    if output == STREAM and found[0].pages > 1:
+        raise UsageError(f"{found[0].path} has {found[0].pages} pages, and standard output takes one picture; give a "
+                         "folder with -o")  # fmt: skip
+
+    def plan_one(number: int, source: Source) -> Job:
+        target = output if named else _target(source, output, image_format)
+        return Job(
             number,
             source.path,
-            output if as_file or output == STREAM else _target(source, output, image_format),
+            target,
+            source.pages,
             relative=source.relative,
+            doubt=None if side_folders.doubt is None else side_path(side_folders.doubt, source.relative),
+            filled=None if side_folders.filled is None else side_path(side_folders.filled, source.relative),
+            copy=_copy_target(source, target) if copies else None,
         )
-        for number, source in enumerate(found)
-    )
-    _refuse_collisions(jobs)
-    _refuse_own_sources(jobs)
-    return Plan(jobs, sources)
+
+    plan = Plan(tuple(plan_one(number, source) for number, source in enumerate(found)), sources)
+    Claims(plan)
+    return plan
 
 
 def _target(source: Source, output: Path, image_format: str | None) -> Path:
@@ -221,26 +186,75 @@ def _target(source: Source, output: Path, image_format: str | None) -> Path:
     return output.joinpath(*source.relative.parent.parts, source.relative.stem + suffix)
 
 
-def _key(path: Path) -> str:
-    """Names that some file systems take for one and the same have the same key."""
-    return unicodedata.normalize("NFC", os.path.normcase(os.path.abspath(path)))  # noqa: PTH100
+def _copy_target(source: Source, target: Path) -> Path:
+    """Return where a copy goes: it stays in its own format, and so must keep that format's suffix."""
+    if STREAM in (source.path, target) or target.suffix.lower() == source.path.suffix.lower():
+        return target
+    return target.with_name(target.stem + source.path.suffix)
 
 
-def _refuse_collisions(jobs: Iterable[Job]) -> None:
-    taken: dict[str, Job] = {}
-    for job in jobs:
-        other = taken.setdefault(_key(job.target), job)
-        if other is not job:
-            raise UsageError(
-                f"{other.source} and {job.source} would both be written to {job.target}; nothing was done: colour "
-                "them in separate runs, or give --exclude"
-            )
+class Claims:
+    """Who writes to which file, in a plan and beside it; two to one file, or one over a photograph, are refused.
+
+    Raises:
+        UsageError: The plan itself would do so.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._taken: dict[str, str] = {}
+        self._inputs: dict[str, str] = {}
+        self._real_folders: dict[Path, str] = {}
+        for job in plan.jobs:
+            if job.source != STREAM:
+                self.protect("photograph", job.source)
+        for job in plan.jobs:
+            for who, path in _writes(job):
+                self.add(who, path)
+
+    def protect(self, what: str, path: Path) -> None:
+        """Declare a file to be an input, such as "photograph": nothing may be written over it or what it links to."""
+        self._inputs |= dict.fromkeys(self._keys(path), f"{what} {path}")
+
+    def add(self, who: str, path: Path) -> None:
+        """Claim a file for `who`, such as "the report".
+
+        Raises:
+            UsageError: It is an input, or somebody else's.
+        """
+        keys = self._keys(path)
+        for key in keys:
+            if key in self._inputs:
+                raise UsageError(f"{who} would be written over the {self._inputs[key]}; nothing was done: give "
+                                 "another folder or name")  # fmt: skip
+        other = self._taken.setdefault(keys[0], who)
+        if other != who:
+            raise UsageError(f"{other} and {who} would both be written to {path}; nothing was done: colour them in "
+                             "separate runs, give --exclude, or another folder")  # fmt: skip
+
+    def _keys(self, path: Path) -> tuple[str, ...]:
+        """Return what identifies a file: its own place, and that of what it links to.
+
+        Names that some file systems take for one and the same have the same key.
+        """
+        folder = self._real_folders.get(path.parent)
+        if folder is None:
+            folder = self._real_folders[path.parent] = os.path.realpath(path.parent)
+        own = os.path.join(folder, path.name)  # noqa: PTH118 - for speed: there may be a million
+        places = (own, os.path.realpath(own)) if os.path.islink(own) else (own,)  # noqa: PTH114
+        folded = (place.casefold() if sys.platform == "darwin" else os.path.normcase(place) for place in places)
+        return tuple(unicodedata.normalize("NFC", place) for place in folded)
 
 
-def _refuse_own_sources(jobs: Iterable[Job]) -> None:
-    jobs = [job for job in jobs if job.source != STREAM]
-    sources = {os.path.realpath(job.source): job.source for job in jobs}
-    for job in jobs:
-        if job.target != STREAM and (source := sources.get(os.path.realpath(job.target))) is not None:
-            raise UsageError(f"the result of {job.source} would be written over the photograph {source}; nothing "
-                             "was done: give another folder with -o")  # fmt: skip
+def _writes(job: Job) -> Iterator[tuple[str, Path]]:
+    """Yield whatever a job may write, with what to call it."""
+    pages = [f"page {page + 1} of " if job.pages > 1 else "" for page in range(job.pages)]
+    kinds: Iterable[tuple[str, Path | None]] = (
+        ("the result of ", None if job.target == STREAM else job.target),
+        ("the map of ", job.doubt),
+        ("the mask of ", job.filled),
+    )
+    for kind, first in kinds:
+        for page, path in zip(pages, () if first is None else pages_of(first, job.pages), strict=first is not None):
+            yield f"{kind}{page}{job.source}", path
+    if job.copy not in (None, STREAM, job.target):
+        yield f"the copy of {job.source}", job.copy

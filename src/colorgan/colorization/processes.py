@@ -4,11 +4,12 @@ The processes of a `Crew` are forked before this one has computed anything: what
 libraries' inner state once they have been used can hang them. So only a program that knows where it begins, which is
 the command line, starts one; the library itself works with threads.
 
-Each process is given lots of photographs, works one off after the other, and hands back what became of each. If one
-dies, of memory or of a decoder that crashes, the photographs of its lot are tried once more one by one, and only the
-one that kills its process again fails.
+Each process is given lots of photographs, works one off after the other, and tells at once what became of each. If
+one dies, of memory or of a decoder that crashes, another takes its place and the rest goes on; the photographs that
+it had at hand are tried once more at the end, one by one, and only the one that kills its process again fails.
 """
 
+import dataclasses
 import multiprocessing
 import os
 import signal
@@ -16,17 +17,19 @@ import sys
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from multiprocessing.synchronize import Event as Flag
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as connection_wait
+from multiprocessing.process import BaseProcess
 from typing import Self
 
 import torch
 
 from colorgan.colorization.plan import Job
-from colorgan.colorization.work import Event, Outcome, Status
+from colorgan.colorization.work import STOPPING, Event, Notice, Outcome, Status
+from colorgan.files import sweep_leftovers
 
 __all__ = ["Crew", "WorkOff", "can_fork"]
 
@@ -37,6 +40,7 @@ _LOT = 16  # photographs, at most
 _LOT_BYTES = 128 << 20  # of photographs in memory, at most, unless one alone is larger
 _LEAST_BYTES = 1 << 30  # that photographs may take in all processes together; on larger machines, a quarter of theirs
 _ROUND = 4  # lots of each process, at least, so that all end at about the same time
+_LOOK = 0.2  # seconds after which it is asked at the latest whether to stop
 _MULTIPLE = 4  # photographs in a lot are a multiple of this where there are that many: batches come out full
 
 
@@ -48,13 +52,25 @@ def can_fork() -> bool:
 class Crew:
     """Processes that wait for photographs. Make it before anything is computed; use it as a context.
 
+    Each is reached by a pipe of its own: nothing is shared that a process could break for the others by dying, and
+    no shared memory is needed.
+
     Args:
         workers: How many processes.
+
+    Raises:
+        OSError: The system does not let them be started.
     """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self._pool = _Pool(workers, "fork")
+        self._members: list[_Member] = []
+        try:
+            for _ in range(workers):
+                self._members.append(_Member.start("fork", self._members))
+        except OSError:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -66,9 +82,22 @@ class Crew:
 
     def close(self) -> None:
         """End the processes, each after the photograph at hand."""
-        self._pool.close()
+        for member in self._members:
+            member.stop()
+            member.connection.close()
+        for member in self._members:
+            member.process.join()
+        self._members.clear()
 
-    def run(self, jobs: Sequence[Job], work_off: WorkOff, estimate: Callable[[Job], int]) -> Iterator[Event]:
+    def run(
+        self,
+        jobs: Sequence[Job],
+        work_off: WorkOff,
+        estimate: Callable[[Job], int],
+        *,
+        is_done: Callable[[Job], bool] = lambda _: False,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Event]:
         """Spread jobs over the processes; yield what became of each, not in order.
 
         Ends early, without leaving anything half written, when the iterator is closed. A crew serves one run.
@@ -77,13 +106,98 @@ class Crew:
             jobs: The work.
             work_off: What a process does with a lot of jobs, in one thread.
             estimate: Guesses how many bytes a job will hold in memory.
+            is_done: Whether a job's results are there already.
+            should_stop: Is asked now and then whether to end after the photographs at hand; what became of these is
+                still told.
         """
-        lost = yield from self._pool.run(_cut(jobs, self.workers, estimate), work_off)
-        for job in (job for lot in lost for job in lot.jobs):
-            with _Pool(1, "spawn") as pool:  # by now this process may have computed
-                if (yield from pool.run([_Lot([job])], work_off)):
-                    reason = "its process was ended by the system: memory ran out, or a decoder crashed"
-                    yield Outcome(job=job, status=Status.FAILED, reason=reason)
+        lots = deque(_cut(jobs, self.workers, estimate))
+        lost: list[Job] = []
+        done_before: set[int] = set()
+        try:
+            yield from self._spread(lots, work_off, is_done, should_stop, lost, done_before)
+            for job in lost:
+                if should_stop():
+                    break
+                for event in self._try_again(job, work_off):
+                    yield _as_of_this_run(event, done_before)
+        finally:
+            self.close()
+
+    def _spread(
+        self,
+        waiting: "deque[_Lot]",
+        work_off: WorkOff,
+        is_done: Callable[[Job], bool],
+        should_stop: Callable[[], bool],
+        lost: list[Job],
+        done_before: set[int],
+    ) -> Iterator[Event]:
+        """Yield the events of all lots; add to `lost` the jobs that a process took with it when it died."""
+        most_bytes, stopping = _affordable_bytes(), False
+        while True:
+            if not stopping and should_stop():
+                stopping = True
+                waiting.clear()
+                for member in self._members:
+                    member.stop()
+                yield Notice(STOPPING)
+            busy = {member.connection: member for member in self._members if member.lot is not None}
+            while waiting and (idle := self._idle_member(len(busy))) is not None:
+                if busy and sum(m.lot.size for m in busy.values() if m.lot) + waiting[0].size > most_bytes:
+                    break
+                done_before.update(job.number for job in waiting[0].jobs if is_done(job))
+                if idle.give(waiting[0], work_off):
+                    waiting.popleft()
+                    busy[idle.connection] = idle
+                else:  # it died while it waited
+                    self._members.remove(idle)
+            if not busy:
+                lost.extend(job for lot in waiting for job in lot.jobs)  # no process could be started
+                return
+            for connection in connection_wait(list(busy), timeout=_LOOK):
+                member = busy[connection]  # type: ignore[index]
+                yield from member.take()
+                if member.died:
+                    self._members.remove(member)
+                    member.clear_up()
+                    lost.extend([] if stopping else member.open.values())
+
+    def _idle_member(self, busy: int) -> "_Member | None":
+        """Return a process without work, in place of one that died a new one; None if all are busy."""
+        for member in self._members:
+            if member.lot is None:
+                return member
+        if busy < self.workers:
+            with suppress(OSError):  # no more processes are to be had
+                self._members.append(_Member.start("spawn", ()))  # by now this process may have computed
+                return self._members[-1]
+        return None
+
+    def _try_again(self, job: Job, work_off: WorkOff) -> Iterator[Event]:
+        """Do a job by itself, while nothing else is done."""
+        while (member := self._idle_member(0)) is not None and not member.give(_Lot([job]), work_off):
+            self._members.remove(member)
+        if member is None:
+            yield Outcome(job=job, status=Status.FAILED, reason="no process could be started for it; run again")
+            return
+        while member.lot is not None:
+            yield from member.take()
+        if member.died:
+            self._members.remove(member)
+            member.clear_up()
+        if member.open:
+            reason = "its process was ended by the system: memory ran out, or a decoder crashed"
+            yield Outcome(job=job, status=Status.FAILED, reason=reason)
+
+
+def _as_of_this_run(event: Event, done_before: Container[int]) -> Event:
+    """Call by its name what was done by a process that died before it could tell."""
+    if isinstance(event, Notice) or event.status is not Status.SKIPPED or not event.files:
+        return event
+    if event.job.number in done_before:
+        return event
+    status = Status.COLORIZED if event.files == event.job.results else Status.COPIED
+    return dataclasses.replace(event, status=status, reason="", pages=len(event.files))
 
 
 @dataclass(slots=True)
@@ -92,6 +206,72 @@ class _Lot:
 
     jobs: list[Job] = field(default_factory=list)
     size: int = 0  # bytes in memory, roughly
+
+
+@dataclass(slots=True, eq=False)
+class _Member:
+    """A process of a crew, as the first process sees it."""
+
+    process: BaseProcess
+    connection: Connection
+    lot: _Lot | None = None  # that it has at hand
+    open: dict[int, Job] = field(default_factory=dict)  # those of it that nothing was told of yet
+    died: bool = False
+
+    @classmethod
+    def start(cls, method: str, others: "Sequence[_Member]") -> Self:
+        """Start a process.
+
+        Args:
+            method: "fork" or "spawn".
+            others: Those that were forked before it, whose pipes it inherits.
+        """
+        context = multiprocessing.get_context(method)
+        own, its = context.Pipe()
+        inherited = [own, *(other.connection for other in others)] if method == "fork" else []
+        process = context.Process(target=_serve, args=(its, inherited), daemon=True)  # type: ignore[attr-defined]
+        with warnings.catch_warnings():
+            # Python warns of forking beside threads, which numpy has from its import on; no process takes part in them.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            process.start()
+        its.close()
+        return cls(process, own)
+
+    def give(self, lot: _Lot, work_off: WorkOff) -> bool:
+        """Hand it a lot; False if it is no longer there."""
+        try:
+            self.connection.send((work_off, lot.jobs))
+        except OSError:
+            return False
+        self.lot, self.open = lot, {job.number: job for job in lot.jobs}
+        return True
+
+    def stop(self) -> None:
+        """Ask it to end after the photograph at hand."""
+        with suppress(OSError):
+            self.connection.send(None)
+
+    def clear_up(self) -> None:
+        """Remove the half-written files of one that died."""
+        self.process.join()  # it holds their locks until it is gone
+        sweep_leftovers(folder for job in self.open.values() for folder in job.folders)
+
+    def take(self) -> Iterator[Event]:
+        """Wait for what it tells next: an event, or that its lot is done, or, without a word, that it has ended."""
+        try:
+            told = self.connection.recv()
+        except (EOFError, OSError):
+            self.lot, self.died = None, True
+            self.connection.close()
+            return
+        if told is None:
+            self.lot = None
+        elif isinstance(told, _Failure):
+            raise told.error
+        else:
+            if isinstance(told, Outcome):
+                self.open.pop(told.job.number, None)
+            yield told
 
 
 def _cut(jobs: Sequence[Job], workers: int, estimate: Callable[[Job], int]) -> list[_Lot]:
@@ -114,74 +294,52 @@ def _affordable_bytes() -> int:
     return max(_LEAST_BYTES, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4)
 
 
-class _Pool:
-    """An executor of processes that can be asked to stop within a lot."""
-
-    def __init__(self, workers: int, method: str) -> None:
-        context = multiprocessing.get_context(method)
-        self._workers = workers
-        self._stop = context.Event()
-        self._executor = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(self._stop,))
-        with warnings.catch_warnings():
-            # Python warns of forking beside threads, which numpy has from its import on; no process takes part in them.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self._executor.submit(os.getpid)  # starts them all
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._stop.set()
-        self._executor.shutdown(wait=True, cancel_futures=True)
-
-    def run(self, lots: Sequence[_Lot], work_off: WorkOff) -> Generator[Event, None, list[_Lot]]:
-        """Yield the events of all lots; return those that were lost with a process."""
-        waiting, most_bytes = deque(lots), _affordable_bytes()
-        active: dict[Future[list[Event]], _Lot] = {}
-        lost: list[_Lot] = []
-        try:
-            while waiting or active:
-                while waiting and len(active) < 2 * self._workers:
-                    if active and sum(lot.size for lot in (*active.values(), waiting[0])) > most_bytes:
-                        break
-                    lot = waiting.popleft()
-                    try:
-                        active[self._executor.submit(_work_off_lot, work_off, lot.jobs)] = lot
-                    except BrokenProcessPool:  # one died already
-                        lost.append(lot)
-                done, _ = wait(active, return_when=FIRST_COMPLETED)
-                for future in done:
-                    lot = active.pop(future)
-                    try:
-                        yield from future.result()
-                    except BrokenProcessPool:
-                        lost.append(lot)
-        finally:
-            self.close()
-        return lost
-
-
 # --- in the processes -------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Own:
-    """What a process was given at its start."""
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """What a process tells if its work itself raises: a bug."""
 
-    stop: Flag | None = None
-
-
-_own = _Own()
+    error: Exception
 
 
-def _begin(stop: Flag) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process says what is to be done
+def _serve(connection: Connection, inherited: Sequence[Connection]) -> None:
+    """Work off lots until there are no more, or the first process asks to stop, or ends."""
+    for other in inherited:
+        other.close()
+    stops = _heed_signals()
     torch.set_num_threads(1)
-    _own.stop = stop
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    with suppress(EOFError, OSError):  # the first process has gone
+        while not stops:
+            if not connection.poll(_LOOK):
+                continue
+            if (given := connection.recv()) is None:
+                return
+            work_off, jobs = given
+            with closing(_safely(work_off, jobs)) as events:
+                for event in events:
+                    connection.send(event)
+                    if stops or connection.poll():  # nothing is sent to a busy process but the wish that it end
+                        return
+            connection.send(None)
+
+
+def _heed_signals() -> list[int]:
+    """Leave the signals that reach all processes to the first one; a SIGTERM ends this one after what is at hand."""
+    stops: list[int] = []
+    for name in ("SIGINT", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, _: stops.append(number))
+    return stops
+
+
+def _safely(work_off: WorkOff, jobs: Sequence[Job]) -> Generator[Event | _Failure, None, None]:
+    try:
+        yield from work_off(jobs)
+    except Exception as error:  # whatever it is, it is shown where somebody sees it
+        yield _Failure(error)
 
 
 def _end_with_parent() -> None:
@@ -189,12 +347,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _work_off_lot(work_off: WorkOff, lot: list[Job]) -> list[Event]:
-    events = []
-    for event in work_off(lot):
-        events.append(event)
-        if _own.stop is not None and _own.stop.is_set():
-            break
-    return events

@@ -4,7 +4,7 @@ import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from colorgan.rendering import ChromaField, Painting
 
 __all__ = [
     "Preview",
+    "SmallPictures",
     "beside_the_original",
     "color_layer",
     "doubt_map",
@@ -33,9 +34,23 @@ _CELL = 640  # pixels of a variant's longer side
 _GAP = 12
 
 
+class SmallPictures(Protocol):
+    """A photograph before and after, small, as JPEG files."""
+
+    @property
+    def before(self) -> bytes:
+        """The photograph before."""
+        ...
+
+    @property
+    def after(self) -> bytes:
+        """The photograph after."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A photograph before and after, small, as JPEG files in memory."""
+    """A photograph before and after, in memory."""
 
     before: bytes
     after: bytes
@@ -82,10 +97,11 @@ def color_layer(bands: Iterable[_Pixels], grey: _Pixels) -> tuple[_Pixels, _Pixe
 
 
 def doubt_map(confidence: torch.Tensor, shape: tuple[int, int]) -> _Pixels:
-    """Return where colour is a guess, bright, at the size of the photograph: `(H, W, 3)` uint8."""
+    """Return where colour is a guess, bright, at the size of the photograph: `(H, W)` uint8."""
     doubt = (1 - confidence).clamp(0, 1)[None]
     full = F.interpolate(doubt, size=shape, mode="bilinear", align_corners=False)[0, 0]
-    return np.repeat((full * 255).round().to(torch.uint8).numpy()[..., None], 3, axis=-1)
+    levels: _Pixels = (full * 255).round().to(torch.uint8).numpy()
+    return levels
 
 
 def lean_of(variant: int, count: int) -> tuple[float, float]:

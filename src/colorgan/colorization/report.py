@@ -3,18 +3,19 @@
 import base64
 import html
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 
 from colorgan import __version__
 from colorgan.colorization.work import Outcome, Status
-from colorgan.errors import ImageWriteError
+from colorgan.files import printable
 from colorgan.images import atomic_file
 
 __all__ = ["make_report", "write_report"]
 
+_CARDS = "\0"  # stands for the cards: no text of the page can hold it
 _TEMPLATE = Path(__file__).with_name("report.html")
 
 
@@ -29,49 +30,58 @@ def write_report(path: Path, outcomes: Sequence[Outcome], facts: Mapping[str, st
     Raises:
         ImageWriteError: It cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageWriteError(f"the report {path} cannot be written: {error.strerror}") from error
-    with atomic_file(path) as file:
-        file.write(make_report(outcomes, facts).encode())
+    with atomic_file(path, with_folder=True) as file:
+        for part in _parts(outcomes, facts):
+            file.write(part.encode())
 
 
 def make_report(outcomes: Sequence[Outcome], facts: Mapping[str, str]) -> str:
     """Return the page of a run as text."""
+    return "".join(_parts(outcomes, facts))
+
+
+def _parts(outcomes: Sequence[Outcome], facts: Mapping[str, str]) -> Iterator[str]:
+    """Yield the page piece by piece: there may be more pictures in it than memory holds."""
     ordered = sorted(outcomes, key=lambda outcome: outcome.job.number)
     counts = Counter(str(outcome.status) for outcome in ordered)
     failed = [outcome for outcome in ordered if outcome.status is Status.FAILED]
     others = [o for o in ordered if o.status in (Status.SKIPPED, Status.COPIED)]
-    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+    page = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         version=html.escape(__version__),
         date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         summary=html.escape(", ".join(f"{count} {status}" for status, count in sorted(counts.items()))),
-        facts="".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in facts.items()),
+        facts="".join(f"<dt>{html.escape(k)}</dt><dd>{_shown(v)}</dd>" for k, v in facts.items()),
         failures=_table("Failed", failed),
-        cards="".join(_card(outcome) for outcome in ordered if outcome.status is Status.COLORIZED),
+        cards=_CARDS,
         others=_table("Not coloured", others),
     )
+    before, _, behind = page.partition(_CARDS)
+    yield before
+    yield from (_card(outcome) for outcome in ordered if outcome.status is Status.COLORIZED)
+    yield behind
+
+
+def _shown(path: Path | str) -> str:
+    return html.escape(printable(path))
 
 
 def _table(title: str, outcomes: Iterable[Outcome]) -> str:
     rows = "".join(
-        f"<tr><td>{html.escape(str(outcome.job.source))}</td><td>{html.escape(outcome.reason)}</td></tr>"
-        for outcome in outcomes
+        f"<tr><td>{_shown(outcome.job.source)}</td><td>{_shown(outcome.reason)}</td></tr>" for outcome in outcomes
     )
     return f"<section><h2>{title}</h2><table>{rows}</table></section>" if rows else ""
 
 
 def _card(outcome: Outcome) -> str:
-    name = html.escape(outcome.job.source.name)
+    name = _shown(outcome.job.source.name)
     pages = f", {outcome.pages} pages" if outcome.pages > 1 else ""
     facts = (
         f"{outcome.width} x {outcome.height}{pages} · {outcome.seconds:.2f} s · "
         f"gamut moved {outcome.moved_share:.1%} of the pixels"
     )
     return (
-        f'<figure>{_slider(outcome, name)}<figcaption><b title="{html.escape(str(outcome.job.source))}">{name}</b>'
-        f"<span>{facts}</span><span>{html.escape(str(outcome.job.target))}</span></figcaption></figure>"
+        f'<figure>{_slider(outcome, name)}<figcaption><b title="{_shown(outcome.job.source)}">{name}</b>'
+        f"<span>{facts}</span><span>{_shown(outcome.job.target)}</span></figcaption></figure>"
     )
 
 

@@ -1,24 +1,31 @@
-"""One file at a time: what happens to a photograph between its source and its target."""
+"""One file at a time: what happens to a photograph between its source and its target.
+
+A photograph is done when all that comes of it is there: its pages, the maps of doubt and the masks of what was
+filled. Whatever a run that was broken off has left out, the next one makes; unless it is told to write over them, it
+leaves the files that are there as they are.
+"""
 
 import dataclasses
+import io
 import os
 import shutil
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
 from colorgan.colorization.damage import find_damage
-from colorgan.colorization.masks import mask_of_page, mask_path
+from colorgan.colorization.masks import mask_of_page
 from colorgan.colorization.palette import Palette
-from colorgan.colorization.plan import STREAM, Job, page_path
+from colorgan.colorization.plan import Job, page_path
 from colorgan.colorization.products import (
-    Preview,
+    SmallPictures,
     beside_the_original,
     color_layer,
     doubt_map,
@@ -26,8 +33,10 @@ from colorgan.colorization.products import (
     make_preview,
     variant_sheet,
 )
+from colorgan.colorization.search import STREAM
 from colorgan.config import ColorInput, Existing, RenderConfig
 from colorgan.errors import ImageReadError, ImageWriteError
+from colorgan.files import is_there, make_folder
 from colorgan.images import (
     FORMATS_WITH_DEPTH,
     Photo,
@@ -41,6 +50,7 @@ from colorgan.images import (
 from colorgan.rendering import ChromaField, Painting
 
 __all__ = [
+    "STOPPING",
     "ColorizeOptions",
     "Event",
     "Notice",
@@ -87,15 +97,7 @@ class ColorizeOptions:
     variants: int = 1  # how many renderings the network is asked for
     pick: int | None = None  # which of them (from 1) is written; the sheet of all if left out
     find_damage: bool = False  # whether damage is looked for in photographs without a mask
-    mask_folder: Path | None = None  # where masks of what was filled go, mirrored like the photographs
-    doubt_folder: Path | None = None  # where maps of doubt go, mirrored like the results
-    output: Path | None = None  # the folder of the results, of which `doubt_folder` is the mirror
     previews: bool = False  # whether outcomes carry small pictures, for reports
-
-    @property
-    def needs_confidence(self) -> bool:
-        """Whether the network has to say how sure it is."""
-        return self.mute_uncertain or self.doubt_folder is not None
 
     @property
     def leans(self) -> list[tuple[float, float]]:
@@ -117,7 +119,8 @@ class Outcome:
     pages: int = 0
     moved_share: float = 0.0  # of pixels whose chroma was shrunk to fit into sRGB
     repaired_share: float = 0.0  # of pixels that were missing and filled
-    preview: Preview | None = None
+    preview: SmallPictures | None = None
+    files: tuple[Path, ...] = ()  # its results that are there now: one a page, or the copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,9 @@ class Notice:
 
 Event = Outcome | Notice
 
+STOPPING = "stopping after the photographs at hand; once more ends the run at once"
+"""What a run says when it is asked to stop."""
+
 
 @dataclass(slots=True)
 class OpenedJob:
@@ -139,6 +145,8 @@ class OpenedJob:
     sketches: list[Sketch]
     colors: list[list[Colors] | None]  # of each page, an answer for each variant; filled in by the network
     seconds: float = 0.0
+    kept: frozenset[Path] = frozenset()  # files that are there already and stay as they are
+    notes: tuple[str, ...] = ()  # what a person should know of it
 
     @property
     def size(self) -> int:
@@ -153,14 +161,47 @@ def open_job(job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Opened
         ImageReadError: It cannot be read.
     """
     started = time.perf_counter()
-    if options.existing is Existing.SKIP and job.target != STREAM and job.target.exists():
-        return Outcome(job=job, status=Status.SKIPPED, reason="its result is there already")
-    photos = read_photos(sys.stdin.buffer if job.source == STREAM else job.source)
+    if options.existing is Existing.SKIP and job.is_done:
+        return Outcome(job=job, status=Status.SKIPPED, reason="its result is there already", files=job.results)
+    source = _buffered_input(options) if job.source == STREAM else job.source
+    photos = read_photos(source)
+    job = _with_all_pages(job, len(photos))
     if options.color_input is not ColorInput.RECOLOR and any(p.kind is PhotoKind.COLOR for p in photos):
-        return _pass_over(job, photos[0], options, started)
+        return _pass_over(job, source, photos[0], options, started)
+    kept = frozenset(filter(is_there, job.results)) if options.existing is Existing.SKIP else frozenset[Path]()
     photos = [fill_missing(photo, job, colorizer, options) for photo in photos]
     sketches = [colorizer.sketch(p, options.render, job.hints if p.page == 0 else ()) for p in photos]
-    return OpenedJob(job, photos, sketches, [None] * len(photos), time.perf_counter() - started)
+    in_vain = job.mask is not None and all(photo.original is None for photo in photos)
+    notes = (f"the mask {job.mask} marks nothing; nothing of {job.source} was filled",) if in_vain else ()
+    seconds = time.perf_counter() - started
+    return OpenedJob(job, photos, sketches, [None] * len(photos), seconds, kept, notes)
+
+
+def _buffered_input(options: ColorizeOptions) -> BinaryIO:
+    """Return standard input; so that it can be read again where a photograph in colour is to be copied."""
+    if options.color_input is not ColorInput.COPY or sys.stdin.buffer.seekable():
+        return sys.stdin.buffer
+    return io.BytesIO(sys.stdin.buffer.read())
+
+
+def _with_all_pages(job: Job, pages: int) -> Job:
+    """Return the job with as many pages as were read; only those of standard input are not known before.
+
+    Raises:
+        ImageReadError: A file has others than when the run was planned.
+        ImageWriteError: They do not fit onto standard output.
+    """
+    if pages == job.pages:
+        return job
+    if job.source != STREAM:
+        raise ImageReadError(f"it has {pages} pages, and had {job.pages} when the run began; run again")
+    if job.target == STREAM:
+        raise ImageWriteError(f"standard output takes one picture, and there are {pages} pages; give a folder with -o")
+    job = dataclasses.replace(job, pages=pages)
+    if other := next(filter(is_there, job.results[1:]), None):
+        raise ImageWriteError(f"page 2 and those behind it cannot be written: {other} is there already; remove it, or "
+                              "give another folder with -o")  # fmt: skip
+    return job
 
 
 def fill_missing(photo: Photo, job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Photo:
@@ -175,43 +216,63 @@ def fill_missing(photo: Photo, job: Job, colorizer: Colorizer, options: Colorize
         missing = mask_of_page(job.mask, photo)
     else:
         missing = find_damage(photo.grey) if options.find_damage else None
-    if options.mask_folder is not None and (job.mask is not None or options.find_damage):
-        path = mask_path(options.mask_folder, job.relative or PurePosixPath(job.source.name), photo.page)
-        _make_folder(path)
+    if job.filled is not None:
         shown = np.zeros(photo.grey.shape, np.uint8) if missing is None else missing.astype(np.uint8) * np.uint8(255)
-        write_image(path, np.repeat(shown[..., None], 3, axis=-1), format="PNG")
+        _write_aside(page_path(job.filled, photo.page), shown, colorizer, options, "mask of what was filled")
     return photo if missing is None else colorizer.repair(photo, missing)
 
 
-def _pass_over(job: Job, photo: Photo, options: ColorizeOptions, started: float) -> Outcome:
+def _write_aside(
+    path: Path, levels: np.ndarray[Any, Any], colorizer: Colorizer, options: ColorizeOptions, what: str
+) -> None:
+    """Write a grey picture (H, W) that stands beside a result, with a note by which it is known again."""
+    if options.existing is Existing.SKIP and is_there(path):
+        return
+    _make_folder(path)
+    note = colorizer.provenance({"what": what})
+    write_image(path, np.repeat(levels[..., None], 3, axis=-1), format="PNG", provenance=note)
+
+
+def _pass_over(job: Job, source: Path | BinaryIO, photo: Photo, options: ColorizeOptions, started: float) -> Outcome:
     facts: dict[str, Any] = {"width": photo.width, "height": photo.height, "pages": photo.pages}
     reason = "it is in colour already"
     if options.color_input is ColorInput.SKIP:
         return Outcome(job=job, status=Status.SKIPPED, reason=reason, **facts)
-    if job.target.suffix.lower() != job.source.suffix.lower():
-        reason += f"; copied as {job.source.suffix}, its own format"
-    _copy(job.source, job.target.with_suffix(job.source.suffix))
+    target = job.target if job.copy is None else job.copy
+    if STREAM == job.source != target and format_of(target) != photo.format:
+        raise ImageWriteError(f"it is in colour already, and a copy of it is no {target.suffix}; give another name")
+    facts["files"] = () if target == STREAM else (target,)
+    if options.existing is Existing.SKIP and target != STREAM and is_there(target):
+        return Outcome(job=job, status=Status.SKIPPED, reason=f"{reason}, and its copy is there", **facts)
+    if target != job.target:
+        reason += f"; copied as {target.suffix or 'it is'}, its own format"
+    _copy(source, target)
     return Outcome(job=job, status=Status.COPIED, reason=reason, seconds=time.perf_counter() - started, **facts)
 
 
 def _make_folder(target: Path) -> None:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
     except OSError as error:
         raise ImageWriteError(
             f"{target} cannot be written: the folder {target.parent} cannot be made ({error.strerror})"
         ) from error
 
 
-def _copy(source: Path, target: Path) -> None:
-    _make_folder(target)
+def _copy(source: Path | BinaryIO, target: Path) -> None:
     try:
-        with source.open("rb") as original:
-            status = os.fstat(original.fileno())
-            with atomic_file(target, times=(status.st_atime_ns, status.st_mtime_ns)) as copy:
+        with source.open("rb") if isinstance(source, Path) else nullcontext(source) as original:
+            original.seek(0)
+            if target == STREAM:
+                shutil.copyfileobj(original, sys.stdout.buffer)
+                sys.stdout.buffer.flush()
+                return
+            _make_folder(target)
+            status = os.fstat(original.fileno()) if isinstance(source, Path) else None
+            with atomic_file(target, times=status and (status.st_atime_ns, status.st_mtime_ns)) as copy:
                 shutil.copyfileobj(original, copy)
     except OSError as error:
-        raise ImageReadError(f"{source} cannot be read: {error.strerror or error}") from error
+        raise ImageReadError(f"{source} cannot be copied: {error.strerror or error}") from error
 
 
 def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions) -> Outcome:
@@ -235,8 +296,10 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
             for colors in _checked(answers)
         ]
         painting = Painting(photo.grey, fields[0], _depth(photo, opened.job.target, options))
-        _write_page(opened.job, photo, painting, fields, colorizer, options)
-        _write_doubt(opened.job.target, photo, _checked(answers)[0], options)
+        # The page itself comes last: by the time it is there, so is all that belongs to it.
+        _write_doubt(opened.job, photo, _checked(answers)[0], colorizer, options)
+        if page_path(opened.job.target, photo.page) not in opened.kept:
+            _write_page(opened.job, photo, painting, fields, colorizer, options)
         moved, pixels = moved + painting.moved, pixels + painting.grey.size
         filled += _count_filled(photo)
         if options.previews and preview is None:
@@ -251,6 +314,7 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
         moved_share=moved / max(pixels, 1),
         repaired_share=filled / max(pixels, 1),
         preview=preview,
+        files=opened.job.results,
     )
 
 
@@ -317,16 +381,13 @@ def _write_page(
     )
 
 
-def _write_doubt(target: Path, photo: Photo, colors: Colors, options: ColorizeOptions) -> None:
-    if options.doubt_folder is None:
+def _write_doubt(job: Job, photo: Photo, colors: Colors, colorizer: Colorizer, options: ColorizeOptions) -> None:
+    if job.doubt is None:
         return
     if colors.confidence is None:
         raise ImageWriteError("this network does not say how sure it is; leave --confidence out")
-    within = target.relative_to(options.output) if options.output else Path(target.name)
-    # The suffix is kept, since a.tif and a.png may lie side by side.
-    path = page_path(options.doubt_folder / within.parent / f"{within.name}.png", photo.page)
-    _make_folder(path)
-    write_image(path, doubt_map(colors.confidence, photo.grey.shape), format="PNG")
+    shown = doubt_map(colors.confidence, photo.grey.shape)
+    _write_aside(page_path(job.doubt, photo.page), shown, colorizer, options, "map of where colours are a guess")
 
 
 def settings_of(options: ColorizeOptions) -> dict[str, Any]:

@@ -10,8 +10,10 @@ import typer
 from colorgan import console
 from colorgan.commands.colorize_display import RunDisplay, describe_inputs, print_plan, summarize, track_album
 from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
+from colorgan.commands.signals import StopSignals
 from colorgan.config import ColorInput, Existing, PrecisionChoice
 from colorgan.errors import UsageError
+from colorgan.files import printable, sweep_leftovers
 
 if TYPE_CHECKING:
     from colorgan.colorization import Desk, Plan, Product
@@ -24,6 +26,7 @@ _NO_MASKS = ("auto", "off")  # what --repair takes besides paths
 
 
 def colorize(
+    context: typer.Context,
     inputs: Annotated[
         list[Path],
         typer.Argument(
@@ -280,8 +283,13 @@ def colorize(
         raise UsageError("--save-mask writes what --repair filled; give --repair auto, a mask or a folder of masks")
     _check_combination(compare=compare, chroma_only=chroma_only, variants=variants, pick=pick)
     size, part = _parse_render_size(render_size), _parse_shard(shard)
+    stop = StopSignals()
+    if not serve:  # whose Ctrl-C is no interruption
+        context.with_resource(stop)
     from colorgan import colorization as library
 
+    if output == library.STREAM and console.is_stdout_closed():
+        raise UsageError("standard output, which the picture was to go to, is closed; give a file with -o")
     if hint and hints is not None:
         raise UsageError("--hint and --hints were both given; write all hints into the file")
     known = hints if hints is not None else [library.parse_hint(text) for text in hint or ()]
@@ -293,6 +301,9 @@ def colorize(
         exclude=exclude or (),
         image_format=image_format or ("png" if chroma_only else None),
         existing=existing,
+        color_input=color_input,
+        confidence=confidence,
+        save_masks=save_mask,
     )
     if ranks.leads:
         _tell_passed_over(plan)
@@ -300,14 +311,28 @@ def colorize(
         raise UsageError("the inputs hold no photographs; nothing was done")
     plan = library.add_hints(plan, known)
     plan = whole = plan if repair in _NO_MASKS else library.add_masks(plan, Path(repair))
+    read = {"file of hints": hints, "palette": None if palette is None or palette[:1] == "#" else Path(palette)}
+    library.check_reports(
+        plan,
+        report=report,
+        contact_sheet=contact_sheet,
+        inputs={what: path for what, path in read.items() if path is not None},
+    )
+    for remark in plan.notes if ranks.leads else ():
+        console.warn(remark)
     for index, count in (part, (ranks.rank, ranks.count)) if part else ((ranks.rank, ranks.count),):
         plan = plan.shard(index, count)
     if dry_run:
         print_plan(plan)
         return
+    written = [path for path in (report, contact_sheet) if path is not None]
+    sweep_leftovers(plan.folders | {path.parent for path in written})
     threads = workers or max(1, library.count_cores() // ranks.count_here)
     alone = ranks.count == 1 and not serve
-    with library.start_crew(plan.jobs, device, threads) if alone else nullcontext() as crew:  # before anything computes
+    with (
+        library.PreviewStore(written[0].parent) if written and alone else nullcontext() as store,
+        library.start_crew(plan.jobs, device, threads) if alone else nullcontext() as crew,  # before anything computes
+    ):
         advice = None if palette is None else library.Palette.parse(palette)
         colorizer = library.Colorizer.load(weights, device=ranks.own_device(device), precision=precision)
         console.say(f"{colorizer.name} {colorizer.sha256[:8]} on {colorizer.runtime}")
@@ -321,16 +346,13 @@ def colorize(
             strip_metadata=strip_metadata,
             mute_uncertain=mute_uncertain,
             palette=advice,
-            palette_name="" if palette is None else Path(palette).name,
+            palette_name="" if palette is None else printable(Path(palette).name),
             stream_format=image_format,
             product=_product(compare, chroma_only),
             variants=variants,
             pick=pick,
             find_damage=repair == "auto",
-            mask_folder=save_mask,
-            doubt_folder=confidence,
-            output=output if output.is_dir() or not plan.jobs or plan.jobs[0].target != output else None,
-            previews=report is not None or contact_sheet is not None,
+            previews=bool(written),
         )
         if album:
             with track_album() as on_progress:
@@ -341,19 +363,30 @@ def colorize(
         model = f"{colorizer.name} {colorizer.sha256}"
         silent = output == library.STREAM
         display = RunDisplay(len(plan.jobs), model, json=json, silent=silent, streams=ranks.count == 1)
-        events = library.run_jobs(plan.jobs, colorizer, options, workers=threads, crew=crew)
-        outcomes = ranks.gather(display.follow(events, fail_fast=fail_fast))
-    if ranks.leads:
-        if ranks.count > 1:
-            display.print_results(outcomes)
-        facts = {"Model": model, "Device": str(colorizer.runtime)} | {
-            name.replace("_", " ").capitalize(): str(value) for name, value in library.settings_of(options).items()
-        }
-        if report is not None:
-            library.write_report(report, outcomes, facts)
-        if contact_sheet is not None:
-            library.write_sheet(contact_sheet, outcomes)
-        summarize(outcomes, display.planned)
+        with stop.deferred():
+            events = library.run_jobs(
+                plan.jobs, colorizer, options, workers=threads, crew=crew, should_stop=stop.has_come
+            )
+            outcomes = display.follow(events, fail_fast=fail_fast, keep=None if store is None else store.keep)
+        if not stop.has_come():  # the other processes may be gone already
+            outcomes = ranks.gather(outcomes)
+        with stop.deferred() if ranks.leads else nullcontext():
+            if ranks.count > 1 and ranks.leads:
+                display.print_results(outcomes)
+            facts = {"Model": model, "Device": str(colorizer.runtime)} | {
+                name.replace("_", " ").capitalize(): str(value) for name, value in library.settings_of(options).items()
+            }
+            if report is not None and ranks.leads:
+                library.write_report(report, outcomes, facts)
+            if contact_sheet is not None and ranks.leads:
+                note = colorizer.provenance({"what": "contact sheet"})
+                if left_out := library.write_sheet(contact_sheet, outcomes, note):
+                    console.warn(f"{contact_sheet} has no room for {left_out} of the photographs")
+            if ranks.leads:
+                summarize(outcomes, display.planned)
+    if stop.has_come():
+        console.say(f"ended by {stop.name}; the same line goes on where this run ended")
+        raise typer.Exit(stop.exit_code)
     if any(outcome.status is library.Status.FAILED for outcome in outcomes) or plan.sources.unreadable:
         raise typer.Exit(1)
 
@@ -406,8 +439,13 @@ def _parse_shard(text: str | None) -> tuple[int, int] | None:
 
 def _tell_passed_over(plan: "Plan") -> None:
     sources = plan.sources
-    counts = ((sources.hidden, "hidden"), (sources.not_images, "not images"), (sources.excluded, "excluded"))
-    parts = [f"{count} {what}" for count, what in counts if count]
+    counts = {
+        "hidden": sources.hidden,
+        "of the system": sources.system,
+        "not images": sources.not_images,
+        "excluded": sources.excluded,
+    }
+    parts = [f"{count} {what}" for what, count in counts.items() if count]
     if parts:
         console.say(f"passed over: {', '.join(parts)}")
     for folder, reason in sources.unreadable:

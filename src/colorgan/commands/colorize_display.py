@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import Progress, TaskID
 
 from colorgan import console
+from colorgan.files import is_there, printable
 
 if TYPE_CHECKING:
     from colorgan.colorization import Event, Outcome, Plan
@@ -22,25 +23,23 @@ __all__ = ["RunDisplay", "describe_inputs", "outcome_facts", "print_plan", "summ
 _LINES_IN_SIGHT = 20  # of a log, about what a screen shows
 
 
-def _print_line(text: str) -> None:
-    """Print a result as it is: rich would expand tabs. Names that are no Unicode have their odd bytes escaped."""
-    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
-    sys.stdout.flush()
-
-
 def print_plan(plan: "Plan") -> None:
-    """Print each job as source and target, apart by a tab, on stdout."""
+    """Print each page as source and target, apart by a tab, on stdout."""
     for job in plan.jobs:
-        note = "\t(there already)" if job.target.exists() else ""
-        _print_line(f"{job.source}\t{job.target}{note}")
-    console.say(f"{len(plan.jobs)} photographs; nothing was done")
+        for target in job.results or (job.target,):
+            note = "\t(there already)" if is_there(target) else ""
+            console.print_line(f"{job.source}\t{target}{note}")
+    pages = sum(job.pages for job in plan.jobs)
+    count = f"{len(plan.jobs)} photographs" + (f" with {pages} pages" if pages > len(plan.jobs) else "")
+    console.say(f"{count}; nothing was done")
 
 
 def outcome_facts(outcome: "Outcome", model: str) -> dict[str, Any]:
     """Return what is reported of one file, as plain values."""
     return {
         "input": str(outcome.job.source),
-        "output": str(outcome.job.target),
+        "output": str(next(iter(outcome.files), outcome.job.target)),
+        "outputs": [str(path) for path in outcome.files],
         "status": str(outcome.status),
         "reason": outcome.reason,
         "seconds": round(outcome.seconds, 3),
@@ -61,9 +60,9 @@ def describe_inputs(inputs: Sequence[Path], *, json: bool = False) -> None:
         note = describe(path)
         if json:
             facts = None if note is None else dataclasses.asdict(note)
-            _print_line(dumps({"input": str(path), "note": facts}))
+            console.print_line(dumps({"input": str(path), "note": facts}))
         else:
-            _print_line(f"{path}: {note or 'no note of colorgan'}")
+            console.print_line(f"{path}: {note or 'no note of colorgan'}")
 
 
 @contextmanager
@@ -96,12 +95,19 @@ class RunDisplay:
         self._started = time.monotonic()
         self._done = 0
 
-    def follow(self, events: "Iterator[Event]", *, fail_fast: bool = False) -> "list[Outcome]":
+    def follow(
+        self,
+        events: "Iterator[Event]",
+        *,
+        fail_fast: bool = False,
+        keep: "Callable[[Outcome], Outcome] | None" = None,
+    ) -> "list[Outcome]":
         """Show events as they come, and return the outcomes among them.
 
         Args:
             events: Of a run.
             fail_fast: Whether to end the run at the first failure.
+            keep: Makes of an outcome what is returned of it.
         """
         from colorgan.colorization import Notice, Status
 
@@ -112,7 +118,7 @@ class RunDisplay:
                 if isinstance(event, Notice):
                     console.warn(event.message)
                     continue
-                outcomes.append(event)
+                outcomes.append(event if keep is None else keep(event))
                 self._show(event, progress, task)
                 if fail_fast and event.status is Status.FAILED:
                     break
@@ -121,10 +127,10 @@ class RunDisplay:
     def _show(self, outcome: "Outcome", progress: Progress, task: TaskID) -> None:
         self._done += 1
         rate = self._done / max(time.monotonic() - self._started, 1e-6)
-        name = outcome.job.source.name
+        name = printable(outcome.job.source.name)
         progress.update(task, completed=self._done, note=f"{rate:.1f}/s  {name}")
         if str(outcome.status) == "failed":
-            console.warn(f"{outcome.job.source}: {outcome.reason}")
+            console.warn(f"{printable(outcome.job.source)}: {outcome.reason}")
         elif progress.disable:
             left = (self.planned - self._done) / rate
             what = f"{outcome.status}{f' ({outcome.reason})' if outcome.reason else ''}"
@@ -136,11 +142,19 @@ class RunDisplay:
         """Print outcomes on stdout: as JSON, or the paths of what was written (not on a terminal)."""
         if self._silent:
             return
+        lines = []
         for outcome in outcomes:
             if self._json:
-                _print_line(dumps(outcome_facts(outcome, self._model)))
+                lines.append(dumps(outcome_facts(outcome, self._model)))
             elif str(outcome.status) in ("colorized", "copied") and not sys.stdout.isatty():
-                _print_line(str(outcome.job.target))
+                lines += map(str, outcome.files)
+        try:
+            for line in lines:
+                console.print_line(line)
+        except OSError as error:  # whoever read it has gone, which is no reason to stop the work
+            self._silent = True
+            console.close_stdout()
+            console.warn(f"results are no longer listed: standard output takes no more ({error.strerror})")
 
 
 def summarize(outcomes: "Sequence[Outcome]", planned: int) -> None:
@@ -156,4 +170,4 @@ def summarize(outcomes: "Sequence[Outcome]", planned: int) -> None:
     failed = [outcome for outcome in outcomes if str(outcome.status) == "failed"]
     if len(outcomes) - len(failed) > _LINES_IN_SIGHT and not console.stderr().is_terminal:
         for outcome in failed:
-            console.say(f"failed: {outcome.job.source}")
+            console.say(f"failed: {printable(outcome.job.source)}")

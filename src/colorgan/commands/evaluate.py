@@ -11,6 +11,7 @@ from colorgan import console
 from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
 from colorgan.config import Degradation, DeviceChoice, Framing, Occlusion, PrecisionChoice
 from colorgan.errors import EvaluationError, UsageError
+from colorgan.files import write_whole
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -162,7 +163,7 @@ def _check_folder(file: Path | None) -> None:
 
 def _write(file: Path, text: str) -> None:
     try:
-        file.write_text(text, encoding="utf-8")
+        write_whole(file, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise EvaluationError(f"{file} cannot be written: {error.strerror}") from error
     console.say(f"wrote {file}")

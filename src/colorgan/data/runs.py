@@ -7,6 +7,7 @@ from typing import Any
 
 from colorgan.data.folder import PhotoFile, find_photos
 from colorgan.errors import DataError
+from colorgan.files import write_whole
 
 __all__ = ["RECORD_NAME", "RUNS_FOLDER", "latest_run", "read_record", "validation_photos", "write_record"]
 
@@ -34,9 +35,7 @@ def write_record(
         "validation": list(validation),
         **facts,
     }
-    temporary = run_dir / f".{RECORD_NAME}.part"
-    temporary.write_text(json.dumps(record, indent=1), encoding="utf-8")
-    temporary.replace(run_dir / RECORD_NAME)
+    write_whole(run_dir / RECORD_NAME, json.dumps(record, indent=1).encode())
 
 
 def read_record(run_dir: Path) -> dict[str, Any]:

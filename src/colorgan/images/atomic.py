@@ -1,56 +1,36 @@
-"""Writing a file so that at every moment there is either none or a complete one."""
+"""Writing a picture's file, and saying in one sentence why the system does not let it be written."""
 
 import errno
-import itertools
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from colorgan.errors import ImageWriteError
+from colorgan.files import atomic_write, make_folder
 
-__all__ = ["LEFTOVER", "atomic_file", "unwritable"]
-
-LEFTOVER = ".colorgan-*.part"
-"""Glob of the temporary files; one that outlives its process (killed at once) holds nothing of worth."""
-
-_numbers = itertools.count()
+__all__ = ["atomic_file", "unwritable"]
 
 
 @contextmanager
-def atomic_file(target: Path, *, times: tuple[int, int] | None = None) -> Iterator[BinaryIO]:
-    """Open a hidden file beside `target`, to write and read; it takes the target's name once it is complete.
+def atomic_file(target: Path, *, times: tuple[int, int] | None = None, with_folder: bool = False) -> Iterator[BinaryIO]:
+    """Open a file that takes the name of `target` once it is complete; see `colorgan.files.atomic_write`.
 
     Args:
         target: Where to; an existing file is replaced.
         times: Access and modification time (nanoseconds) that the file shall have.
+        with_folder: Whether to make its folder, too.
 
     Raises:
         ImageWriteError: The system does not let it be written. Nothing is left behind, as after any exception.
     """
-    if target.is_dir():
-        raise ImageWriteError(f"{target} cannot be written: it is a folder; pass the name of a file in it")
-    temporary = target.with_name(f".colorgan-{os.getpid()}-{next(_numbers)}.part")
     try:
-        with temporary.open("w+b") as file:
+        if with_folder:
+            make_folder(target.parent)
+        with atomic_write(target, times=times) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if times is not None:
-            os.utime(temporary, ns=times)
-        temporary.replace(target)
     except OSError as error:
         raise unwritable(target, error) from error
-    finally:
-        _discard(temporary)
-
-
-def _discard(temporary: Path) -> None:
-    try:
-        temporary.unlink(missing_ok=True)
-    except OSError:  # the folder is gone or closed to us: there is nothing to discard
-        return
 
 
 def unwritable(target: Path | str, error: OSError) -> ImageWriteError:

@@ -1,11 +1,11 @@
 """Writing a run's files: whole or not at all, and one sentence where the system refuses."""
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from colorgan.errors import ColorganError, TrainingError
+from colorgan.files import write_whole
 
 __all__ = ["refusals_explained", "write_file"]
 
@@ -37,16 +37,5 @@ def write_file(path: Path, *parts: bytes | memoryview, kind: type[ColorganError]
     Raises:
         TrainingError: It cannot be written, or the `kind` of error that is asked for.
     """
-    temporary = path.with_name(f".{path.name}.part")
     with refusals_explained(path, kind):
-        try:
-            with temporary.open("wb") as file:
-                for part in parts:
-                    file.write(part)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            with suppress(OSError):  # the folder may be closed to this, too
-                temporary.unlink(missing_ok=True)
-            raise
+        write_whole(path, *parts)

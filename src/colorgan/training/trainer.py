@@ -24,6 +24,7 @@ from colorgan.data import (
     worker_deaths_explained,
 )
 from colorgan.errors import ColorganError, DataError, TrainingError
+from colorgan.files import sweep_leftovers
 from colorgan.losses import GeneratorLoss, PerceptualLoss
 from colorgan.model import Generator
 from colorgan.runtime import Runtime
@@ -116,6 +117,7 @@ class Trainer:
         try:
             self.run_dir.mkdir(parents=True, exist_ok=True)
             self.journal.open()
+            sweep_leftovers([self.run_dir])
         except OSError as error:
             raise TrainingError(
                 f"the run's folder {self.run_dir} cannot be written: {error.strerror}; choose another with --run-dir"

@@ -8,7 +8,6 @@ executed, and nothing is allocated for tensors that it does not hold or that its
 
 import hashlib
 import io
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from colorgan.config import ModelConfig, RenderConfig, config_from_mapping, config_to_mapping
 from colorgan.errors import ColorganError, WeightsInvalidError, WeightsNotFoundError
+from colorgan.files import write_whole
 from colorgan.model import Generator, build_generator
 from colorgan.weights.inspection import LARGEST_FILE, StoredTensor, inspect_weights
 
@@ -62,15 +62,7 @@ def save_generator(
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, buffer.getbuffer())
     return hashlib.sha256(buffer.getbuffer()).hexdigest()
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import platformdirs
 
 from colorgan.errors import WeightsInvalidError, WeightsNotFoundError
+from colorgan.files import write_whole
 from colorgan.weights.registry import Registry, RegistryEntry, format_registry_file, read_registry
 
 __all__ = [
@@ -135,9 +136,7 @@ class WeightsStore:
         """Keep an entry among the user's own registry files, and return its file."""
         path = registry_folder() / f"{entry.name}.toml"
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-        temporary.write_text(format_registry_file(entry), encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, format_registry_file(entry).encode())
         return path
 
     def remove(self, entry: RegistryEntry) -> Path:

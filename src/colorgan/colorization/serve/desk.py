@@ -12,9 +12,11 @@ from PIL import Image
 
 from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.hints import Hint, hint_from_values, hints_to_json
-from colorgan.colorization.plan import STREAM, Job, Plan
+from colorgan.colorization.plan import Job, Plan
 from colorgan.colorization.products import paint_small
+from colorgan.colorization.search import STREAM
 from colorgan.colorization.work import ColorizeOptions, OpenedJob, fill_missing, finish_job
+from colorgan.config import Existing
 from colorgan.errors import UsageError
 from colorgan.images import Photo, atomic_file, read_photos
 
@@ -67,7 +69,7 @@ class Desk:
         self.jobs = plan.jobs
         self.names = [plan.sources.found[job.number].relative.as_posix() for job in plan.jobs]
         self.colorizer = colorizer
-        self.options = options
+        self.options = dataclasses.replace(options, existing=Existing.OVERWRITE)  # a person who saves again means it
         self._lock = threading.Lock()
         self._open: tuple[int, list[Photo]] | None = None
 
@@ -129,7 +131,7 @@ class Desk:
             job = dataclasses.replace(self.jobs[number], hints=wish.hints)
             options = self._options(wish)
             sketches = [self.colorizer.sketch(p, options.render, wish.hints if p.page == 0 else ()) for p in photos]
-            sure = options.needs_confidence
+            sure = options.mute_uncertain or job.doubt is not None
             answers = [self.colorizer.predict([sketch], options.render, confidence=sure) for sketch in sketches]
             finish_job(OpenedJob(job, photos, sketches, [*answers]), self.colorizer, options)
             self._write_hints(job, self.names[number], wish.hints)
