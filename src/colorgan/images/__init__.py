@@ -3,7 +3,15 @@
 from colorgan.images.atomic import atomic_file
 from colorgan.images.metadata import Metadata, Provenance, describe
 from colorgan.images.photo import Photo, PhotoKind
-from colorgan.images.read import MAX_PIXELS, is_image_name, iter_photos, photo_from_image, read_photos, read_size
+from colorgan.images.read import (
+    MAX_PIXELS,
+    count_pages,
+    is_image_name,
+    iter_photos,
+    photo_from_image,
+    read_photos,
+    read_size,
+)
 from colorgan.images.write import (
     FORMATS,
     FORMATS_WITH_ALPHA,
@@ -25,6 +33,7 @@ __all__ = [
     "PhotoKind",
     "Provenance",
     "atomic_file",
+    "count_pages",
     "default_format",
     "describe",
     "format_of",

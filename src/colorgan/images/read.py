@@ -14,16 +14,27 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorgan.errors import ImageReadError
+from colorgan.images.budget import Meter
 from colorgan.images.classify import SAMPLES, classify
 from colorgan.images.files import open_source, unreadable
 from colorgan.images.grey import GreyWriter, PixelSource
 from colorgan.images.metadata import quiet, read_metadata, read_tiff_metadata
 from colorgan.images.photo import Levels, Photo, PhotoKind
 from colorgan.images.sources import PillowPixels, array_pixels, open_pixels
-from colorgan.images.tiff import TiffPixels, is_deep, is_tiff
+from colorgan.images.tiff import TiffPixels, is_deep
+from colorgan.images.tiff_pages import find_pages, is_tiff
 from colorgan.images.toning import Toning
 
-__all__ = ["MAX_PIXELS", "SUFFIXES", "is_image_name", "iter_photos", "photo_from_image", "read_photos", "read_size"]
+__all__ = [
+    "MAX_PIXELS",
+    "SUFFIXES",
+    "count_pages",
+    "is_image_name",
+    "iter_photos",
+    "photo_from_image",
+    "read_photos",
+    "read_size",
+]
 
 MAX_PIXELS = 500_000_000
 """Larger pictures are refused unless the caller raises the limit: a small file can claim any size."""
@@ -73,6 +84,24 @@ def iter_photos(source: Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, keep_r
         for photo in _pages(file, max_pixels, keep_rgb):
             photo.metadata.times = times
             yield photo
+
+
+def count_pages(path: Path) -> int:
+    """Return how many photographs a file holds, without decoding them: the pages of a TIFF, 1 of any other format.
+
+    Only a TIFF is looked into: another file may turn out not to be a picture when it is read.
+
+    Raises:
+        ImageReadError: It cannot be opened, or it is a TIFF without photographs, or with more pages than the limits
+            allow.
+    """
+    with _reading(path) as file:
+        start = file.read(4)
+        if not is_tiff(start):
+            return 1
+        meter = Meter()
+        with meter.running():
+            return len(find_pages(file, meter))
 
 
 def read_size(path: Path) -> tuple[int, int]:

@@ -20,17 +20,12 @@ from colorgan.errors import ImageReadError
 from colorgan.images.grey import BAND
 from colorgan.images.photo import Levels
 
-__all__ = ["TiffPixels", "is_deep", "is_tiff"]
+__all__ = ["TiffPixels", "is_deep"]
 
 _NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD = 1, 5, 8, 32773, 32946, 34925, 50000
 _CODECS = (_NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD)
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _CMYK, _LAB = 0, 1, 2, 5, 8
 _ASSOCIATED, _UNASSOCIATED = 1, 2
-
-
-def is_tiff(start: bytes) -> bool:
-    """Tell whether a file that begins with `start` (4 bytes) is a TIFF or a BigTIFF."""
-    return start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def is_deep(page: tifffile.TiffPage) -> bool:

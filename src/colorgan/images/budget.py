@@ -1,0 +1,153 @@
+"""What reading one file may cost: pixels, bytes and time, so that a small file that claims much stops nobody's run."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+
+from colorgan.errors import ImageReadError, UsageError
+
+__all__ = ["Meter", "ReadLimits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadLimits:
+    """The most that reading one file may cost. Each limit has an environment variable that sets it."""
+
+    pixels: int = 500_000_000
+    """Of one page; `COLORGAN_MAX_PIXELS`."""
+
+    total_pixels: int = 5_000_000_000
+    """Of all pages together; `COLORGAN_MAX_TOTAL_PIXELS`."""
+
+    pages: int = 10_000
+    """Pages, thumbnails included; `COLORGAN_MAX_PAGES`."""
+
+    bytes: int = 32_000_000_000
+    """Of decoded pixels, and of a stream that has to be held in memory; `COLORGAN_MAX_BYTES`."""
+
+    seconds: float = 600.0
+    """Of reading, by the clock; `COLORGAN_MAX_SECONDS`."""
+
+    def __post_init__(self) -> None:
+        """Refuse limits that nothing passes."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not value > 0:
+                raise UsageError(f"{variable_of(field.name)} must be above 0, got {value}")
+
+    @classmethod
+    def from_environment(cls) -> "ReadLimits":
+        """Return the defaults, with what the environment sets in their place.
+
+        Raises:
+            UsageError: A variable holds no positive number.
+        """
+        given = {field.name: os.environ.get(variable_of(field.name), "").strip() for field in fields(cls)}
+        kinds = {field.name: float if field.name == "seconds" else int for field in fields(cls)}
+        return cls(**{name: _number(name, text, kinds[name]) for name, text in given.items() if text})
+
+
+def variable_of(limit: str) -> str:
+    """Return the name of the environment variable that sets a limit."""
+    return f"COLORGAN_MAX_{limit.upper()}"
+
+
+def _number(name: str, text: str, kind: type[int] | type[float]) -> float:
+    try:
+        return kind(text.replace("_", ""))
+    except ValueError:
+        raise UsageError(f"{variable_of(name)} must be a number above 0, got {text!r}") from None
+
+
+class Meter:
+    """Counts what one file has cost so far, and refuses to go on once that is too much.
+
+    Args:
+        limits: The most it may cost; the environment's if left out.
+    """
+
+    def __init__(self, limits: ReadLimits | None = None) -> None:
+        self.limits = limits or ReadLimits.from_environment()
+        self._pixels = self._bytes = 0
+        self._seconds = 0.0
+        self._since: float | None = None
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Let the clock run."""
+        self._since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds += time.monotonic() - self._since
+            self._since = None
+
+    def check_time(self) -> None:
+        """Refuse to go on once time has run out.
+
+        Raises:
+            ImageReadError: It has.
+        """
+        spent = self._seconds + (0.0 if self._since is None else time.monotonic() - self._since)
+        if spent > self.limits.seconds:
+            raise ImageReadError(
+                f"reading it took longer than {self.limits.seconds:g} seconds; raise {variable_of('seconds')} if you "
+                "trust it"
+            )
+
+    def check_size(self, width: int, height: int) -> None:
+        """Refuse a page that is too large by itself, or has no pixels.
+
+        Raises:
+            ImageReadError: It is.
+        """
+        if width * height > self.limits.pixels:
+            raise ImageReadError(
+                f"it claims {width} x {height} pixels, more than the limit of {self.limits.pixels:,}; raise the limit "
+                f"with --max-pixels or {variable_of('pixels')} if you trust it"
+            )
+        if width * height <= 0:
+            raise ImageReadError("it has no pixels")
+
+    def take_page(self, width: int, height: int) -> None:
+        """Count a page that is about to be decoded.
+
+        Raises:
+            ImageReadError: It is too large, or all pages together are.
+        """
+        self.check_size(width, height)
+        self.check_time()
+        self._pixels += width * height
+        if self._pixels > self.limits.total_pixels:
+            raise ImageReadError(
+                f"its pages have more than {self.limits.total_pixels:,} pixels together; raise "
+                f"{variable_of('total_pixels')} if you trust it"
+            )
+
+    def take_bytes(self, count: int) -> None:
+        """Count bytes that are about to be decoded, or held.
+
+        Raises:
+            ImageReadError: They are too many.
+        """
+        self._bytes += count
+        self.check_time()
+        if self._bytes > self.limits.bytes:
+            raise ImageReadError(
+                f"it holds more than {self.limits.bytes:,} bytes once decoded; raise {variable_of('bytes')} if you "
+                "trust it"
+            )
+
+    def check_pages(self, count: int) -> None:
+        """Refuse more pages than a file may have.
+
+        Raises:
+            ImageReadError: They are too many.
+        """
+        self.check_time()
+        if count > self.limits.pages:
+            raise ImageReadError(
+                f"it has more than {self.limits.pages:,} pages; raise {variable_of('pages')} if you trust it"
+            )
