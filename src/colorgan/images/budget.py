@@ -10,6 +10,8 @@ from colorgan.errors import ImageReadError, UsageError
 
 __all__ = ["Meter", "ReadLimits"]
 
+_FREE = 256_000_000  # decoded bytes, however small the file
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadLimits:
@@ -25,7 +27,10 @@ class ReadLimits:
     """Pages, thumbnails included; `COLORGAN_MAX_PAGES`."""
 
     bytes: int = 32_000_000_000
-    """Of decoded pixels, and of a stream that has to be held in memory; `COLORGAN_MAX_BYTES`."""
+    """Of all pages, decoded, and of a stream that is read; `COLORGAN_MAX_BYTES`."""
+
+    expansion: int = 10_000
+    """Decoded bytes for each byte of the file, once they are more than 256 MB; `COLORGAN_MAX_EXPANSION`."""
 
     seconds: float = 600.0
     """Of reading, by the clock; `COLORGAN_MAX_SECONDS`."""
@@ -65,11 +70,13 @@ class Meter:
     """Counts what one file has cost so far, and refuses to go on once that is too much.
 
     Args:
+        file_bytes: The size of the file.
         limits: The most it may cost; the environment's if left out.
     """
 
-    def __init__(self, limits: ReadLimits | None = None) -> None:
+    def __init__(self, file_bytes: int, limits: ReadLimits | None = None) -> None:
         self.limits = limits or ReadLimits.from_environment()
+        self._file_bytes = file_bytes
         self._pixels = self._bytes = 0
         self._seconds = 0.0
         self._since: float | None = None
@@ -111,8 +118,13 @@ class Meter:
         if width * height <= 0:
             raise ImageReadError("it has no pixels")
 
-    def take_page(self, width: int, height: int) -> None:
-        """Count a page that is about to be decoded.
+    def take_page(self, width: int, height: int, decoded: int) -> None:
+        """Count a page that is to be decoded.
+
+        Args:
+            width: Pixels.
+            height: Pixels.
+            decoded: Bytes of its pixels.
 
         Raises:
             ImageReadError: It is too large, or all pages together are.
@@ -120,24 +132,21 @@ class Meter:
         self.check_size(width, height)
         self.check_time()
         self._pixels += width * height
+        self._bytes += decoded
         if self._pixels > self.limits.total_pixels:
             raise ImageReadError(
-                f"its pages have more than {self.limits.total_pixels:,} pixels together; raise "
+                f"its pages claim more than {self.limits.total_pixels:,} pixels together; raise "
                 f"{variable_of('total_pixels')} if you trust it"
             )
-
-    def take_bytes(self, count: int) -> None:
-        """Count bytes that are about to be decoded, or held.
-
-        Raises:
-            ImageReadError: They are too many.
-        """
-        self._bytes += count
-        self.check_time()
         if self._bytes > self.limits.bytes:
             raise ImageReadError(
-                f"it holds more than {self.limits.bytes:,} bytes once decoded; raise {variable_of('bytes')} if you "
+                f"it claims more than {self.limits.bytes:,} bytes of pixels; raise {variable_of('bytes')} if you "
                 "trust it"
+            )
+        if self._bytes > max(_FREE, self.limits.expansion * self._file_bytes):
+            raise ImageReadError(
+                f"its {self._file_bytes:,} bytes claim {self._bytes:,} bytes of pixels, more than a photograph can; "
+                f"raise {variable_of('expansion')} if you trust it"
             )
 
     def check_pages(self, count: int) -> None:
