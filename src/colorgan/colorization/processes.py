@@ -27,6 +27,7 @@ import torch
 
 from colorgan.colorization.plan import Job
 from colorgan.colorization.work import Event, Outcome, Status
+from colorgan.images.budget import let_overtime_end_process
 
 __all__ = ["Crew", "WorkOff", "can_fork"]
 
@@ -82,7 +83,7 @@ class Crew:
         for job in (job for lot in lost for job in lot.jobs):
             with _Pool(1, "spawn") as pool:  # by now this process may have computed
                 if (yield from pool.run([_Lot([job])], work_off)):
-                    reason = "its process was ended by the system: memory ran out, or a decoder crashed"
+                    reason = "its process was ended: memory ran out, or a decoder crashed or hung"
                     yield Outcome(job=job, status=Status.FAILED, reason=reason)
 
 
@@ -179,6 +180,7 @@ _own = _Own()
 
 def _begin(stop: Flag) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process says what is to be done
+    let_overtime_end_process()
     torch.set_num_threads(1)
     _own.stop = stop
     threading.Thread(target=_end_with_parent, daemon=True).start()

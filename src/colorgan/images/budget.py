@@ -1,15 +1,19 @@
 """What reading one file may cost: pixels, bytes and time, so that a small file that claims much stops nobody's run."""
 
+import faulthandler
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TextIO
 
 from colorgan.errors import ImageReadError, UsageError
 
-__all__ = ["Meter", "ReadLimits"]
+__all__ = ["Meter", "ReadLimits", "let_overtime_end_process"]
 
+_PATIENCE = 1.25  # times the seconds that are left, after which a process is ended
 _FREE = 256_000_000  # decoded bytes, however small the file
 
 
@@ -50,8 +54,39 @@ class ReadLimits:
             UsageError: A variable holds no positive number.
         """
         given = {field.name: os.environ.get(variable_of(field.name), "").strip() for field in fields(cls)}
-        kinds = {field.name: float if field.name == "seconds" else int for field in fields(cls)}
-        return cls(**{name: _number(name, text, kinds[name]) for name, text in given.items() if text})
+        numbers: dict[str, Any] = {name: _number(name, text) for name, text in given.items() if text}
+        return cls(**numbers)
+
+
+@dataclass(slots=True)
+class _Own:
+    """What holds for this process."""
+
+    silence: TextIO | None = None  # where it says what it was doing when time ran out; None if it must not end so
+
+
+_own = _Own()
+
+
+def let_overtime_end_process() -> None:
+    """Let this process be ended if a read takes much longer than it may, because a decoder hangs.
+
+    For processes whose work others take over. Elsewhere time is looked at between two pieces of a picture only.
+    """
+    _own.silence = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
+
+
+@contextmanager
+def _ending_at(seconds: float) -> Iterator[None]:
+    if _own.silence is None:
+        yield
+        return
+    # The one timer of Python that needs nothing of Python when it goes off: a decoder may hang with its lock.
+    faulthandler.dump_traceback_later(seconds, exit=True, file=_own.silence)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def variable_of(limit: str) -> str:
@@ -59,9 +94,9 @@ def variable_of(limit: str) -> str:
     return f"COLORGAN_MAX_{limit.upper()}"
 
 
-def _number(name: str, text: str, kind: type[int] | type[float]) -> float:
+def _number(name: str, text: str) -> float:
     try:
-        return kind(text.replace("_", ""))
+        return float(text) if name == "seconds" else int(text)
     except ValueError:
         raise UsageError(f"{variable_of(name)} must be a number above 0, got {text!r}") from None
 
@@ -85,11 +120,12 @@ class Meter:
     def running(self) -> Iterator[None]:
         """Let the clock run."""
         self._since = time.monotonic()
-        try:
-            yield
-        finally:
-            self._seconds += time.monotonic() - self._since
-            self._since = None
+        with _ending_at(_PATIENCE * max(self.limits.seconds - self._seconds, 0) + 1):
+            try:
+                yield
+            finally:
+                self._seconds += time.monotonic() - self._since
+                self._since = None
 
     def check_time(self) -> None:
         """Refuse to go on once time has run out.

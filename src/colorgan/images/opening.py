@@ -5,9 +5,9 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, Literal, cast
 
-from PIL import Image
+from PIL import Image, _imaging
 
 from colorgan.images.metadata import quiet
 from colorgan.images.png_parts import is_png, open_png_parts
@@ -31,7 +31,7 @@ def open_image(file: BinaryIO) -> Iterator[Image.Image]:
     file.seek(0)
     shown, info = open_png_parts(file) if is_png(start) else (file, {})
     with quiet(), _without_limit():
-        image = Image.open(shown, formats=FORMATS)
+        image = Image.open(cast("BinaryIO", shown), formats=FORMATS)
     with image:
         image.info.update(info)
         if image.format == "PNG" and not any(str(key).startswith("Raw profile") for key in info):
@@ -92,7 +92,7 @@ def _lift_limit() -> Callable[[], None]:
 def _silence_libtiff() -> Callable[[], None]:
     # libtiff prints what it finds wrong on stderr; Pillow's exceptions say it again.
     try:
-        setter = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
+        setter = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
     except (OSError, AttributeError):  # linked in some other way
         return lambda: None
     setter.restype, setter.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
@@ -115,7 +115,7 @@ class PageView(io.RawIOBase):
         self._file = file
         file.seek(0)
         head = file.read(16)
-        order = "little" if head[:2] == b"II" else "big"
+        order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
         place, size = (8, 8) if head[2:4] in (b"+\0", b"\0+") else (4, 4)
         self._head = head[:place] + offset.to_bytes(size, order)
         file.seek(0)

@@ -1,11 +1,13 @@
 """Reading pictures: any format, mode, depth, profile and orientation into upright grey levels in sRGB."""
 
+import dataclasses
 import logging
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import tifffile
@@ -58,6 +60,8 @@ def is_image_name(path: str | Path) -> bool:
 def read_photos(source: Path | BinaryIO, *, limits: ReadLimits | None = None, keep_rgb: bool = False) -> list[Photo]:
     """Read a picture; a TIFF of several pages gives one photo a page, an animation its first frame.
 
+    Of many pages or large ones, those behind the first 256 MB lie in temporary files that memory is mapped to.
+
     Args:
         source: A file, or a stream (standard input).
         limits: What reading it may cost; the environment's if left out.
@@ -66,16 +70,39 @@ def read_photos(source: Path | BinaryIO, *, limits: ReadLimits | None = None, ke
     Raises:
         ImageReadError: It cannot be read; the message says why in one sentence.
     """
-    return list(iter_photos(source, limits=limits, keep_rgb=keep_rgb))
+    photos: list[Photo] = []
+    held = 0
+    for photo in iter_photos(source, limits=limits, keep_rgb=keep_rgb):
+        held += sum(pixels.nbytes for pixels in (photo.grey, photo.alpha, photo.rgb) if pixels is not None)
+        photos.append(photo if held <= _MOST_HELD else _laid_aside(photo))
+    return photos
+
+
+_MOST_HELD = 256_000_000  # bytes of pages in memory
+
+
+def _laid_aside(photo: Photo) -> Photo:
+    """Move a photograph's pixels to temporary files, which end with it."""
+
+    def move(pixels: NDArray[Any]) -> NDArray[Any]:
+        with tempfile.TemporaryFile() as file:
+            file.write(pixels.data)
+            file.flush()
+            return np.asarray(np.memmap(file, pixels.dtype, "r+", shape=pixels.shape))
+
+    moved: dict[str, Any] = {
+        name: move(pixels) for name in ("grey", "alpha", "rgb") if (pixels := getattr(photo, name)) is not None
+    }
+    return dataclasses.replace(photo, **moved)
 
 
 def iter_photos(
-    source: Path | BinaryIO, *, limits: ReadLimits | None = None, keep_rgb: bool = False
+    source: Path | BinaryIO, *, limits: ReadLimits | None = None, keep_rgb: bool = False, first: int = 0
 ) -> Iterator[Photo]:
-    """Read a picture page by page, as `read_photos` does, holding one page at a time."""
+    """Read a picture page by page, as `read_photos` does, holding one page at a time; from page `first` on."""
     with _reading(source, limits) as (file, meter):
         times = _times(file)
-        pages = _pages(file, meter, keep_rgb)
+        pages = _pages(file, meter, keep_rgb, first)
         while True:
             with meter.running():
                 photo = next(pages, None)
@@ -139,9 +166,11 @@ def _times(file: BinaryIO) -> tuple[int, int] | None:
     return status.st_atime_ns, status.st_mtime_ns
 
 
-def _pages(file: BinaryIO, meter: Meter, keep_rgb: bool) -> Iterator[Photo]:
+def _pages(file: BinaryIO, meter: Meter, keep_rgb: bool, first: int) -> Iterator[Photo]:
     if is_tiff(file.read(4)):
-        yield from _tiff_pages(file, meter, keep_rgb)
+        yield from _tiff_pages(file, meter, keep_rgb, first)
+        return
+    if first > 0:
         return
     with open_image(file) as image:
         meter.take_page(*image.size, image.width * image.height * _PIXEL_BYTES.get(image.mode, 4))
@@ -159,10 +188,10 @@ def _format(image: Image.Image) -> str:
     return _SAME_AS.get(name, name)
 
 
-def _tiff_pages(file: BinaryIO, meter: Meter, keep_rgb: bool) -> Iterator[Photo]:
+def _tiff_pages(file: BinaryIO, meter: Meter, keep_rgb: bool, first: int) -> Iterator[Photo]:
     directories = find_pages(file, meter)
     with _open_tiff(file) as tiff:
-        for number, directory in enumerate(directories):
+        for number, directory in enumerate(directories[first:], start=first):
             page = _parse_page(tiff, directory.offset)
             holder = page if directory.holder == directory.offset else _parse_page(tiff, directory.holder)
             metadata, orientation = read_tiff_metadata(file, holder)
@@ -193,7 +222,7 @@ def _parse_page(tiff: tifffile.TiffFile, offset: int) -> tifffile.TiffPage:
 
 def _load_shallow(file: BinaryIO, page: tifffile.TiffPage) -> tuple[PillowPixels, bool]:
     """Let Pillow read a page of a TIFF; return it, and whether Pillow has set it upright."""
-    with open_image(PageView(file, page.offset)) as image:
+    with open_image(cast("BinaryIO", PageView(file, page.offset))) as image:
         is_turned = image.getexif().get(_ORIENTATION, 1) in _TURNS
         decode(image)
         return PillowPixels(image, depth=16 if page.bitspersample > 8 else None), is_turned
