@@ -23,7 +23,7 @@ from colorgan.images.metadata import read_metadata, read_tiff_metadata
 from colorgan.images.opening import PageView, decode, open_image
 from colorgan.images.photo import Levels, Photo, PhotoKind
 from colorgan.images.sources import PillowPixels, array_pixels, open_pixels
-from colorgan.images.tiff import TiffPixels, is_deep
+from colorgan.images.tiff import TiffPixels, is_readable
 from colorgan.images.tiff_pages import find_pages, is_tiff
 from colorgan.images.toning import Toning
 
@@ -197,7 +197,7 @@ def _tiff_pages(file: BinaryIO, meter: Meter, keep_rgb: bool, first: int) -> Ite
             metadata, orientation = read_tiff_metadata(file, holder)
             found = {"metadata": metadata, "format": "TIFF", "page": number, "pages": len(directories)}
             profile = page.tags.valueof(_PROFILE) or holder.tags.valueof(_PROFILE)
-            if is_deep(page):
+            if is_readable(page):
                 yield _finish(TiffPixels(page, file, meter), profile, orientation, keep_rgb, **found)
             else:
                 pixels, is_turned = _load_shallow(file, page)

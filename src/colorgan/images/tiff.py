@@ -1,4 +1,4 @@
-"""TIFF pages of more than 8 bits, read in bands: what Pillow would cut to 8 bits or refuse.
+"""TIFF pages, mostly of more than 8 bits, read in bands: what Pillow would cut to 8 bits or refuse.
 
 tifffile parses the file. The compressed bytes are undone by zlib, or by libtiff through Pillow, which is told that
 they are 8-bit grey: all that libtiff's lossless codecs do is turn bytes into bytes.
@@ -22,7 +22,7 @@ from colorgan.images.opening import decode, open_image
 from colorgan.images.photo import Levels
 from colorgan.images.scale import Sample, Scale, find_scale, is_depth
 
-__all__ = ["TiffPixels", "is_deep"]
+__all__ = ["TiffPixels", "is_readable"]
 
 _NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD = 1, 5, 8, 32773, 32946, 34925, 50000
 _CODECS = (_NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD)
@@ -33,12 +33,14 @@ _WHOLE, _PACKED = (16, 32, 64), range(9, 16)  # bits a sample, in words of their
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def is_deep(page: tifffile.TiffPage) -> bool:
-    """Tell whether a page has more than 8 bits a component and is laid out as `TiffPixels` can read it."""
+def is_readable(page: tifffile.TiffPage) -> bool:
+    """Tell whether a page is one for `TiffPixels`: deeper than 8 bits, or in a file that Pillow does not open."""
     whole = page.bitspersample in _WHOLE and page.dtype is not None and page.dtype.kind in "uif"
     packed = page.bitspersample in _PACKED and page.sampleformat in (None, 1) and page.predictor == 1
+    plain = page.dtype == np.uint8 and page.bitspersample == 8 and page.predictor in (1, 2)
+    unknown_to_pillow = page.parent.is_bigtiff and page.parent.byteorder == ">"
     return (
-        (whole or packed)
+        (whole or packed or (plain and unknown_to_pillow))
         and page.compression in _CODECS
         and page.predictor in (1, 2, 3)
         and page.photometric in (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB)
@@ -48,10 +50,7 @@ def is_deep(page: tifffile.TiffPage) -> bool:
 
 
 class TiffPixels:
-    """The pixels of a deep TIFF page as 16-bit levels, piece by piece. See `grey.PixelSource`."""
-
-    levels = 65536
-    depth = 16
+    """The pixels of a TIFF page as 16-bit levels, or 8-bit ones where it has no more. See `grey.PixelSource`."""
 
     def __init__(self, page: tifffile.TiffPage, file: BinaryIO, meter: Meter) -> None:
         self.page = page
@@ -59,6 +58,8 @@ class TiffPixels:
         self.shape = (int(page.imagelength), int(page.imagewidth))
         self._bits = int(page.bitspersample)
         packed = self._bits in _PACKED
+        self.depth = 8 if self._bits == 8 else 16
+        self.levels = 1 << self.depth
         self._stored = np.dtype(np.uint16) if packed else np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
         self._planar = page.planarconfig == 2 and page.samplesperpixel > 1
         self.channels = 3 if page.photometric == _RGB else 1
@@ -80,18 +81,18 @@ class TiffPixels:
             colors = wide[..., : self.channels]
             alpha = wide[..., self.channels] if self.alpha_kind else None
             if self.page.photometric == _MIN_IS_WHITE:
-                colors = 65535 - colors
+                colors = np.asarray(self.levels - 1, colors.dtype) - colors
             if alpha is not None and self.alpha_kind == _ASSOCIATED:
                 colors = _unmultiply(colors, alpha)
             yield rows, columns, colors[..., 0] if self.channels == 1 else colors, alpha
 
     def _find_scale(self) -> Scale | None:
-        """Find which values mean black and white; None where all of 16 bits are used."""
+        """Find which values mean black and white; None where all of 8 or 16 bits are used."""
         if self._bits in _PACKED:
             return Scale(0, 2**self._bits - 1)
         tag = _MOST_SAID if self._stored.kind == "u" else _SIGNED_MOST_SAID
         said = _first_number(self.page.tags.valueof(tag)) or _first_number(self.page.tags.valueof(_MOST_SAID))
-        if self._stored == np.uint16 and not is_depth(said):
+        if self._bits == 8 or (self._stored == np.uint16 and not is_depth(said)):
             return None
         sample = Sample(self.shape[0] * self.shape[1])
         for _, _, samples in self._samples():
@@ -99,9 +100,9 @@ class TiffPixels:
         scale = find_scale(sample.values, bits=self._bits, said=said, narrow=self._stored != np.uint16)
         return None if (scale.black, scale.white) == (0, 65535) and self._stored == np.uint16 else scale
 
-    def _to_levels(self, samples: NDArray[Any]) -> NDArray[np.uint16]:
+    def _to_levels(self, samples: NDArray[Any]) -> Levels:
         if self._scale is None:
-            return np.asarray(samples, np.uint16)
+            return np.asarray(samples, np.uint8 if self._bits == 8 else np.uint16)
         levels = self._scale.to_levels(samples)
         if self.alpha_kind and samples.dtype.kind == "f":  # alpha is 0..1 whatever the colours' range
             levels[..., self.channels] = Scale(0, 1).to_levels(samples[..., self.channels])
@@ -202,9 +203,10 @@ class TiffPixels:
         return values.astype(native, copy=False)
 
 
-def _unmultiply(colors: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    opacity = np.maximum(alpha, 1)[..., None].astype(np.float32) / 65535
-    return (colors / opacity).round().clip(0, 65535).astype(np.uint16)
+def _unmultiply(colors: Levels, alpha: Levels) -> Levels:
+    most = np.iinfo(colors.dtype).max
+    opacity = np.maximum(alpha, 1)[..., None].astype(np.float32) / np.float32(most)
+    return np.asarray((colors / opacity).round().clip(0, most), colors.dtype)
 
 
 def _first_number(value: object) -> float | None:
