@@ -17,7 +17,8 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OF_PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _REMARKS = (b"tRNS", b"pHYs", b"iCCP", b"eXIf", b"tEXt", b"zTXt", b"iTXt")
 _LEAST_TRANSPARENCY = {0: 2, 2: 6, 3: 1}  # bytes of tRNS, by colour type
-_MOST = 64 << 20  # bytes of all remarks together, inflated; further ones are passed over
+_LONGEST = 16 << 20  # bytes of one remark, inflated; a longer one is passed over
+_MOST = 64 << 20  # bytes of all remarks together, those passed over included
 _INCH = 0.0254  # metres
 
 
@@ -68,7 +69,7 @@ class _Remarks:
 
     def read(self, file: BinaryIO, name: bytes, size: int) -> bytes | None:
         """Take the chunk that the file stands at; None if it is damaged or too long."""
-        if size > self._left:
+        if size > min(self._left, _LONGEST):
             return None
         content = file.read(size)
         if file.read(4) != zlib.crc32(content, zlib.crc32(name)).to_bytes(4, "big"):
@@ -117,13 +118,13 @@ class _Remarks:
         """Inflate what stands behind the byte for its method.
 
         Raises:
-            ValueError: It is damaged, or larger than what is left for remarks.
+            ValueError: It is damaged or too long.
         """
         inflate = zlib.decompressobj()
-        plain = inflate.decompress(packed[1:], self._left + 1) if packed[0] == 0 else b""
-        if not inflate.eof or len(plain) > self._left:
+        plain = inflate.decompress(packed[1:], min(self._left, _LONGEST) + 1) if packed[0] == 0 else b""
+        self._left = max(0, self._left - len(plain))
+        if not inflate.eof or len(plain) > _LONGEST:
             raise ValueError("damaged or too long")
-        self._left -= len(plain)
         return plain
 
 

@@ -112,6 +112,8 @@ class TiffPixels:
         """Yield rows, columns and samples `(h, w, wanted)` of the file's own type, in native byte order."""
         page, (height, width) = self.page, self.shape
         tall, wide = (page.tilelength, page.tilewidth) if page.is_tiled else (min(page.rowsperstrip, height), width)
+        if tall <= 0 or wide <= 0:
+            raise ImageReadError("its strips or tiles have no pixels")
         across, down = -(-width // wide), -(-height // tall)
         planes = self._wanted if self._planar else 1
         if len(page.dataoffsets) < across * down * planes:
