@@ -142,7 +142,7 @@ class TestAttacks:
         for name, data in attacks():
             (tmp_path / name).write_bytes(data)
         paths = [tmp_path / "0.png", *(tmp_path / name for name, _ in attacks())]
-        probe = _PROBE.replace("MEMORY", str(2 << 30))
+        probe = _PROBE.replace("MEMORY", str(4 << 30))
         done = subprocess.run(
             [sys.executable, "-c", probe, *map(str, paths)], capture_output=True, text=True, check=False, timeout=120
         )
