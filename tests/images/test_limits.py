@@ -328,3 +328,11 @@ class TestStandardError:
                 refused += 1
         assert refused > 0
         assert capfd.readouterr() == ("", "")
+
+    def test_odd_tiffs_print_nothing(self, tmp_path: Path) -> None:
+        (tmp_path / "a.tif").write_bytes(tiff(page(4, 4, size=16, t277=(50_000,)), data=bytes(16)))
+        code = f"from colorgan.images import read_photos; from pathlib import Path; read_photos(Path({str(tmp_path)!r}) / 'a.tif')"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=100)
+        lines = done.stderr.splitlines()
+        assert lines[0].startswith("Traceback")  # of the error that this reader raises, and nothing before it
+        assert "ImageReadError" in lines[-1]

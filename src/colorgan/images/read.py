@@ -45,8 +45,9 @@ SUFFIXES = frozenset(
 )  # fmt: skip
 """The suffixes by which folders are searched for pictures, in lower case."""
 
-# tifffile reports odd tags through logging, which prints on stderr where nobody listens.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
+# They report odd tags through logging, which prints on stderr where nobody listens.
+for _talker in ("tifffile", "PIL"):
+    logging.getLogger(_talker).addHandler(logging.NullHandler())
 
 _SAME_AS = {"MPO": "JPEG", "DIB": "BMP"}
 
