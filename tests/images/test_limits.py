@@ -244,7 +244,7 @@ class TestLimits:
 
 class TestTime:
     def test_counts_reading_alone(self) -> None:
-        meter = Meter(1, ReadLimits(seconds=0.2))
+        meter = Meter(ReadLimits(seconds=0.2))
         with meter.running():
             meter.check_time()
         time.sleep(0.3)  # the colours are being found
@@ -260,11 +260,11 @@ class TestTime:
             from colorgan.images.budget import Meter, ReadLimits, let_overtime_end_process
 
             let_overtime_end_process()
-            with Meter(1, ReadLimits(seconds=0.1)).running():
+            with Meter(ReadLimits(seconds=0.1)).running():
                 pass
             time.sleep(1.5)
             print("alive", flush=True)
-            with Meter(1, ReadLimits(seconds=0.1)).running():
+            with Meter(ReadLimits(seconds=0.1)).running():
                 re.match("(a+)+b", "a" * 64)
         """
         started = time.monotonic()
@@ -331,8 +331,14 @@ class TestStandardError:
 
     def test_odd_tiffs_print_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "a.tif").write_bytes(tiff(page(4, 4, size=16, t277=(50_000,)), data=bytes(16)))
-        code = f"from colorgan.images import read_photos; from pathlib import Path; read_photos(Path({str(tmp_path)!r}) / 'a.tif')"
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=100)
+        code = "import sys, pathlib, colorgan.images as i; i.read_photos(pathlib.Path(sys.argv[1]))"
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "a.tif")],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
         lines = done.stderr.splitlines()
         assert lines[0].startswith("Traceback")  # of the error that this reader raises, and nothing before it
         assert "ImageReadError" in lines[-1]

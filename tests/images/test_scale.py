@@ -192,6 +192,7 @@ class TestPacked:
         data = packed_tiff(values, 12)
         with Image.open(io.BytesIO(data)) as image:
             assert np.array_equal(np.asarray(image), values)
+            assert_shows(photo_from_image(image), values / 4095)
         assert_shows(read_photos(io.BytesIO(data))[0], values / 4095)
 
     def test_colour_white_as_zero_and_tiles(self) -> None:

@@ -105,13 +105,13 @@ class Meter:
     """Counts what one file has cost so far, and refuses to go on once that is too much.
 
     Args:
-        file_bytes: The size of the file.
         limits: The most it may cost; the environment's if left out.
     """
 
-    def __init__(self, file_bytes: int, limits: ReadLimits | None = None) -> None:
+    def __init__(self, limits: ReadLimits | None = None) -> None:
         self.limits = limits or ReadLimits.from_environment()
-        self._file_bytes = file_bytes
+        self.file_bytes = 0
+        """The size of the file; to be set once it is open."""
         self._pixels = self._bytes = 0
         self._seconds = 0.0
         self._since: float | None = None
@@ -179,11 +179,22 @@ class Meter:
                 f"it claims more than {self.limits.bytes:,} bytes of pixels; raise {variable_of('bytes')} if you "
                 "trust it"
             )
-        if self._bytes > max(_FREE, self.limits.expansion * self._file_bytes):
+        if self._bytes > max(_FREE, self.limits.expansion * self.file_bytes):
             raise ImageReadError(
-                f"its {self._file_bytes:,} bytes claim {self._bytes:,} bytes of pixels, more than a photograph can; "
+                f"its {self.file_bytes:,} bytes claim {self._bytes:,} bytes of pixels, more than a photograph can; "
                 f"raise {variable_of('expansion')} if you trust it"
             )
+
+    def take_stream(self, count: int) -> None:
+        """Count bytes of a stream.
+
+        Raises:
+            ImageReadError: They are too many, or came too slowly.
+        """
+        self.check_time()
+        self.file_bytes += count
+        if self.file_bytes > self.limits.bytes:
+            raise ImageReadError(f"it is longer than {self.limits.bytes:,} bytes; pass a file")
 
     def check_pages(self, count: int) -> None:
         """Refuse more pages than a file may have.

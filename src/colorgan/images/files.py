@@ -11,6 +11,7 @@ from typing import BinaryIO
 from PIL import UnidentifiedImageError
 
 from colorgan.errors import ImageReadError
+from colorgan.images.budget import Meter
 
 __all__ = ["open_source", "read_bytes", "unreadable"]
 
@@ -19,12 +20,12 @@ _PART = 1 << 20  # bytes of a stream that are read at once
 
 
 @contextmanager
-def open_source(source: Path | BinaryIO, *, most: int | None = None) -> Iterator[tuple[BinaryIO, str]]:
+def open_source(source: Path | BinaryIO, meter: Meter | None = None) -> Iterator[tuple[BinaryIO, str]]:
     """Open a path, or take a stream as it is (copied to a temporary file if it cannot seek); give it with its name.
 
     Args:
         source: The path, or the stream.
-        most: Bytes of a stream that are copied; one without an end would fill the disk.
+        meter: Told of what is copied: a stream without an end would fill the disk.
 
     Raises:
         ImageReadError: It cannot be opened, it is empty, it is a pipe, which might keep us waiting for ever, or the
@@ -49,19 +50,18 @@ def open_source(source: Path | BinaryIO, *, most: int | None = None) -> Iterator
         return
     with tempfile.TemporaryFile() as copy:
         try:
-            _copy_stream(source, copy, name, most)
+            _copy_stream(source, copy, meter or Meter())
+        except ImageReadError as error:
+            raise ImageReadError(f"{name} cannot be read: {error}") from error
         except OSError as error:
             raise unreadable(name, error) from error
         _refuse_empty(copy, name)
         yield copy, name
 
 
-def _copy_stream(source: BinaryIO, copy: BinaryIO, name: str, most: int | None) -> None:
-    size = 0
+def _copy_stream(source: BinaryIO, copy: BinaryIO, meter: Meter) -> None:
     while part := source.read(_PART):
-        size += len(part)
-        if most is not None and size > most:
-            raise ImageReadError(f"{name} cannot be read: it is longer than {most:,} bytes; pass a file")
+        meter.take_stream(len(part))
         copy.write(part)
     copy.seek(0)
 

@@ -41,17 +41,17 @@ def open_image(file: BinaryIO) -> Iterator[Image.Image]:
 
 def decode(image: Image.Image) -> None:
     """Decode a picture; whoever calls has checked its size."""
-    # Pillow maps uncompressed TIFFs that were opened by path into memory, and scrambles those that lie on their side.
-    name = getattr(image, "filename", "")
-    with _without_limit(), _silent_libtiff():
-        if name and image.format == "TIFF":
-            image.filename = ""  # type: ignore[attr-defined]
-            try:
-                image.load()
-            finally:
-                image.filename = name  # type: ignore[attr-defined]
-        else:
+    with _without_limit():
+        if image.format != "TIFF":
             image.load()
+            return
+        # Pillow maps uncompressed TIFFs that were opened by path into memory, and scrambles those that lie on a side.
+        name, image.filename = getattr(image, "filename", ""), ""  # type: ignore[attr-defined]
+        try:
+            with _silent_libtiff():
+                image.load()
+        finally:
+            image.filename = name  # type: ignore[attr-defined]
 
 
 class _Switch:

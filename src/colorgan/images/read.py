@@ -5,7 +5,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -147,12 +147,14 @@ def read_size(path: Path) -> tuple[int, int]:
 @contextmanager
 def _reading(source: Path | BinaryIO, limits: ReadLimits | None = None) -> Iterator[tuple[BinaryIO, Meter]]:
     """Open a picture's file with a meter of its own, and name it in whatever goes wrong while it is read."""
-    limits = limits or ReadLimits.from_environment()
-    with open_source(source, most=limits.bytes) as (file, name):
+    meter = Meter(limits)
+    with ExitStack() as stack:
+        with meter.running():
+            file, name = stack.enter_context(open_source(source, meter))
         try:
-            size = file.seek(0, os.SEEK_END)
+            meter.file_bytes = file.seek(0, os.SEEK_END)
             file.seek(0)
-            yield file, Meter(size, limits)
+            yield file, meter
         except ImageReadError as error:
             raise ImageReadError(f"{name} cannot be read: {error}") from error
         except Exception as error:  # decoders raise whatever a damaged file leads them to

@@ -78,6 +78,7 @@ def array_pixels(array: NDArray[Any]) -> ArrayPixels:
     return ArrayPixels(channels[..., 0] if channels.shape[2] == 1 else channels[..., :3], alpha)
 
 
+_BITS_PER_SAMPLE = 258
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F"})
 _DEEP_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N", "F"})
 
@@ -96,15 +97,19 @@ class PillowPixels:
         self.levels = 65536 if image.mode in _DEEP_MODES else 256
         self.depth = depth or (16 if self.levels == 65536 else 8)
         self._transparent = image.info.get("transparency") if image.mode == "I;16" else None
-        self._scale = self._find_scale() if image.mode in ("I", "F") else None
+        self._scale = self._find_scale()
 
     @property
     def is_srgb(self) -> bool:
         """Whether the profile has been applied already."""
         return self._image.mode in ("CMYK", "LAB")
 
-    def _find_scale(self) -> Scale:
-        """Find which values mean black and white where the mode does not say."""
+    def _find_scale(self) -> Scale | None:
+        """Find which values mean black and white where the mode does not say; None where it does."""
+        if self._image.mode == "I;16" and (bits := _tiff_bits(self._image)) < 16:
+            return Scale(0, 2**bits - 1)
+        if self._image.mode not in ("I", "F"):
+            return None
         if self._image.format == "PPM" and self._image.mode == "I":  # Pillow has applied what the header says
             return Scale(0, 65535)
         sample = Sample(self.shape[0] * self.shape[1])
@@ -146,6 +151,12 @@ class PillowPixels:
             except ValueError:  # a damaged profile is worth no more than none
                 self._profile = None
         return band.convert("RGB")
+
+
+def _tiff_bits(image: Image.Image) -> int:
+    """Return the bits a sample of what was opened as a TIFF, 16 of all others."""
+    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
+    return int(bits[0]) if isinstance(bits, tuple) and bits else 16
 
 
 def open_pixels(file: BinaryIO, image: Image.Image) -> PixelSource:
