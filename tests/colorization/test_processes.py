@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from PIL import Image
 
 from colorgan.colorization import ColorizeOptions, Colorizer, Event, Job, Outcome, Status, plan_paths, run_jobs
 from colorgan.colorization.processes import Crew, WorkOff, can_fork
+from colorgan.images import ReadLimits
+from colorgan.images.budget import Meter
 from support import draw_photo
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="processes are forked on Linux only")
@@ -45,6 +48,14 @@ def die_at_13(jobs: Sequence[Job]) -> Iterator[Event]:
     for job in jobs:
         if job.number == 13:
             os._exit(9)
+        yield done(job)
+
+
+def hang_at_13(jobs: Sequence[Job]) -> Iterator[Event]:
+    for job in jobs:
+        with Meter(ReadLimits(seconds=0.2)).running():
+            if job.number == 13:
+                re.match("(a+)+b", "a" * 64)  # with Python's lock held, so that no thread of its own could end it
         yield done(job)
 
 
@@ -104,6 +115,13 @@ class TestCrew:
         assert sorted(outcomes) == list(range(40))
         assert [n for n, outcome in outcomes.items() if outcome.status is Status.FAILED] == [13]
         assert "memory" in outcomes[13].reason
+
+    def test_a_photograph_that_hangs_its_process_fails_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(multiprocessing, "get_context", lambda _: real_context("fork"))  # as above
+        outcomes = run(make_jobs(40), hang_at_13)
+        assert sorted(outcomes) == list(range(40))
+        assert [n for n, outcome in outcomes.items() if outcome.status is Status.FAILED] == [13]
+        assert "hung" in outcomes[13].reason
 
     def test_ends_when_it_is_closed(self, tmp_path: Path) -> None:
         with Crew(2) as crew:
