@@ -9,6 +9,7 @@ from typing import BinaryIO, Literal, cast
 
 from PIL import Image, _imaging
 
+from colorgan.images.budget import Meter
 from colorgan.images.metadata import quiet
 from colorgan.images.png_parts import is_png, open_png_parts
 
@@ -19,12 +20,22 @@ FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "AVIF", "J
 """The names by which Pillow knows the formats that are opened."""
 
 
+_PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "LA": 2, "I;16": 2}  # of Pillow's modes; others hold 4
+
+
 @contextmanager
-def open_image(file: BinaryIO) -> Iterator[Image.Image]:
+def open_image(file: BinaryIO, meter: Meter | None = None) -> Iterator[Image.Image]:
     """Open a picture without decoding it; see `decode`.
 
     Of a PNG only the chunks that hold pixels are shown to Pillow, which calls a file damaged for a wrong checksum in
     a remark or for a long text; what the others say is in the picture's `info`, as Pillow would put it there.
+
+    Args:
+        file: What it is in.
+        meter: Told of its pixels, if they are to be decoded.
+
+    Raises:
+        ImageReadError: They are too many.
     """
     file.seek(0)
     start = file.read(8)
@@ -33,6 +44,8 @@ def open_image(file: BinaryIO) -> Iterator[Image.Image]:
     with quiet(), _without_limit():
         image = Image.open(cast("BinaryIO", shown), formats=FORMATS)
     with image:
+        if meter is not None:
+            meter.take_page(*image.size, image.width * image.height * _PIXEL_BYTES.get(image.mode, 4))
         image.info.update(info)
         if image.format == "PNG" and not any(str(key).startswith("Raw profile") for key in info):
             image.info.setdefault("exif", b"")  # else Pillow would decode the pixels to look behind them

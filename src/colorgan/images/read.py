@@ -175,15 +175,11 @@ def _pages(file: BinaryIO, meter: Meter, keep_rgb: bool, first: int) -> Iterator
         return
     if first > 0:
         return
-    with open_image(file) as image:
-        meter.take_page(*image.size, image.width * image.height * _PIXEL_BYTES.get(image.mode, 4))
+    with open_image(file, meter) as image:
         pixels = open_pixels(file, image)
         metadata, orientation = read_metadata(image)  # some of it may stand behind the pixels
         profile = image.info.get("icc_profile")
         yield _finish(pixels, profile, orientation, keep_rgb, metadata=metadata, format=_format(image))
-
-
-_PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "LA": 2, "I;16": 2}  # of Pillow's modes; others hold 4
 
 
 def _format(image: Image.Image) -> str:
