@@ -100,6 +100,14 @@ class TestIntegers:
         tifffile.imwrite(tmp_path / "a.tif", values)
         assert_shows(read_one(tmp_path / "a.tif"), values / 32767)
 
+    @pytest.mark.parametrize("lowest", [0, -128])
+    def test_signed_bytes(self, tmp_path: Path, lowest: int) -> None:
+        values = (UNIT * (127 - lowest) + lowest).round().astype(np.int8)
+        tifffile.imwrite(tmp_path / "a.tif", values)
+        photo = read_one(tmp_path / "a.tif")
+        assert photo.depth == 8
+        assert np.abs(photo.grey / 65535 - (values.astype(float) - lowest) / (127 - lowest)).max() < 1e-4
+
     def test_signed_levels(self, tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / "a.tif", (UNIT * 65535 - 32768).round().astype(np.int16))
         assert_shows(read_one(tmp_path / "a.tif"), UNIT)

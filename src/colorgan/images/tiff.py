@@ -34,13 +34,14 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def is_readable(page: tifffile.TiffPage) -> bool:
-    """Tell whether a page is one for `TiffPixels`: deeper than 8 bits, or in a file that Pillow does not open."""
+    """Tell whether a page is one for `TiffPixels`: deeper than 8 bits, or one that Pillow misreads or does not open."""
     whole = page.bitspersample in _WHOLE and page.dtype is not None and page.dtype.kind in "uif"
     packed = page.bitspersample in _PACKED and page.sampleformat in (None, 1) and page.predictor == 1
+    signed = page.dtype == np.int8 and page.bitspersample == 8 and page.predictor in (1, 2)
     plain = page.dtype == np.uint8 and page.bitspersample == 8 and page.predictor in (1, 2)
     unknown_to_pillow = page.parent.is_bigtiff and page.parent.byteorder == ">"
     return (
-        (whole or packed or (plain and unknown_to_pillow))
+        (whole or packed or signed or (plain and unknown_to_pillow))
         and page.compression in _CODECS
         and page.predictor in (1, 2, 3)
         and page.photometric in (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB)
@@ -59,7 +60,7 @@ class TiffPixels:
         self._bits = int(page.bitspersample)
         packed = self._bits in _PACKED
         self.depth = 8 if self._bits == 8 else 16
-        self.levels = 1 << self.depth
+        self.levels = 256 if page.dtype == np.uint8 else 65536
         self._stored = np.dtype(np.uint16) if packed else np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
         self._planar = page.planarconfig == 2 and page.samplesperpixel > 1
         self.channels = 3 if page.photometric == _RGB else 1
@@ -92,7 +93,7 @@ class TiffPixels:
             return Scale(0, 2**self._bits - 1)
         tag = _MOST_SAID if self._stored.kind == "u" else _SIGNED_MOST_SAID
         said = _first_number(self.page.tags.valueof(tag)) or _first_number(self.page.tags.valueof(_MOST_SAID))
-        if self._bits == 8 or (self._stored == np.uint16 and not is_depth(said)):
+        if self.levels == 256 or (self._stored == np.uint16 and not is_depth(said)):
             return None
         sample = Sample(self.shape[0] * self.shape[1])
         for _, _, samples in self._samples():
@@ -102,7 +103,7 @@ class TiffPixels:
 
     def _to_levels(self, samples: NDArray[Any]) -> Levels:
         if self._scale is None:
-            return np.asarray(samples, np.uint8 if self._bits == 8 else np.uint16)
+            return np.asarray(samples, np.uint8 if self.levels == 256 else np.uint16)
         levels = self._scale.to_levels(samples)
         if self.alpha_kind and samples.dtype.kind == "f":  # alpha is 0..1 whatever the colours' range
             levels[..., self.channels] = Scale(0, 1).to_levels(samples[..., self.channels])
