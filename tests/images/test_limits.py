@@ -122,7 +122,7 @@ from colorgan.errors import ImageReadError
 from colorgan.images import read_photos
 
 resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+resource.setrlimit(resource.RLIMIT_CPU, (120, 120))
 read_photos(Path(sys.argv[1]))  # what is loaded only once
 for name in sys.argv[1:]:
     started, found = time.process_time(), ""
@@ -144,14 +144,14 @@ class TestAttacks:
         paths = [tmp_path / "0.png", *(tmp_path / name for name, _ in attacks())]
         probe = _PROBE.replace("MEMORY", str(4 << 30))
         done = subprocess.run(
-            [sys.executable, "-c", probe, *map(str, paths)], capture_output=True, text=True, check=False, timeout=120
+            [sys.executable, "-c", probe, *map(str, paths)], capture_output=True, text=True, check=False, timeout=300
         )
         results = [json.loads(line) for line in done.stdout.splitlines()]
         assert [Path(name).name for name, *_ in results] == [path.name for path in paths], done.stderr[-2000:]
         for name, found, seconds, megabytes in results:
             assert found.endswith("photographs") or found.startswith(name), found
             assert "memory" not in found, found
-            assert seconds < 5, (name, seconds)
+            assert seconds < 15, (name, seconds)  # a tenth of that on a machine that does nothing else
             assert megabytes < 900, (name, megabytes)
         outcome = {Path(name).name: found for name, found, *_ in results}
         read = {name for name, found in outcome.items() if found.endswith("photographs")}
@@ -195,9 +195,14 @@ class TestLimits:
         with pytest.raises(ImageReadError, match=words):
             read_photos(tmp_path / "a.tif", limits=limits)
 
-    @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".gif", ".bmp", ".ppm"])
-    def test_hold_for_every_format(self, tmp_path: Path, suffix: str) -> None:
-        draw_photo(1, (30, 20)).save(tmp_path / f"a{suffix}")
+    @pytest.mark.parametrize(
+        ("suffix", "options"),
+        [(".webp", {"lossless": True}), (".webp", {"exif": b"Exif\0\0II*\0"}), *(
+            (suffix, {}) for suffix in (".png", ".jpg", ".webp", ".gif", ".bmp", ".ppm", ".avif", ".jp2")
+        )],
+    )  # fmt: skip
+    def test_hold_for_every_format(self, tmp_path: Path, suffix: str, options: dict) -> None:
+        draw_photo(1, (30, 20)).save(tmp_path / f"a{suffix}", **options)
         assert len(read_photos(tmp_path / f"a{suffix}", limits=ReadLimits(pixels=600))) == 1
         with pytest.raises(ImageReadError, match="30 x 20"):
             read_photos(tmp_path / f"a{suffix}", limits=ReadLimits(pixels=599))

@@ -38,8 +38,11 @@ def open_image(file: BinaryIO, meter: Meter | None = None) -> Iterator[Image.Ima
         ImageReadError: They are too many.
     """
     file.seek(0)
-    start = file.read(8)
+    start = file.read(30)
     file.seek(0)
+    if meter is not None and (size := _webp_size(start)) is not None:  # of which Pillow reserves memory when opening
+        meter.take_page(*size, 4 * size[0] * size[1])
+        meter = None
     shown, info = open_png_parts(file) if is_png(start) else (file, {})
     with quiet(), _without_limit():
         image = Image.open(cast("BinaryIO", shown), formats=FORMATS)
@@ -50,6 +53,22 @@ def open_image(file: BinaryIO, meter: Meter | None = None) -> Iterator[Image.Ima
         if image.format == "PNG" and not any(str(key).startswith("Raw profile") for key in info):
             image.info.setdefault("exif", b"")  # else Pillow would decode the pixels to look behind them
         yield image
+
+
+def _webp_size(start: bytes) -> tuple[int, int] | None:
+    """Return the width and height that a WebP claims in its first 30 bytes, None of other files.
+
+    Format: RFC 9649.
+    """
+    if len(start) < 30 or start[:4] != b"RIFF" or start[8:12] != b"WEBP":
+        return None
+    if start[12:16] == b"VP8X":
+        return int.from_bytes(start[24:27], "little") + 1, int.from_bytes(start[27:30], "little") + 1
+    if start[12:16] == b"VP8L":
+        packed = int.from_bytes(start[21:25], "little")
+        return (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
+    width, height = (int.from_bytes(start[place : place + 2], "little") & 0x3FFF for place in (26, 28))
+    return width, height
 
 
 def decode(image: Image.Image) -> None:
