@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,6 +48,29 @@ class TestColorize:
         result = colorizer.colorize(image)
         assert result.mode == "RGBA"
         assert np.array_equal(np.asarray(result)[..., 3], np.asarray(image)[..., 1])
+
+    @pytest.mark.parametrize(
+        ("wrong", "error", "words"),
+        [
+            ("photo.jpg", TypeError, "got str; open a file with PIL.Image.open"),
+            (Path("photo.jpg"), TypeError, "must be a Pillow image or an array"),
+            ([Image.new("L", (2, 2))], TypeError, "got list"),
+            (np.linspace(0, 255, 40).reshape(5, 8), ValueError, r"in 0\.\.1, got 0 to 255"),
+            (np.zeros((4, 5), np.int64), TypeError, "int64 is no picture"),
+            (np.zeros((4, 5, 7), np.uint8), ValueError, "is no picture"),
+            (Image.new("L", (0, 0)), ValueError, "0 x 0 pixels"),
+        ],
+    )
+    def test_what_is_no_picture(self, colorizer: Colorizer, wrong: object, error: type, words: str) -> None:
+        with pytest.raises(error, match=words):
+            colorizer.colorize(wrong)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+    def test_arrays(self, colorizer: Colorizer, dtype: type) -> None:
+        grey = np.asarray(draw_photo(1).convert("L"))
+        levels = {np.uint8: grey, np.uint16: grey.astype(np.uint16) * 257, np.float32: grey.astype(np.float32) / 255}
+        result = colorizer.colorize(levels[dtype])
+        assert np.abs(grey_of(result) - grey).max() <= 1
 
     @pytest.mark.parametrize("arguments", [{"strength": -0.1}, {"strength": 2.1}, {"render_size": 2}])
     def test_bad_arguments(self, colorizer: Colorizer, arguments: dict[str, float]) -> None:

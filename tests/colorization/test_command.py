@@ -294,3 +294,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+class TestLimits:
+    def test_larger_pictures_are_refused_with_the_way_to_allow_them(self, tmp_path: Path, tiny_weights: Path) -> None:
+        for number in (1, 2):
+            grey(number).save(tmp_path / f"{number}.png")
+        given = ("colorize", tmp_path / "1.png", tmp_path / "2.png", "-o", tmp_path / "out", "--weights", tiny_weights)
+        done = run_colorgan(*given, "--max-pixels", "2639")
+        assert done.returncode == 1
+        assert done.stderr.count("60 x 44 pixels, more than the limit of 2,639; raise the limit with --max-pixels") == 2
+        assert not list((tmp_path / "out").glob("*.png"))
+        allowed = os.environ | {"COLORGAN_MAX_PIXELS": "2640"}
+        assert run_colorgan(*given, env=allowed).returncode == 0

@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,8 @@ from colorgan.colorization import (
 from colorgan.colorization.processes import Crew, WorkOff, can_fork
 from colorgan.colorization.work import STOPPING
 from colorgan.files import atomic_write
+from colorgan.images import ReadLimits
+from colorgan.images.budget import Meter
 from support import draw_photo
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="processes are forked on Linux only")
@@ -58,6 +61,14 @@ def die_at_13(jobs: Sequence[Job]) -> Iterator[Event]:
     for job in jobs:
         if job.number == 13:
             os._exit(9)
+        yield done(job)
+
+
+def hang_at_13(jobs: Sequence[Job]) -> Iterator[Event]:
+    for job in jobs:
+        with Meter(ReadLimits(seconds=0.2)).running():
+            if job.number == 13:
+                re.match("(a+)+b", "a" * 64)  # with Python's lock held, so that no thread of its own could end it
         yield done(job)
 
 
@@ -210,6 +221,12 @@ class TestCrew:
         done = {event.job.target for event in told if isinstance(event, Outcome)}
         assert done == set(tmp_path.iterdir())  # all that was finished is told of
         assert len(done) < 100
+
+    def test_a_photograph_that_hangs_its_process_fails_alone(self, forked: None) -> None:
+        outcomes = run(make_jobs(40), hang_at_13)
+        assert sorted(outcomes) == list(range(40))
+        assert [n for n, outcome in outcomes.items() if outcome.status is Status.FAILED] == [13]
+        assert "hung" in outcomes[13].reason
 
     def test_ends_when_it_is_closed(self, tmp_path: Path) -> None:
         with Crew(2) as crew:

@@ -16,7 +16,7 @@ from PIL import Image
 from skimage import color as skcolor
 
 from colorgan.errors import ImageReadError
-from colorgan.images import PhotoKind, is_image_name, photo_from_image, read_photos
+from colorgan.images import PhotoKind, ReadLimits, is_image_name, photo_from_image, read_photos
 from support import draw_photo
 
 
@@ -146,10 +146,60 @@ class TestModes:
         assert photo.alpha is not None
         assert photo.alpha[0].tolist() == [0, 128, 0, 128]
 
-    def test_bad_arrays_are_refused(self) -> None:
-        for array in (np.zeros((2, 2, 2), np.uint8), np.zeros((0, 3), np.uint8), np.zeros((2, 2), np.int64)):
-            with pytest.raises(ImageReadError, match="is no picture"):
-                photo_from_image(array)
+    @pytest.mark.parametrize("shape", [(2, 2, 2), (0, 3), (3, 0, 3), (4,), (2, 2, 3, 1), ()])
+    def test_arrays_of_other_shapes_are_refused(self, shape: tuple[int, ...]) -> None:
+        with pytest.raises(ValueError, match="is no picture"):
+            photo_from_image(np.zeros(shape, np.uint8))
+
+    @pytest.mark.parametrize("dtype", [np.int64, np.int8, np.uint32, complex, object, "U3"])
+    def test_arrays_of_other_types_are_refused(self, dtype: type | str) -> None:
+        with pytest.raises(TypeError, match="is no picture"):
+            photo_from_image(np.zeros((2, 2), dtype))
+
+    @pytest.mark.parametrize("white", [255.0, 65535.0, 10.0])
+    def test_floats_on_another_scale_are_refused(self, white: float) -> None:
+        unit = np.random.default_rng(0).random((30, 40, 3))
+        with pytest.raises(ValueError, match=r"must be in 0\.\.1"):
+            photo_from_image(unit * white)
+        unit[0, 0] = 1.2  # sharpened
+        assert photo_from_image(unit).grey.shape == (30, 40)
+
+    @pytest.mark.parametrize("wrong", ["a.jpg", Path("a.jpg"), b"", [[0, 1]], None, 3])
+    def test_what_is_no_picture_is_refused(self, wrong: object) -> None:
+        with pytest.raises(TypeError, match=f"must be a Pillow image or an array, got {type(wrong).__name__}"):
+            photo_from_image(wrong)
+
+    @pytest.mark.parametrize("size", [(0, 0), (0, 5), (5, 0)])
+    def test_no_pixels(self, size: tuple[int, int]) -> None:
+        with pytest.raises(ValueError, match=f"{size[0]} x {size[1]} pixels"):
+            photo_from_image(Image.new("L", size))
+
+    def test_closed_pictures(self, tmp_path: Path) -> None:
+        draw_photo(1).save(tmp_path / "a.png")
+        unread = Image.open(tmp_path / "a.png")
+        with Image.open(tmp_path / "a.png") as read:
+            read.load()
+        for image in (unread, read):
+            image.close()
+            with pytest.raises(ValueError, match="closed"):
+                photo_from_image(image)
+
+    def test_a_damaged_file_opened_by_the_caller(self, tmp_path: Path) -> None:
+        draw_photo(1).save(tmp_path / "a.png")
+        data = (tmp_path / "a.png").read_bytes()
+        (tmp_path / "a.png").write_bytes(data[: len(data) // 2])
+        with Image.open(tmp_path / "a.png") as image, pytest.raises(ImageReadError, match=r"a\.png is damaged"):
+            photo_from_image(image)
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_sideways_tiffs_that_pillow_maps_into_memory(self, tmp_path: Path, orientation: int) -> None:
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        path = tmp_path / "a.tif"
+        Image.fromarray(ramp((6, 9))).save(path, exif=exif)
+        with Image.open(path) as image:
+            assert np.array_equal(photo_from_image(image).grey, read_one(path).grey)
+            assert image.filename == str(path)
 
     @given(
         size=st.tuples(st.integers(1, 70), st.integers(1, 70)),
@@ -468,7 +518,7 @@ class TestHostile:
 
     def test_bomb_tiff(self, tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / "a.tif", ramp((30, 40), np.uint16))
-        assert "limit of 1,000" in self.refused(tmp_path / "a.tif", max_pixels=1000)
+        assert "limit of 1,000" in self.refused(tmp_path / "a.tif", limits=ReadLimits(pixels=1000))
 
     def test_large_pictures_raise_no_warning_of_pillow(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colorgan.color import fit_gamut, grey_to_luminance, lab_to_rgb, luminance_to_grey, rgb_to_lab
-from colorgan.rendering import ChromaField, Painting, fit_chroma, shrink
+from colorgan.errors import ImageWriteError
+from colorgan.rendering import ChromaField, Painting, chroma, fit_chroma, shrink
 
 
 def random_field(h: int = 20, w: int = 28, chroma: float = 15.0) -> ChromaField:
@@ -87,6 +90,18 @@ class TestPainting:
     @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1)])
     def test_strips(self, shape: tuple[int, int]) -> None:
         assert paint(np.full(shape, 99, np.uint8), random_field()).shape == (*shape, 3)
+
+    @pytest.mark.parametrize("shape", [(1, 1), (9, 700), (700, 9), (400, 500)])
+    @pytest.mark.parametrize("wrong", [lambda levels: levels // 4, lambda levels: 0 * levels, lambda levels: ~levels])
+    def test_a_result_of_another_lightness_is_no_result(
+        self, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int], wrong: Callable[[np.ndarray], np.ndarray]
+    ) -> None:
+        honest = chroma._to_levels
+        grey = np.full(shape, 180, np.uint8)
+        paint(grey, random_field())
+        monkeypatch.setattr(chroma, "_to_levels", lambda *given: wrong(honest(*given)))
+        with pytest.raises(ImageWriteError, match="mean lightness"):
+            paint(grey, random_field())
 
 
 class TestFitChroma:

@@ -117,7 +117,7 @@ class Colorizer:
 
     def colorize(
         self,
-        image: Image.Image,
+        image: Image.Image | np.ndarray[Any, Any],
         *,
         strength: float | None = None,
         render_size: int | None = None,
@@ -128,7 +128,8 @@ class Colorizer:
         """Colour one picture.
 
         Args:
-            image: Any mode; colours that it already has are looked past.
+            image: Any mode; colours that it already has are looked past. Or an array `(H, W)`, `(H, W, 3)` or
+                `(H, W, 4)` of uint8, uint16, bool, or floats in 0..1.
             strength: Factor on the colours' chroma, 0 (grey) to 2; None takes what suits the network.
             render_size: The network sees the picture with sides of about this many pixels; None takes what suits it.
             mask: Where the picture is damaged: of its size, upright, white there (or True, or 1). What is missing is
@@ -141,6 +142,8 @@ class Colorizer:
             where it was missing.
 
         Raises:
+            TypeError: `image` is no picture: a path, for example.
+            ValueError: It has no pixels, it was closed, or the array has another shape or range.
             ConfigError: An argument is out of range.
             UsageError: A hint lies outside the picture, the mask has another size, or the network cannot repair.
         """

@@ -30,6 +30,7 @@ import torch
 from colorgan.colorization.plan import Job
 from colorgan.colorization.work import STOPPING, Event, Notice, Outcome, Status
 from colorgan.files import sweep_leftovers
+from colorgan.images.budget import let_overtime_end_process
 
 __all__ = ["Crew", "WorkOff", "can_fork"]
 
@@ -186,7 +187,7 @@ class Crew:
             self._members.remove(member)
             member.clear_up()
         if member.open:
-            reason = "its process was ended by the system: memory ran out, or a decoder crashed"
+            reason = "its process was ended: memory ran out, or a decoder crashed or hung"
             yield Outcome(job=job, status=Status.FAILED, reason=reason)
 
 
@@ -309,6 +310,7 @@ def _serve(connection: Connection, inherited: Sequence[Connection]) -> None:
     for other in inherited:
         other.close()
     stops = _heed_signals()
+    let_overtime_end_process()
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, OSError):  # the first process has gone

@@ -9,7 +9,7 @@ import typer
 
 from colorgan import console
 from colorgan.commands.colorize_display import RunDisplay, describe_inputs, print_plan, summarize, track_album
-from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
+from colorgan.commands.options import DeviceOption, MaxPixelsOption, PrecisionOption, QuietOption, VerboseOption
 from colorgan.commands.signals import StopSignals
 from colorgan.config import ColorInput, Existing, PrecisionChoice
 from colorgan.errors import UsageError
@@ -261,6 +261,7 @@ def colorize(
             metavar="I/N", help="Do only part I of N, for job arrays.", rich_help_panel=_MACHINE, show_default=False
         ),
     ] = None,
+    max_pixels: MaxPixelsOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = PrecisionChoice.AUTO,
     quiet: QuietOption = False,

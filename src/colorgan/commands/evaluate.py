@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colorgan import console
-from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
+from colorgan.commands.options import DeviceOption, MaxPixelsOption, PrecisionOption, QuietOption, VerboseOption
 from colorgan.config import Degradation, DeviceChoice, Framing, Occlusion, PrecisionChoice
 from colorgan.errors import EvaluationError, UsageError
 from colorgan.files import write_whole
@@ -98,6 +98,7 @@ def evaluate(
         Path | None,
         typer.Option("--report", metavar="FILE.html", help="Write a page to look at.", rich_help_panel=_OUTPUT),
     ] = None,
+    max_pixels: MaxPixelsOption = None,
     device: DeviceOption = DeviceChoice.AUTO,
     precision: PrecisionOption = PrecisionChoice.AUTO,
     quiet: QuietOption = False,

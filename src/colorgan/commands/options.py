@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -7,7 +8,9 @@ import typer
 from colorgan.config import DeviceChoice, PrecisionChoice
 from colorgan.console import Verbosity, settings
 
-__all__ = ["DeviceOption", "PrecisionOption", "QuietOption", "VerboseOption"]
+__all__ = ["DeviceOption", "MaxPixelsOption", "PrecisionOption", "QuietOption", "VerboseOption"]
+
+_MAX_PIXELS = "COLORGAN_MAX_PIXELS"  # which `colorgan.images.ReadLimits` goes by, in all processes of a run
 
 
 def _set_quiet(wanted: bool) -> None:
@@ -20,11 +23,28 @@ def _set_verbose(wanted: bool) -> None:
         settings.verbosity = Verbosity.VERBOSE
 
 
+def _set_max_pixels(wanted: int | None) -> int | None:
+    if wanted is not None:
+        os.environ[_MAX_PIXELS] = str(wanted)
+    return wanted
+
+
 DeviceOption = Annotated[
     str,
     typer.Option("--device", metavar="auto|cpu|cuda[:N]|mps", help=f"Where to compute. Default: {DeviceChoice.AUTO}."),
 ]
 PrecisionOption = Annotated[PrecisionChoice, typer.Option("--precision", help="Arithmetic of the network.")]
+MaxPixelsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        min=1,
+        envvar=_MAX_PIXELS,
+        callback=_set_max_pixels,
+        help="Refuse larger pictures: a small file can claim any size. Default: 500,000,000.",
+        show_default=False,
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", callback=_set_quiet, help="Say nothing but errors.")]
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", callback=_set_verbose, help="Say more, and show tracebacks.")

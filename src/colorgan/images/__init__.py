@@ -1,10 +1,10 @@
 """Pictures: from files into grey levels at full size and depth, and from coloured pixels back into files."""
 
 from colorgan.images.atomic import atomic_file
+from colorgan.images.budget import ReadLimits
 from colorgan.images.metadata import Metadata, Provenance, describe
 from colorgan.images.photo import Photo, PhotoKind
 from colorgan.images.read import (
-    MAX_PIXELS,
     count_pages,
     is_image_name,
     iter_photos,
@@ -26,12 +26,12 @@ __all__ = [
     "FORMATS",
     "FORMATS_WITH_ALPHA",
     "FORMATS_WITH_DEPTH",
-    "MAX_PIXELS",
     "SUFFIX_OF",
     "Metadata",
     "Photo",
     "PhotoKind",
     "Provenance",
+    "ReadLimits",
     "atomic_file",
     "count_pages",
     "default_format",

@@ -1,14 +1,20 @@
 """What reading one file may cost: pixels, bytes and time, so that a small file that claims much stops nobody's run."""
 
+import faulthandler
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TextIO
 
 from colorgan.errors import ImageReadError, UsageError
 
-__all__ = ["Meter", "ReadLimits"]
+__all__ = ["Meter", "ReadLimits", "let_overtime_end_process"]
+
+_PATIENCE = 1.25  # times the seconds that are left, after which a process is ended
+_FREE = 256_000_000  # decoded bytes, however small the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +31,10 @@ class ReadLimits:
     """Pages, thumbnails included; `COLORGAN_MAX_PAGES`."""
 
     bytes: int = 32_000_000_000
-    """Of decoded pixels, and of a stream that has to be held in memory; `COLORGAN_MAX_BYTES`."""
+    """Of all pages, decoded, and of a stream that is read; `COLORGAN_MAX_BYTES`."""
+
+    expansion: int = 10_000
+    """Decoded bytes for each byte of the file, once they are more than 256 MB; `COLORGAN_MAX_EXPANSION`."""
 
     seconds: float = 600.0
     """Of reading, by the clock; `COLORGAN_MAX_SECONDS`."""
@@ -45,8 +54,39 @@ class ReadLimits:
             UsageError: A variable holds no positive number.
         """
         given = {field.name: os.environ.get(variable_of(field.name), "").strip() for field in fields(cls)}
-        kinds = {field.name: float if field.name == "seconds" else int for field in fields(cls)}
-        return cls(**{name: _number(name, text, kinds[name]) for name, text in given.items() if text})
+        numbers: dict[str, Any] = {name: _number(name, text) for name, text in given.items() if text}
+        return cls(**numbers)
+
+
+@dataclass(slots=True)
+class _Own:
+    """What holds for this process."""
+
+    silence: TextIO | None = None  # where it says what it was doing when time ran out; None if it must not end so
+
+
+_own = _Own()
+
+
+def let_overtime_end_process() -> None:
+    """Let this process be ended if a read takes much longer than it may, because a decoder hangs.
+
+    For processes whose work others take over. Elsewhere time is looked at between two pieces of a picture only.
+    """
+    _own.silence = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
+
+
+@contextmanager
+def _ending_at(seconds: float) -> Iterator[None]:
+    if _own.silence is None:
+        yield
+        return
+    # The one timer of Python that needs nothing of Python when it goes off: a decoder may hang with its lock.
+    faulthandler.dump_traceback_later(seconds, exit=True, file=_own.silence)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def variable_of(limit: str) -> str:
@@ -54,9 +94,9 @@ def variable_of(limit: str) -> str:
     return f"COLORGAN_MAX_{limit.upper()}"
 
 
-def _number(name: str, text: str, kind: type[int] | type[float]) -> float:
+def _number(name: str, text: str) -> float:
     try:
-        return kind(text.replace("_", ""))
+        return float(text) if name == "seconds" else int(text)
     except ValueError:
         raise UsageError(f"{variable_of(name)} must be a number above 0, got {text!r}") from None
 
@@ -70,6 +110,8 @@ class Meter:
 
     def __init__(self, limits: ReadLimits | None = None) -> None:
         self.limits = limits or ReadLimits.from_environment()
+        self.file_bytes = 0
+        """The size of the file; to be set once it is open."""
         self._pixels = self._bytes = 0
         self._seconds = 0.0
         self._since: float | None = None
@@ -78,11 +120,12 @@ class Meter:
     def running(self) -> Iterator[None]:
         """Let the clock run."""
         self._since = time.monotonic()
-        try:
-            yield
-        finally:
-            self._seconds += time.monotonic() - self._since
-            self._since = None
+        with _ending_at(_PATIENCE * max(self.limits.seconds - self._seconds, 0) + 1):
+            try:
+                yield
+            finally:
+                self._seconds += time.monotonic() - self._since
+                self._since = None
 
     def check_time(self) -> None:
         """Refuse to go on once time has run out.
@@ -111,8 +154,13 @@ class Meter:
         if width * height <= 0:
             raise ImageReadError("it has no pixels")
 
-    def take_page(self, width: int, height: int) -> None:
-        """Count a page that is about to be decoded.
+    def take_page(self, width: int, height: int, decoded: int) -> None:
+        """Count a page that is to be decoded.
+
+        Args:
+            width: Pixels.
+            height: Pixels.
+            decoded: Bytes of its pixels.
 
         Raises:
             ImageReadError: It is too large, or all pages together are.
@@ -120,25 +168,33 @@ class Meter:
         self.check_size(width, height)
         self.check_time()
         self._pixels += width * height
+        self._bytes += decoded
         if self._pixels > self.limits.total_pixels:
             raise ImageReadError(
-                f"its pages have more than {self.limits.total_pixels:,} pixels together; raise "
+                f"its pages claim more than {self.limits.total_pixels:,} pixels together; raise "
                 f"{variable_of('total_pixels')} if you trust it"
             )
-
-    def take_bytes(self, count: int) -> None:
-        """Count bytes that are about to be decoded, or held.
-
-        Raises:
-            ImageReadError: They are too many.
-        """
-        self._bytes += count
-        self.check_time()
         if self._bytes > self.limits.bytes:
             raise ImageReadError(
-                f"it holds more than {self.limits.bytes:,} bytes once decoded; raise {variable_of('bytes')} if you "
+                f"it claims more than {self.limits.bytes:,} bytes of pixels; raise {variable_of('bytes')} if you "
                 "trust it"
             )
+        if self._bytes > max(_FREE, self.limits.expansion * self.file_bytes):
+            raise ImageReadError(
+                f"its {self.file_bytes:,} bytes claim {self._bytes:,} bytes of pixels, more than a photograph can; "
+                f"raise {variable_of('expansion')} if you trust it"
+            )
+
+    def take_stream(self, count: int) -> None:
+        """Count bytes of a stream.
+
+        Raises:
+            ImageReadError: They are too many, or came too slowly.
+        """
+        self.check_time()
+        self.file_bytes += count
+        if self.file_bytes > self.limits.bytes:
+            raise ImageReadError(f"it is longer than {self.limits.bytes:,} bytes; pass a file")
 
     def check_pages(self, count: int) -> None:
         """Refuse more pages than a file may have.

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,16 +11,25 @@ from typing import BinaryIO
 from PIL import UnidentifiedImageError
 
 from colorgan.errors import ImageReadError
+from colorgan.images.budget import Meter
 
 __all__ = ["open_source", "read_bytes", "unreadable"]
 
 
+_PART = 1 << 20  # bytes of a stream that are read at once
+
+
 @contextmanager
-def open_source(source: Path | BinaryIO) -> Iterator[tuple[BinaryIO, str]]:
-    """Open a path, or take a stream as it is (read into memory if it cannot seek); give it with its name.
+def open_source(source: Path | BinaryIO, meter: Meter | None = None) -> Iterator[tuple[BinaryIO, str]]:
+    """Open a path, or take a stream as it is (copied to a temporary file if it cannot seek); give it with its name.
+
+    Args:
+        source: The path, or the stream.
+        meter: Told of what is copied: a stream without an end would fill the disk.
 
     Raises:
-        ImageReadError: It cannot be opened, it is empty, or it is a pipe, which might keep us waiting for ever.
+        ImageReadError: It cannot be opened, it is empty, it is a pipe, which might keep us waiting for ever, or the
+            stream is too long.
     """
     if isinstance(source, Path):
         name = str(source)
@@ -34,9 +44,26 @@ def open_source(source: Path | BinaryIO) -> Iterator[tuple[BinaryIO, str]]:
             yield file, name
         return
     name = str(getattr(source, "name", "the picture on standard input"))
-    stream = source if source.seekable() else io.BytesIO(source.read())
-    _refuse_empty(stream, name)
-    yield stream, name
+    if source.seekable():
+        _refuse_empty(source, name)
+        yield source, name
+        return
+    with tempfile.TemporaryFile() as copy:
+        try:
+            _copy_stream(source, copy, meter or Meter())
+        except ImageReadError as error:
+            raise ImageReadError(f"{name} cannot be read: {error}") from error
+        except OSError as error:
+            raise unreadable(name, error) from error
+        _refuse_empty(copy, name)
+        yield copy, name
+
+
+def _copy_stream(source: BinaryIO, copy: BinaryIO, meter: Meter) -> None:
+    while part := source.read(_PART):
+        meter.take_stream(len(part))
+        copy.write(part)
+    copy.seek(0)
 
 
 def _refuse_empty(file: BinaryIO, name: str) -> None:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from colorgan.errors import ImageReadError
 from colorgan.images.photo import Levels
+from colorgan.images.png_parts import png_chunks
 
-__all__ = ["DeepPngPixels", "has_late_chunks", "is_deep_png"]
+__all__ = ["DeepPngPixels", "is_deep_png"]
 
 _ROWS = 256  # of a band: the longer the diagonals, the fewer the calls
 _CHANNELS = {2: 3, 4: 2, 6: 4}  # by colour type
@@ -28,26 +29,21 @@ def is_deep_png(start: bytes) -> bool:
     return start[:8] == b"\x89PNG\r\n\x1a\n" and start[12:16] == b"IHDR" and start[24] == 16 and start[25] in _CHANNELS
 
 
-def has_late_chunks(file: BinaryIO) -> bool:
-    """Tell whether chunks of metadata stand behind the pixels of a PNG."""
-    file.seek(8)
-    last = b""
-    while len(header := file.read(8)) == 8 and header[4:] != b"IEND":
-        if last == b"IDAT" and header[4:] in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
-            return True
-        last = b"IDAT" if b"IDAT" in (last, header[4:]) else header[4:]
-        file.seek(int.from_bytes(header[:4], "big") + 4, 1)
-    return False
-
-
 class DeepPngPixels:
     """The pixels of a 16-bit PNG, band by band. See `grey.PixelSource`."""
 
     levels = 65536
     depth = 16
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, transparent: tuple[int, ...] | None = None) -> None:
+        """Read the header.
+
+        Args:
+            file: The file.
+            transparent: The one colour that is transparent, where pixels have no alpha.
+        """
         self._file = file
+        self._transparent = transparent
         file.seek(16)
         width, height, _, color, _, _, interlace = struct.unpack(">IIBBBBB", file.read(13))
         self.shape = (int(height), int(width))
@@ -67,6 +63,9 @@ class DeepPngPixels:
 
     def _split(self, samples: NDArray[np.uint16]) -> tuple[Levels, Levels | None]:
         alpha = samples[..., -1] if self._samples in (2, 4) else None
+        if self._samples == 3 and self._transparent is not None:
+            hidden = (samples == np.array(self._transparent, np.uint16)).all(axis=-1)
+            alpha = np.where(hidden, np.uint16(0), np.uint16(65535))
         return (samples[..., 0] if self.channels == 1 else samples[..., :3]), alpha
 
     def _deinterlace(self, data: "_Inflated") -> NDArray[np.uint16]:
@@ -110,13 +109,10 @@ class _Inflated:
     @staticmethod
     def _inflate(file: BinaryIO) -> Iterator[bytes]:
         inflate = zlib.decompressobj()
-        file.seek(8)
-        while len(header := file.read(8)) == 8 and header[4:] != b"IEND":
-            (count,) = struct.unpack(">I", header[:4])
-            if header[4:] != b"IDAT":
-                file.seek(count + 4, 1)
+        for name, _, size in png_chunks(file):
+            if name != b"IDAT":
                 continue
-            waiting = file.read(count)
+            waiting = file.read(size)
             if file.read(4) != struct.pack(">I", zlib.crc32(waiting, zlib.crc32(b"IDAT"))):
                 raise ImageReadError("a checksum in it is wrong")
             while waiting:

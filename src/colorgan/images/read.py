@@ -1,12 +1,13 @@
 """Reading pictures: any format, mode, depth, profile and orientation into upright grey levels in sRGB."""
 
+import dataclasses
 import logging
 import os
-import threading
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import tifffile
@@ -14,19 +15,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorgan.errors import ImageReadError
-from colorgan.images.budget import Meter
+from colorgan.images.budget import Meter, ReadLimits
 from colorgan.images.classify import SAMPLES, classify
 from colorgan.images.files import open_source, unreadable
 from colorgan.images.grey import GreyWriter, PixelSource
-from colorgan.images.metadata import quiet, read_metadata, read_tiff_metadata
+from colorgan.images.metadata import read_metadata, read_tiff_metadata
+from colorgan.images.opening import PageView, decode, open_image
 from colorgan.images.photo import Levels, Photo, PhotoKind
 from colorgan.images.sources import PillowPixels, array_pixels, open_pixels
-from colorgan.images.tiff import TiffPixels, is_deep
+from colorgan.images.tiff import TiffPixels, is_readable
 from colorgan.images.tiff_pages import find_pages, is_tiff
 from colorgan.images.toning import Toning
 
 __all__ = [
-    "MAX_PIXELS",
     "SUFFIXES",
     "count_pages",
     "is_image_name",
@@ -36,9 +37,6 @@ __all__ = [
     "read_size",
 ]
 
-MAX_PIXELS = 500_000_000
-"""Larger pictures are refused unless the caller raises the limit: a small file can claim any size."""
-
 SUFFIXES = frozenset(
     {
         ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".tif", ".tiff", ".webp", ".bmp", ".dib", ".gif", ".pgm",
@@ -47,14 +45,11 @@ SUFFIXES = frozenset(
 )  # fmt: skip
 """The suffixes by which folders are searched for pictures, in lower case."""
 
-# tifffile reports odd tags through logging, which prints on stderr where nobody listens.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
+# They report odd tags through logging, which prints on stderr where nobody listens.
+for _talker in ("tifffile", "PIL"):
+    logging.getLogger(_talker).addHandler(logging.NullHandler())
 
-# Pillow knows more, some of which start other programs (EPS) or read what no scanner makes.
-_FORMATS = ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "AVIF", "JPEG2000"]
 _SAME_AS = {"MPO": "JPEG", "DIB": "BMP"}
-
-_limit_lock = threading.Lock()
 
 
 def is_image_name(path: str | Path) -> bool:
@@ -63,25 +58,57 @@ def is_image_name(path: str | Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith("._")
 
 
-def read_photos(source: Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, keep_rgb: bool = False) -> list[Photo]:
+def read_photos(source: Path | BinaryIO, *, limits: ReadLimits | None = None, keep_rgb: bool = False) -> list[Photo]:
     """Read a picture; a TIFF of several pages gives one photo a page, an animation its first frame.
+
+    Of many pages or large ones, those behind the first 256 MB lie in temporary files that memory is mapped to.
 
     Args:
         source: A file, or a stream (standard input).
-        max_pixels: Larger pages are refused before they are decoded.
+        limits: What reading it may cost; the environment's if left out.
         keep_rgb: Keep the colours too (3 bytes a pixel), for a comparison.
 
     Raises:
         ImageReadError: It cannot be read; the message says why in one sentence.
     """
-    return list(iter_photos(source, max_pixels=max_pixels, keep_rgb=keep_rgb))
+    photos: list[Photo] = []
+    held = 0
+    for photo in iter_photos(source, limits=limits, keep_rgb=keep_rgb):
+        held += sum(pixels.nbytes for pixels in (photo.grey, photo.alpha, photo.rgb) if pixels is not None)
+        photos.append(photo if held <= _MOST_HELD else _laid_aside(photo))
+    return photos
 
 
-def iter_photos(source: Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, keep_rgb: bool = False) -> Iterator[Photo]:
-    """Read a picture page by page, as `read_photos` does, holding one page at a time."""
-    with _reading(source) as file:
+_MOST_HELD = 256_000_000  # bytes of pages in memory
+
+
+def _laid_aside(photo: Photo) -> Photo:
+    """Move a photograph's pixels to temporary files, which end with it."""
+
+    def move(pixels: NDArray[Any]) -> NDArray[Any]:
+        with tempfile.TemporaryFile() as file:
+            file.write(pixels.data)
+            file.flush()
+            return np.asarray(np.memmap(file, pixels.dtype, "r+", shape=pixels.shape))
+
+    moved: dict[str, Any] = {
+        name: move(pixels) for name in ("grey", "alpha", "rgb") if (pixels := getattr(photo, name)) is not None
+    }
+    return dataclasses.replace(photo, **moved)
+
+
+def iter_photos(
+    source: Path | BinaryIO, *, limits: ReadLimits | None = None, keep_rgb: bool = False, first: int = 0
+) -> Iterator[Photo]:
+    """Read a picture page by page, as `read_photos` does, holding one page at a time; from page `first` on."""
+    with _reading(source, limits) as (file, meter):
         times = _times(file)
-        for photo in _pages(file, max_pixels, keep_rgb):
+        pages = _pages(file, meter, keep_rgb, first)
+        while True:
+            with meter.running():
+                photo = next(pages, None)
+            if photo is None:
+                return
             photo.metadata.times = times
             yield photo
 
@@ -92,16 +119,10 @@ def count_pages(path: Path) -> int:
     Only a TIFF is looked into: another file may turn out not to be a picture when it is read.
 
     Raises:
-        ImageReadError: It cannot be opened, or it is a TIFF without photographs, or with more pages than the limits
-            allow.
+        ImageReadError: It cannot be opened, or it is a TIFF without photographs, or with more than the limits allow.
     """
-    with _reading(path) as file:
-        start = file.read(4)
-        if not is_tiff(start):
-            return 1
-        meter = Meter()
-        with meter.running():
-            return len(find_pages(file, meter))
+    with _reading(path) as (file, meter), meter.running():
+        return len(find_pages(file, meter)) if is_tiff(file.read(4)) else 1
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -110,28 +131,30 @@ def read_size(path: Path) -> tuple[int, int]:
     Raises:
         ImageReadError: It is no picture that can be read.
     """
-    with _reading(path) as file:
-        start = file.read(4)
-        file.seek(0)
-        if is_tiff(start):
-            with tifffile.TiffFile(file) as tiff:
-                page = tiff.pages[0]
-                assert isinstance(page, tifffile.TiffPage)  # noqa: S101 - frames are read only where asked for
-                width, height = page.imagewidth, page.imagelength
-                orientation = int(page.tags.valueof(274, 1))
+    with _reading(path) as (file, meter), meter.running():
+        if is_tiff(file.read(4)):
+            page = find_pages(file, meter)[0]
+            width, height = page.width, page.height
+            with _open_tiff(file) as tiff:
+                _, orientation = read_tiff_metadata(file, _parse_page(tiff, page.holder))
         else:
-            with _open(file) as image:
+            with open_image(file) as image:
                 width, height = image.size
                 _, orientation = read_metadata(image)
     return (height, width) if orientation in _SIDEWAYS else (width, height)
 
 
 @contextmanager
-def _reading(source: Path | BinaryIO) -> Iterator[BinaryIO]:
-    """Open a picture's file, and name it in whatever goes wrong while it is read."""
-    with open_source(source) as (file, name):
+def _reading(source: Path | BinaryIO, limits: ReadLimits | None = None) -> Iterator[tuple[BinaryIO, Meter]]:
+    """Open a picture's file with a meter of its own, and name it in whatever goes wrong while it is read."""
+    meter = Meter(limits)
+    with ExitStack() as stack:
+        with meter.running():
+            file, name = stack.enter_context(open_source(source, meter))
         try:
-            yield file
+            meter.file_bytes = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            yield file, meter
         except ImageReadError as error:
             raise ImageReadError(f"{name} cannot be read: {error}") from error
         except Exception as error:  # decoders raise whatever a damaged file leads them to
@@ -146,14 +169,13 @@ def _times(file: BinaryIO) -> tuple[int, int] | None:
     return status.st_atime_ns, status.st_mtime_ns
 
 
-def _pages(file: BinaryIO, max_pixels: int, keep_rgb: bool) -> Iterator[Photo]:
-    start = file.read(4)
-    file.seek(0)
-    if is_tiff(start):
-        yield from _tiff_pages(file, max_pixels, keep_rgb)
+def _pages(file: BinaryIO, meter: Meter, keep_rgb: bool, first: int) -> Iterator[Photo]:
+    if is_tiff(file.read(4)):
+        yield from _tiff_pages(file, meter, keep_rgb, first)
         return
-    with _open(file) as image:
-        _check_size(image.size, max_pixels)
+    if first > 0:
+        return
+    with open_image(file, meter) as image:
         pixels = open_pixels(file, image)
         metadata, orientation = read_metadata(image)  # some of it may stand behind the pixels
         profile = image.info.get("icc_profile")
@@ -165,59 +187,44 @@ def _format(image: Image.Image) -> str:
     return _SAME_AS.get(name, name)
 
 
-def _check_size(size: tuple[int, int], max_pixels: int) -> None:
-    width, height = size
-    if width * height > max_pixels:
-        raise ImageReadError(
-            f"it claims {width} x {height} pixels, more than the limit of {max_pixels:,}; "
-            "raise the limit if you trust it"
-        )
-    if width * height == 0:
-        raise ImageReadError("it has no pixels")
+def _tiff_pages(file: BinaryIO, meter: Meter, keep_rgb: bool, first: int) -> Iterator[Photo]:
+    directories = find_pages(file, meter)
+    with _open_tiff(file) as tiff:
+        for number, directory in enumerate(directories[first:], start=first):
+            page = _parse_page(tiff, directory.offset)
+            holder = page if directory.holder == directory.offset else _parse_page(tiff, directory.holder)
+            metadata, orientation = read_tiff_metadata(file, holder)
+            found = {"metadata": metadata, "format": "TIFF", "page": number, "pages": len(directories)}
+            profile = page.tags.valueof(_PROFILE) or holder.tags.valueof(_PROFILE)
+            if is_readable(page):
+                yield _finish(TiffPixels(page, file, meter), profile, orientation, keep_rgb, **found)
+            else:
+                pixels, is_turned = _load_shallow(file, page)
+                yield _finish(pixels, profile, 1 if is_turned else orientation, keep_rgb, **found)
+
+
+_ORIENTATION, _PROFILE = 274, 34675
 
 
 @contextmanager
-def _open(file: BinaryIO) -> Iterator[Image.Image]:
-    # Pillow's own limit is a global that warns at 89 and refuses at 179 megapixels; ours is checked right after.
-    with _limit_lock, quiet():
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            image = Image.open(file, formats=_FORMATS)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
-    with image:
-        yield image
+def _open_tiff(file: BinaryIO) -> Iterator[tifffile.TiffFile]:
+    file.seek(0)
+    # These kinds of TIFF make tifffile read all of their pages at once.
+    with tifffile.TiffFile(file, is_lsm=False, is_scanimage=False, is_ndpi=False) as tiff:
+        yield tiff
 
 
-def _tiff_pages(file: BinaryIO, max_pixels: int, keep_rgb: bool) -> Iterator[Photo]:
-    with tifffile.TiffFile(file) as tiff:
-        numbers = [n for n, page in enumerate(tiff.pages) if n == 0 or not _is_auxiliary(page)]
-        if not numbers:
-            raise ImageReadError("it is a TIFF without pages")
-        for place, number in enumerate(numbers):
-            page = tiff.pages[number]
-            assert isinstance(page, tifffile.TiffPage)  # noqa: S101 - frames are read only where asked for
-            _check_size((page.imagewidth, page.imagelength), max_pixels)
-            found: dict[str, Any] = {"format": "TIFF", "page": place, "pages": len(numbers)}
-            if is_deep(page):
-                metadata, orientation = read_tiff_metadata(file, page)
-                profile = page.tags.valueof(34675)
-                yield _finish(TiffPixels(page, file), profile, orientation, keep_rgb, metadata=metadata, **found)
-                continue
-            file.seek(0)
-            with _open(file) as image:
-                image.seek(number)
-                image.load()
-                metadata, orientation = read_metadata(image)  # Pillow has applied and cleared the orientation
-                pixels = PillowPixels(image, depth=16 if page.bitspersample > 8 else None)
-                profile = image.info.get("icc_profile")
-                yield _finish(pixels, profile, orientation, keep_rgb, metadata=metadata, **found)
+def _parse_page(tiff: tifffile.TiffFile, offset: int) -> tifffile.TiffPage:
+    tiff.filehandle.seek(offset)
+    return tifffile.TiffPage(tiff, 0)
 
 
-def _is_auxiliary(page: Any) -> bool:
-    """Tell whether a page is a thumbnail or a mask of another one (tag NewSubfileType)."""
-    kind = page.tags.valueof(254, 0) if hasattr(page, "tags") else 0
-    return bool(kind & 0b101)
+def _load_shallow(file: BinaryIO, page: tifffile.TiffPage) -> tuple[PillowPixels, bool]:
+    """Let Pillow read a page of a TIFF; return it, and whether Pillow has set it upright."""
+    with open_image(cast("BinaryIO", PageView(file, page.offset))) as image:
+        is_turned = image.getexif().get(_ORIENTATION, 1) in _TURNS
+        decode(image)
+        return PillowPixels(image, depth=16 if page.bitspersample > 8 else None), is_turned
 
 
 def photo_from_image(image: Image.Image | NDArray[Any], *, keep_rgb: bool = False) -> Photo:
@@ -229,11 +236,25 @@ def photo_from_image(image: Image.Image | NDArray[Any], *, keep_rgb: bool = Fals
         keep_rgb: Keep the colours too.
 
     Raises:
-        ImageReadError: The array has another shape or type.
+        TypeError: It is something else, a path for example.
+        ValueError: It has no pixels, it was closed, or the array has another shape or range.
+        ImageReadError: The file that it was opened from is damaged.
     """
-    if not isinstance(image, Image.Image):
+    if isinstance(image, np.ndarray):
         return _finish(array_pixels(image), None, 1, keep_rgb)
-    image.load()
+    if not isinstance(image, Image.Image):
+        raise TypeError(
+            f"a picture must be a Pillow image or an array, got {type(image).__name__}; open a file with "
+            "PIL.Image.open, or give its path to colorize_paths"
+        )
+    if 0 in image.size:
+        raise ValueError(f"a picture of {image.width} x {image.height} pixels has nothing to colour")
+    try:
+        decode(image)
+    except OSError as error:
+        raise unreadable(getattr(image, "filename", "") or "the picture", error) from error
+    except (AttributeError, AssertionError, ValueError) as error:
+        raise ValueError("the picture was closed before it was used; open it again") from error
     metadata, orientation = read_metadata(image)
     profile = image.info.get("icc_profile")
     return _finish(PillowPixels(image), profile, orientation, keep_rgb, metadata=metadata, format=_format(image))

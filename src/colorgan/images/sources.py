@@ -1,7 +1,7 @@
 """Where pixels come from, apart from deep TIFFs: Pillow, arrays, and the 16-bit files that Pillow cuts to 8 bits."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -11,9 +11,11 @@ from PIL import Image
 
 from colorgan.errors import ImageReadError
 from colorgan.images.grey import BAND, PixelSource
+from colorgan.images.opening import decode
 from colorgan.images.photo import Levels
-from colorgan.images.png_read import DeepPngPixels, has_late_chunks, is_deep_png
+from colorgan.images.png_read import DeepPngPixels, is_deep_png
 from colorgan.images.profiles import convert_to_srgb, lab_profile, profile_space
+from colorgan.images.scale import Sample, Scale, find_scale
 
 __all__ = ["ArrayPixels", "PillowPixels", "array_pixels", "open_pixels"]
 
@@ -52,23 +54,31 @@ def array_pixels(array: NDArray[Any]) -> ArrayPixels:
     """Take an array `(H, W)`, `(H, W, 1)`, `(H, W, 3)` or `(H, W, 4)` of uint8, uint16, bool or floats in 0..1.
 
     Raises:
-        ImageReadError: It has another shape or type.
+        TypeError: It is of another type.
+        ValueError: It has another shape, or floats of another range.
     """
     shape = array.shape
     if array.ndim not in (2, 3) or 0 in shape or (array.ndim == 3 and shape[2] not in (1, 3, 4)):
-        raise ImageReadError(f"an array of shape {shape} is no picture; expected (H, W), (H, W, 3) or (H, W, 4)")
+        raise ValueError(f"an array of shape {shape} is no picture; expected (H, W), (H, W, 3) or (H, W, 4)")
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * np.uint8(255)
     elif array.dtype.kind == "f":
-        unit = np.nan_to_num(array, nan=0.0).clip(0, 1)
-        array = (unit * 65535).round().astype(np.uint16)
+        sample = Sample(shape[0] * shape[1])
+        sample.add(array)
+        if find_scale(sample.values, bits=8 * array.itemsize) != Scale(0, 1):
+            raise ValueError(
+                f"an array of {array.dtype} must be in 0..1, got {np.nanmin(array):g} to {np.nanmax(array):g}; divide "
+                "it by its white, or turn it into uint8 or uint16"
+            )
+        array = Scale(0, 1).to_levels(array)
     elif array.dtype not in (np.uint8, np.uint16):
-        raise ImageReadError(f"an array of {array.dtype} is no picture; expected uint8, uint16 or floats in 0..1")
+        raise TypeError(f"an array of {array.dtype} is no picture; expected uint8, uint16 or floats in 0..1")
     channels = array.reshape(*shape[:2], -1)
     alpha = channels[..., 3] if channels.shape[2] == 4 else None
     return ArrayPixels(channels[..., 0] if channels.shape[2] == 1 else channels[..., :3], alpha)
 
 
+_BITS_PER_SAMPLE = 258
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F"})
 _DEEP_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N", "F"})
 
@@ -86,21 +96,26 @@ class PillowPixels:
         self.channels = 1 if image.mode in _GREY_MODES else 3
         self.levels = 65536 if image.mode in _DEEP_MODES else 256
         self.depth = depth or (16 if self.levels == 65536 else 8)
-        self._white = self._find_white()
+        self._transparent = image.info.get("transparency") if image.mode == "I;16" else None
+        self._scale = self._find_scale()
 
     @property
     def is_srgb(self) -> bool:
         """Whether the profile has been applied already."""
         return self._image.mode in ("CMYK", "LAB")
 
-    def _find_white(self) -> float:
-        """Find which value means white where the mode does not say."""
+    def _find_scale(self) -> Scale | None:
+        """Find which values mean black and white where the mode does not say; None where it does."""
+        if self._image.mode == "I;16" and (bits := _tiff_bits(self._image)) < 16:
+            return Scale(0, 2**bits - 1)
         if self._image.mode not in ("I", "F"):
-            return 65535.0
-        highest = float(self._image.getextrema()[1])  # type: ignore[arg-type]
-        if self._image.mode == "I":
-            return 65535.0 if highest <= 65535 else float(2**31 - 1)
-        return next((white for white in (1.0, 255.0, 65535.0) if highest <= white * 1.0001), highest)
+            return None
+        if self._image.format == "PPM" and self._image.mode == "I":  # Pillow has applied what the header says
+            return Scale(0, 65535)
+        sample = Sample(self.shape[0] * self.shape[1])
+        for rows, _ in bands(self.shape):
+            sample.add(np.asarray(self._image.crop((0, rows.start, self._image.width, rows.stop))))
+        return find_scale(sample.values, bits=32)
 
     def pieces(self) -> Iterator[Piece]:
         """Yield bands."""
@@ -110,10 +125,14 @@ class PillowPixels:
 
     def _convert(self, band: Image.Image) -> tuple[Levels, Levels | None]:
         """Return levels `(h, w)` or `(h, w, 3)` and alpha of one band."""
-        if band.mode in ("I", "F"):
-            return self._stretch(np.asarray(band)), None
+        if self._scale is not None:
+            return self._scale.to_levels(np.asarray(band)), None
         if band.mode in _DEEP_MODES:
-            return np.asarray(band).astype(np.uint16), None
+            levels = np.asarray(band).astype(np.uint16)
+            hidden = self._transparent
+            return levels, None if not isinstance(hidden, int) else np.where(
+                levels == hidden, np.uint16(0), np.uint16(65535)
+            )
         if band.mode in ("CMYK", "LAB"):
             return np.asarray(self._flatten(band)), None
         if band.mode in ("La", "RGBa") or band.mode == "PA" or "transparency" in band.info:
@@ -122,10 +141,6 @@ class PillowPixels:
             channels = np.asarray(band)
             return channels[..., 0] if band.mode == "LA" else channels[..., :3], channels[..., -1]
         return np.asarray(band.convert("L" if band.mode in ("1", "L") else "RGB")), None
-
-    def _stretch(self, values: NDArray[Any]) -> NDArray[np.uint16]:
-        unit = np.nan_to_num(values.astype(np.float64) / self._white, nan=0.0, posinf=1.0, neginf=0.0)
-        return (unit.clip(0, 1) * 65535).round().astype(np.uint16)
 
     def _flatten(self, band: Image.Image) -> Image.Image:
         if band.mode == "LAB":
@@ -138,34 +153,42 @@ class PillowPixels:
         return band.convert("RGB")
 
 
+def _tiff_bits(image: Image.Image) -> int:
+    """Return the bits a sample of what was opened as a TIFF, 16 of all others."""
+    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
+    return int(bits[0]) if isinstance(bits, tuple) and bits else 16
+
+
 def open_pixels(file: BinaryIO, image: Image.Image) -> PixelSource:
     """Load the pixels of a picture just opened, by another reader where Pillow would lose depth."""
-    reader = _deep_reader(file, image)
-    if reader is not None:
-        return reader()
-    image.load()
+    file.seek(0)
+    start = file.read(_HEADER)
+    if is_deep_png(start):
+        return DeepPngPixels(file, image.info.get("transparency"))
+    if image.format == "PPM" and (header := _ppm_header(start)) is not None:
+        return _read_deep_ppm(file, *header)
+    decode(image)
     return PillowPixels(image)
 
 
-def _deep_reader(file: BinaryIO, image: Image.Image) -> Callable[[], PixelSource] | None:
-    file.seek(0)
-    start = file.read(512)
-    if is_deep_png(start):
-        if has_late_chunks(file):
-            image.load()  # wasteful, but only Pillow's loading makes it read the metadata behind the pixels
-        return lambda: DeepPngPixels(file)
-    if image.format == "PPM" and (header := _PPM.match(start)) and int(header[3]) > 255:
-        return lambda: _read_deep_ppm(file, header)
-    return None
+_HEADER = 4096  # bytes in which the header of a PPM ends, comments and all
+_COMMENT = re.compile(rb"#[^\r\n]*")
 
 
-_GAP = rb"(?:\s+|#[^\r\n]*[\r\n])+"
-_PPM = re.compile(rb"P6" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
+def _ppm_header(start: bytes) -> tuple[int, int, int, int] | None:
+    """Return width, height and white of a PPM of more than 8 bits, and where its pixels begin; None of any other."""
+    plain = _COMMENT.sub(lambda found: b" " * len(found[0]), start)  # so that places stay
+    words = re.finditer(rb"\S+", plain)
+    found = [word for word, _ in zip(words, range(4), strict=False)]
+    numbers = [word[0] for word in found[1:]]
+    if start[:2] != b"P6" or len(numbers) < 3 or not all(n.isdigit() and len(n) < 12 for n in numbers):
+        return None
+    width, height, white = (int(number) for number in numbers)
+    return (width, height, white, found[3].end() + 1) if white > 255 else None
 
 
-def _read_deep_ppm(file: BinaryIO, header: re.Match[bytes]) -> ArrayPixels:
-    width, height, white = (int(number) for number in header.groups())
-    file.seek(header.end())
+def _read_deep_ppm(file: BinaryIO, width: int, height: int, white: int, place: int) -> ArrayPixels:
+    file.seek(place)
     data = file.read(6 * width * height)
     if len(data) < 6 * width * height or white > 65535:
         raise ImageReadError("it ends too early")

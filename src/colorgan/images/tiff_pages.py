@@ -17,12 +17,15 @@ from colorgan.images.budget import Meter
 __all__ = ["Directory", "find_pages", "is_tiff"]
 
 _KIND, _OLD_KIND, _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES, _BELOW = 254, 255, 256, 257, 258, 262, 277, 330
+_TILE_WIDTH, _TILE_HEIGHT = 322, 323
 _TEXTS = (269, 270, 285, 305)  # DocumentName, ImageDescription, PageName, Software
-_NUMBERS = {_KIND, _OLD_KIND, _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES, _BELOW}
+_NUMBERS = {
+    _KIND, _OLD_KIND, _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES, _BELOW, _TILE_WIDTH, _TILE_HEIGHT
+}  # fmt: skip
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}  # of the types that these tags can have
 _CODES = {1: "B", 3: "H", 4: "I", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _REDUCED, _OF_MANY = 1, 2  # bits of NewSubfileType; all others stand for masks, depths and the like
-_RAW = {32803: "the raw data of a sensor", 34892: "the raw data of a sensor"}
+_RAW = (32803, 34892)  # photometric interpretations: colour filter array, linear raw
 _MOST_BELOW, _MOST_VALUES, _LONGEST_TEXT, _DEEPEST = 256, 4096, 2048, 2
 _THUMBNAIL, _PYRAMID = 320, 3  # pixels of an untagged thumbnail's long side; levels of an untagged pyramid
 
@@ -37,11 +40,14 @@ class Directory:
     """What the tags of one directory say about its picture."""
 
     offset: int
+    holder: int  # offset of the directory of the chain that it is, or hangs below: what describes the photograph
     width: int
     height: int
     kind: int  # NewSubfileType
     photometric: int
     samples: int
+    bits: int
+    tile: tuple[int, int]  # width and height; 0 without tiles
     text: str  # names and descriptions, lower case
     below: tuple["Directory", ...] = field(default=(), repr=False)
 
@@ -49,6 +55,15 @@ class Directory:
     def area(self) -> int:
         """Pixels."""
         return self.width * self.height
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of its pixels, decoded, with those of its tiles that lie outside of it."""
+        across, down = (
+            -(-side // tile) * tile if tile > 0 else side
+            for side, tile in zip((self.width, self.height), self.tile, strict=True)
+        )
+        return across * down * self.samples * max(self.bits, 1) // 8 + 1
 
     @property
     def is_auxiliary(self) -> bool:
@@ -65,7 +80,8 @@ def find_pages(file: BinaryIO, meter: Meter) -> list[Directory]:
     """Find the directories of a TIFF that are photographs, in order: each in full size, once.
 
     Raises:
-        ImageReadError: There is none, or what it has is raw data; or the directories cannot be read or cost too much.
+        ImageReadError: There is none, or what it has is raw data; or the directories cannot be read; or they, or the
+            pages together, would cost too much.
     """
     chain = [directory for directory in _Walk(file, meter).chain() if directory.area]
     groups = [largest for directory in chain if (largest := _largest(directory)) is not None]
@@ -79,7 +95,10 @@ def find_pages(file: BinaryIO, meter: Meter) -> list[Directory]:
             "it is a camera's raw file, whose picture has not been developed; save it as a TIFF or JPEG with the "
             "camera's program first"
         )
-    return [page for page in pages if page.photometric not in _RAW]
+    pages = [page for page in pages if page.photometric not in _RAW]
+    for page in pages:
+        meter.take_page(page.width, page.height, page.decoded_bytes)
+    return pages
 
 
 def _largest(directory: Directory) -> Directory | None:
@@ -144,10 +163,10 @@ class _Walk:
         """Yield the directories of the chain; one that leads back into it ends it."""
         offset = self._first
         while offset and offset not in self._visited:
-            directory, offset = self._read(offset, depth=0)
+            directory, offset = self._read(offset, offset, depth=0)
             yield directory
 
-    def _read(self, offset: int, depth: int) -> tuple[Directory, int]:
+    def _read(self, offset: int, holder: int, depth: int) -> tuple[Directory, int]:
         """Return a directory, and where the next one stands."""
         self._visited.add(offset)
         self._meter.check_pages(len(self._visited))
@@ -165,22 +184,25 @@ class _Walk:
         kind = first.get(_KIND, 1 if first.get(_OLD_KIND) == 2 else 0)
         directory = Directory(
             offset,
+            holder,
             max(0, first.get(_WIDTH, 0)),
             max(0, first.get(_HEIGHT, 0)),
             kind,
             first.get(_PHOTOMETRIC, 1),
             first.get(_SAMPLES, 1),
+            first.get(_BITS, 1),
+            (first.get(_TILE_WIDTH, 0), first.get(_TILE_HEIGHT, 0)),
             b" ".join(texts).decode("latin-1").lower(),
-            tuple(self._below(found.get(_BELOW, ()), depth)),
+            tuple(self._below(found.get(_BELOW, ()), holder, depth)),
         )
         return directory, behind
 
-    def _below(self, offsets: Sequence[int], depth: int) -> Iterator[Directory]:
+    def _below(self, offsets: Sequence[int], holder: int, depth: int) -> Iterator[Directory]:
         if depth >= _DEEPEST:
             return
         for offset in offsets[:_MOST_BELOW]:
             if 0 < offset < self._end and offset not in self._visited:
-                directory, _ = self._read(offset, depth + 1)
+                directory, _ = self._read(offset, holder, depth + 1)
                 yield directory
                 yield from directory.below
 

@@ -20,7 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colorgan.color import grey_to_luminance, lab_to_linear_rgb, linear_rgb_to_rgb
+from colorgan.color import grey_to_luminance, lab_to_linear_rgb, linear_rgb_to_rgb, rgb_to_lab
+from colorgan.errors import ImageWriteError
 
 __all__ = ["ChromaField", "Painting", "fit_chroma"]
 
@@ -36,6 +37,8 @@ _EDGE = 6 / 29  # of the Lab tone curve: its linear piece ends here
 _TOLERANCE = 1e-6  # of linear RGB: as far may a colour leave the gamut and still count as inside
 _NEWTON_STEPS = 4
 _ASTRAY = 1e-3 * _SCALE
+_CHECKED = 512  # pixels of a band whose lightness is looked at again
+_FAR = 2.0  # L*: the mean lightness of results differs by a twentieth of this
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +145,16 @@ class Painting:
         """Yield the coloured picture from top to bottom as sRGB bands `(rows, W, 3)`, uint8 or uint16.
 
         In memory the three planes of a band lie one after the other: writers that join planes are quickest.
+
+        Raises:
+            ImageWriteError: After the last band: they are not as light as the photograph. What was written is no
+                result.
         """
         H, W = self.grey.shape
         rows = min(H, max(1, _BAND_PIXELS // W))
         coefficients = _Coefficients(self.colors, H, W)
         scratch = _Scratch(rows * W)
+        check = _LightnessCheck()
         tops = range(0, H, rows)
         for first in range(0, len(tops), _CHUNK_BANDS):
             with torch.inference_mode():
@@ -155,8 +163,10 @@ class Painting:
                     for top in tops[first : first + _CHUNK_BANDS]
                 ]
                 self.moved += _fit_gamut(bands, self.depth)
-            for band in bands:
+            for number, band in enumerate(bands, first):
+                check.add(self.grey[tops[number] : tops[number] + rows], band.levels)
                 yield band.levels.reshape(3, -1, W).transpose(1, 2, 0)
+        check.end()
 
     def _paint(self, top: int, bottom: int, coefficients: "_Coefficients", scratch: "_Scratch") -> "_Band":
         """Colour rows; what lies outside the gamut is cut off, and kept for `_fit_gamut`."""
@@ -188,6 +198,38 @@ class _Band:
     levels: np.ndarray[Any, Any]  # (3, N), uint8 or uint16
     where: np.ndarray[Any, Any] | None  # places of the colours outside the gamut (n,); None if there are none
     given: Tensor | None  # f(X), f(Y), f(Z) there, scaled by `_ROOT`, (3, n)
+
+
+class _LightnessCheck:
+    """The last resort: compares how light a photograph and its result are, on a few pixels of each band."""
+
+    def __init__(self) -> None:
+        self._sums = np.zeros(2)
+        self._count = 0
+
+    def add(self, grey: np.ndarray[Any, Any], levels: np.ndarray[Any, Any]) -> None:
+        """Take a band: grey levels `(h, W)`, and the painted ones `(3, h * W)`."""
+        step = max(1, grey.size // _CHECKED)
+        given, painted = (
+            torch.from_numpy((x[..., ::step] / np.iinfo(x.dtype).max).astype(np.float32))
+            for x in (grey.reshape(-1), levels)
+        )
+        before, after = grey_to_luminance(given), rgb_to_lab(painted[:, None])[0]
+        self._sums += (float(before.sum()), float(after.sum()))
+        self._count += given.numel()
+
+    def end(self) -> None:
+        """Compare.
+
+        Raises:
+            ImageWriteError: They differ.
+        """
+        before, after = self._sums / max(self._count, 1)
+        if not abs(after - before) <= _FAR:
+            raise ImageWriteError(
+                f"the result came out with a mean lightness L* of {after:.1f}, and the photograph has {before:.1f}; "
+                "nothing was written: please report this as a bug of colorgan"
+            )
 
 
 class _Scratch:
