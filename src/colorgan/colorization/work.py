@@ -26,10 +26,11 @@ from colorgan.colorization.products import (
     make_preview,
     variant_sheet,
 )
-from colorgan.config import ColorInput, Existing, RenderConfig
+from colorgan.config import ColorInput, Existing, RenderConfig, SourceType
 from colorgan.errors import ImageReadError, ImageWriteError
 from colorgan.images import (
     FORMATS_WITH_DEPTH,
+    Origin,
     Photo,
     PhotoKind,
     atomic_file,
@@ -79,6 +80,7 @@ class ColorizeOptions:
     existing: Existing = Existing.SKIP
     color_input: ColorInput = ColorInput.SKIP
     strip_metadata: bool = False
+    source_type: SourceType = SourceType.COMPOSITE  # of pictures of which nothing was filled; those are composites
     mute_uncertain: bool = False
     palette: Palette | None = None
     palette_name: str = ""  # what the note in results calls it
@@ -313,7 +315,11 @@ def _write_page(
         depth=painting.depth if len(fields) == 1 else 8,
         quality=options.quality,
         metadata=None if options.strip_metadata else photo.metadata,
-        provenance=colorizer.provenance(settings_of(options) | hinted | matched | repaired),
+        provenance=colorizer.provenance(
+            settings_of(options) | hinted | matched | repaired,
+            origin=Origin(name=job.source.name, sha256=photo.sha256, page=photo.page),
+            source_type=SourceType.COMPOSITE if repaired else options.source_type,
+        ),
     )
 
 

@@ -10,7 +10,7 @@ import typer
 from colorgan import console
 from colorgan.commands.colorize_display import RunDisplay, describe_inputs, print_plan, summarize, track_album
 from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
-from colorgan.config import ColorInput, Existing, PrecisionChoice
+from colorgan.config import ColorInput, Existing, PrecisionChoice, SourceType
 from colorgan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -198,10 +198,14 @@ def colorize(
         bool,
         typer.Option(
             "--strip-metadata",
-            help="Leave EXIF, XMP, text and times behind; the note that colorgan made the colours stays.",
+            help="Leave EXIF, XMP, text and times behind; the marks that colorgan made the colours stay.",
             rich_help_panel=_FILES,
         ),
     ] = False,
+    source_type: Annotated[
+        SourceType,
+        typer.Option(help="What IPTC's DigitalSourceType calls the results.", rich_help_panel=_FILES),
+    ] = SourceType.COMPOSITE,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan and do nothing.", rich_help_panel=_FILES)
     ] = False,
@@ -229,7 +233,9 @@ def colorize(
     describe: Annotated[
         bool,
         typer.Option(
-            "--describe", help="Print who coloured the inputs, and how, and do nothing else.", rich_help_panel=_REPORTS
+            "--describe",
+            help="Print what the inputs say of who made them, and how, and do nothing else.",
+            rich_help_panel=_REPORTS,
         ),
     ] = False,
     json: Annotated[
@@ -268,7 +274,8 @@ def colorize(
     [bold]colorgan colorize old_photos/ -o coloured/[/bold]
     """
     if describe:
-        describe_inputs(inputs, json=json)
+        if not describe_inputs(inputs, json=json):
+            raise typer.Exit(1)
         return
     if output is None:
         raise UsageError("no place for the results was given; give a folder with -o")
@@ -278,6 +285,11 @@ def colorize(
         )
     if save_mask is not None and repair == "off":
         raise UsageError("--save-mask writes what --repair filled; give --repair auto, a mask or a folder of masks")
+    if repair != "off" and source_type is not SourceType.COMPOSITE:
+        raise UsageError(
+            f"--source-type {source_type} says that nothing was made up, and --repair makes up what is missing; "
+            "leave one of them out"
+        )
     _check_combination(compare=compare, chroma_only=chroma_only, variants=variants, pick=pick)
     size, part = _parse_render_size(render_size), _parse_shard(shard)
     from colorgan import colorization as library
@@ -319,6 +331,7 @@ def colorize(
             existing=existing,
             color_input=color_input,
             strip_metadata=strip_metadata,
+            source_type=source_type,
             mute_uncertain=mute_uncertain,
             palette=advice,
             palette_name="" if palette is None else Path(palette).name,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import Progress, TaskID
 
 from colorgan import console
+from colorgan.errors import ImageReadError
 
 if TYPE_CHECKING:
     from colorgan.colorization import Event, Outcome, Plan
@@ -53,17 +54,37 @@ def outcome_facts(outcome: "Outcome", model: str) -> dict[str, Any]:
     }
 
 
-def describe_inputs(inputs: Sequence[Path], *, json: bool = False) -> None:
-    """Print colorgan's own note in each file: who coloured it, and how."""
+def describe_inputs(inputs: Sequence[Path], *, json: bool = False) -> bool:
+    """Print what each file, and each in a folder, says of where its picture comes from; tell whether all could be read.
+
+    "note" is colorgan's own, "marks" are those that any program may have written.
+    """
     from colorgan.images import describe
 
-    for path in inputs:
-        note = describe(path)
+    complete = True
+    for path in _pictures(inputs):
+        try:
+            marks = describe(path)
+        except ImageReadError as error:
+            console.warn(str(error))
+            complete = False
+            continue
         if json:
-            facts = None if note is None else dataclasses.asdict(note)
-            _print_line(dumps({"input": str(path), "note": facts}))
+            facts = dataclasses.asdict(marks)
+            _print_line(dumps({"input": str(path), "note": facts.pop("note"), "marks": facts}))
         else:
-            _print_line(f"{path}: {note or 'no note of colorgan'}")
+            _print_line(f"{path}: {marks}")
+    return complete
+
+
+def _pictures(inputs: Sequence[Path]) -> Iterator[Path]:
+    from colorgan.images import is_image_name
+
+    for path in inputs:
+        if path.is_dir():
+            yield from (found for found in sorted(path.rglob("*")) if is_image_name(found) and found.is_file())
+        else:
+            yield path
 
 
 @contextmanager

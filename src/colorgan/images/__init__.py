@@ -1,8 +1,10 @@
 """Pictures: from files into grey levels at full size and depth, and from coloured pixels back into files."""
 
 from colorgan.images.atomic import atomic_file
-from colorgan.images.metadata import Metadata, Provenance, describe
+from colorgan.images.marks import describe
+from colorgan.images.metadata import Metadata
 from colorgan.images.photo import Photo, PhotoKind
+from colorgan.images.provenance import Marks, Origin, Provenance
 from colorgan.images.read import MAX_PIXELS, is_image_name, iter_photos, photo_from_image, read_photos, read_size
 from colorgan.images.write import (
     FORMATS,
@@ -20,7 +22,9 @@ __all__ = [
     "FORMATS_WITH_DEPTH",
     "MAX_PIXELS",
     "SUFFIX_OF",
+    "Marks",
     "Metadata",
+    "Origin",
     "Photo",
     "PhotoKind",
     "Provenance",

@@ -1,5 +1,6 @@
 """Reading pictures: any format, mode, depth, profile and orientation into upright grey levels in sRGB."""
 
+import hashlib
 import logging
 import os
 import threading
@@ -15,7 +16,7 @@ from PIL import Image
 
 from colorgan.errors import ImageReadError
 from colorgan.images.classify import SAMPLES, classify
-from colorgan.images.files import open_source, unreadable
+from colorgan.images.files import PILLOW_FORMATS, open_source, unreadable
 from colorgan.images.grey import GreyWriter, PixelSource
 from colorgan.images.metadata import quiet, read_metadata, read_tiff_metadata
 from colorgan.images.photo import Levels, Photo, PhotoKind
@@ -39,8 +40,6 @@ SUFFIXES = frozenset(
 # tifffile reports odd tags through logging, which prints on stderr where nobody listens.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
-# Pillow knows more, some of which start other programs (EPS) or read what no scanner makes.
-_FORMATS = ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "AVIF", "JPEG2000"]
 _SAME_AS = {"MPO": "JPEG", "DIB": "BMP"}
 
 _limit_lock = threading.Lock()
@@ -69,9 +68,9 @@ def read_photos(source: Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, keep_r
 def iter_photos(source: Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, keep_rgb: bool = False) -> Iterator[Photo]:
     """Read a picture page by page, as `read_photos` does, holding one page at a time."""
     with _reading(source) as file:
-        times = _times(file)
+        times, sha256 = _times(file), _digest(file)
         for photo in _pages(file, max_pixels, keep_rgb):
-            photo.metadata.times = times
+            photo.metadata.times, photo.sha256 = times, sha256
             yield photo
 
 
@@ -93,7 +92,7 @@ def read_size(path: Path) -> tuple[int, int]:
         else:
             with _open(file) as image:
                 width, height = image.size
-                _, orientation = read_metadata(image)
+                _, orientation = read_metadata(image, file)
     return (height, width) if orientation in _SIDEWAYS else (width, height)
 
 
@@ -117,6 +116,14 @@ def _times(file: BinaryIO) -> tuple[int, int] | None:
     return status.st_atime_ns, status.st_mtime_ns
 
 
+def _digest(file: BinaryIO) -> str:
+    start, digest = file.tell(), hashlib.sha256()
+    while part := file.read(1 << 20):
+        digest.update(part)
+    file.seek(start)
+    return digest.hexdigest()
+
+
 def _pages(file: BinaryIO, max_pixels: int, keep_rgb: bool) -> Iterator[Photo]:
     start = file.read(4)
     file.seek(0)
@@ -126,7 +133,7 @@ def _pages(file: BinaryIO, max_pixels: int, keep_rgb: bool) -> Iterator[Photo]:
     with _open(file) as image:
         _check_size(image.size, max_pixels)
         pixels = open_pixels(file, image)
-        metadata, orientation = read_metadata(image)  # some of it may stand behind the pixels
+        metadata, orientation = read_metadata(image, file)  # some of it may stand behind the pixels
         profile = image.info.get("icc_profile")
         yield _finish(pixels, profile, orientation, keep_rgb, metadata=metadata, format=_format(image))
 
@@ -153,7 +160,7 @@ def _open(file: BinaryIO) -> Iterator[Image.Image]:
     with _limit_lock, quiet():
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            image = Image.open(file, formats=_FORMATS)
+            image = Image.open(file, formats=PILLOW_FORMATS)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
     with image:
@@ -170,8 +177,8 @@ def _tiff_pages(file: BinaryIO, max_pixels: int, keep_rgb: bool) -> Iterator[Pho
             assert isinstance(page, tifffile.TiffPage)  # noqa: S101 - frames are read only where asked for
             _check_size((page.imagewidth, page.imagelength), max_pixels)
             found: dict[str, Any] = {"format": "TIFF", "page": place, "pages": len(numbers)}
+            metadata, orientation = read_tiff_metadata(file, page.offset)
             if is_deep(page):
-                metadata, orientation = read_tiff_metadata(file, page)
                 profile = page.tags.valueof(34675)
                 yield _finish(TiffPixels(page, file), profile, orientation, keep_rgb, metadata=metadata, **found)
                 continue
@@ -179,10 +186,10 @@ def _tiff_pages(file: BinaryIO, max_pixels: int, keep_rgb: bool) -> Iterator[Pho
             with _open(file) as image:
                 image.seek(number)
                 image.load()
-                metadata, orientation = read_metadata(image)  # Pillow has applied and cleared the orientation
                 pixels = PillowPixels(image, depth=16 if page.bitspersample > 8 else None)
                 profile = image.info.get("icc_profile")
-                yield _finish(pixels, profile, orientation, keep_rgb, metadata=metadata, **found)
+                # Pillow has applied the orientation
+                yield _finish(pixels, profile, 1, keep_rgb, metadata=metadata, **found)
 
 
 def _is_auxiliary(page: Any) -> bool:
