@@ -13,9 +13,19 @@ from colorgan.colorization.ranks import Ranks
 from colorgan.colorization.report import make_report, write_report
 from colorgan.colorization.serve import Desk, PageServer
 from colorgan.colorization.sheet import make_sheet, write_sheet
-from colorgan.colorization.work import ColorizeOptions, Event, Notice, Outcome, Product, Status, settings_of
+from colorgan.colorization.work import (
+    IN_COLOR,
+    ColorizeOptions,
+    Event,
+    Notice,
+    Outcome,
+    Product,
+    Status,
+    settings_of,
+)
 
 __all__ = [
+    "IN_COLOR",
     "STREAM",
     "ColorizeOptions",
     "Colorizer",

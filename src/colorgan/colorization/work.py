@@ -42,6 +42,7 @@ from colorgan.images import (
 from colorgan.rendering import ChromaField, Painting
 
 __all__ = [
+    "IN_COLOR",
     "ColorizeOptions",
     "Event",
     "Notice",
@@ -52,6 +53,9 @@ __all__ = [
     "finish_job",
     "open_job",
 ]
+
+IN_COLOR = "it is in colour already"
+"""Why a photograph is not coloured, or the beginning of why."""
 
 
 class Product(StrEnum):
@@ -187,7 +191,7 @@ def fill_missing(photo: Photo, job: Job, colorizer: Colorizer, options: Colorize
 
 def _pass_over(job: Job, photo: Photo, options: ColorizeOptions, started: float) -> Outcome:
     facts: dict[str, Any] = {"width": photo.width, "height": photo.height, "pages": photo.pages}
-    reason = "it is in colour already"
+    reason = IN_COLOR
     if options.color_input is ColorInput.SKIP:
         return Outcome(job=job, status=Status.SKIPPED, reason=reason, **facts)
     if job.target.suffix.lower() != job.source.suffix.lower():

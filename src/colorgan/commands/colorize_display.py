@@ -169,11 +169,15 @@ def summarize(outcomes: "Sequence[Outcome]", planned: int) -> None:
 
     In a log, where other lines have come between, the failed ones are listed once more, by their names alone.
     """
+    from colorgan.colorization import IN_COLOR, Status
+
     counts = Counter(str(outcome.status) for outcome in outcomes)
     parts = [f"{counts[status]} {status}" for status in ("colorized", "copied", "skipped", "failed") if counts[status]]
     if planned > len(outcomes):
         parts.append(f"{planned - len(outcomes)} not reached")
     console.say(", ".join(parts) or "nothing done")
+    if colored := sum(o.status is Status.SKIPPED and o.reason.startswith(IN_COLOR) for o in outcomes):
+        console.say(f"{colored} skipped as in colour already; to colour them anew, give --color-input recolor")
     failed = [outcome for outcome in outcomes if str(outcome.status) == "failed"]
     if len(outcomes) - len(failed) > _LINES_IN_SIGHT and not console.stderr().is_terminal:
         for outcome in failed:
