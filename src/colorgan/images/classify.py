@@ -100,7 +100,7 @@ def _has_one_tint(lab: NDArray[np.float64]) -> bool:
 def _distance(lab: NDArray[np.float64], knots: NDArray[np.float64], curve: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return how far each of the cells `(n, 3)` is from a curve."""
     tint = np.stack([np.interp(lab[:, 0], knots, curve[:, i]) for i in range(2)], axis=1)
-    return np.hypot(*(lab[:, 1:] - tint).T)
+    return np.asarray(np.hypot(*(lab[:, 1:] - tint).T))
 
 
 def _average_blocks(samples: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -34,7 +34,7 @@ def read_boxes(file: BinaryIO) -> dict[UUID, bytes]:
         size = end - place if size == 0 else size
         if size < start - place:
             break
-        if kind == b"uuid" and 16 < size <= min(_LONGEST, end - place):
+        if kind == b"uuid" and 16 < place + size - start <= min(_LONGEST, end - start):
             file.seek(start)
             content = file.read(place + size - start)
             found.setdefault(UUID(bytes=content[:16]), content[16:])

@@ -28,9 +28,10 @@ def find_pictures(lab: NDArray[np.float64]) -> list[Mask]:
     inside = np.ones(lab.shape[:2], bool)
     for _ in range(_LAYERS):
         margin = _find_margin(lab, inside)
-        if margin is None:
+        left = inside if margin is None else shrink(inside & ~margin)  # the cells between are of both
+        if margin is None or np.count_nonzero(left) < _SMALLEST * left.size:
             break
-        inside = shrink(inside & ~margin)  # the cells between are of both
+        inside = left
     parts = sorted(_parts(inside), key=np.count_nonzero, reverse=True)
     return [part for part in parts if np.count_nonzero(part) >= _BESIDE * np.count_nonzero(parts[0])]
 
@@ -74,7 +75,7 @@ def _is_margin(color: NDArray[np.float64], edge: Mask, margin: Mask, inside: Mas
     if np.hypot(color[1], color[2]) < _NEUTRAL:
         return filled >= _ROUGHLY
     sides = sum(np.count_nonzero(side & margin) > 0.95 * np.count_nonzero(side) for side in _sides(inside, edge))
-    return (share >= _OF_EDGE_TINTED and filled >= _NEARLY) or (sides >= 2 and filled >= _EXACTLY)
+    return bool((share >= _OF_EDGE_TINTED and filled >= _NEARLY) or (sides >= 2 and filled >= _EXACTLY))
 
 
 def _filled(part: Mask) -> float:
