@@ -10,7 +10,7 @@ from PIL import Image
 
 from colorgan.cli import app
 from colorgan.errors import UsageError
-from colorgan.images import describe
+from colorgan.images import read_marks
 from support import draw_photo
 
 VOCABULARY = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -36,7 +36,7 @@ def photo(tmp_path: Path) -> Path:
 class TestMarks:
     def test_of_the_source(self, tmp_path: Path, photo: Path, tiny_weights: Path) -> None:
         run(photo, "-o", tmp_path / "out", "--weights", tiny_weights)
-        marks = describe(tmp_path / "out" / photo.name)
+        marks = read_marks(tmp_path / "out" / photo.name)
         assert marks.source_name == "Köln.jpg"
         assert marks.source_hash == hashlib.sha256(photo.read_bytes()).hexdigest()
         assert (marks.source_type, marks.original_type) == ("compositeWithTrainedAlgorithmicMedia", "print")
@@ -47,7 +47,7 @@ class TestMarks:
         options = ("--weights", tiny_weights, "--strip-metadata", "--format", suffix)
         run(photo, "-o", tmp_path / "out", *options)
         target = tmp_path / "out" / f"Köln.{suffix}"
-        marks = describe(target)
+        marks = read_marks(target)
         assert marks.note is not None
         assert (marks.system, marks.original_type) == ("colorgan", "")
         assert marks.source_hash == hashlib.sha256(photo.read_bytes()).hexdigest()
@@ -56,7 +56,7 @@ class TestMarks:
     def test_source_type(self, tmp_path: Path, photo: Path, tiny_weights: Path) -> None:
         options = ("--weights", tiny_weights, "--source-type", "algorithmicallyEnhanced")
         run(photo, "-o", tmp_path / "out", *options)
-        assert describe(tmp_path / "out" / photo.name).source_type == "algorithmicallyEnhanced"
+        assert read_marks(tmp_path / "out" / photo.name).source_type == "algorithmicallyEnhanced"
         with pytest.raises(UsageError, match="leave one of them out"):
             run(photo, "-o", tmp_path / "two", *options, "--repair", "auto")
         assert not (tmp_path / "two").exists()
@@ -65,7 +65,7 @@ class TestMarks:
         pages = [draw_photo(number).convert("L") for number in range(2)]
         pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
         run(tmp_path / "a.tif", "-o", tmp_path / "out", "--weights", tiny_weights)
-        notes = [describe(tmp_path / "out" / name).note for name in ("a.tif", "a-page2.tif")]
+        notes = [read_marks(tmp_path / "out" / name).note for name in ("a.tif", "a-page2.tif")]
         assert [note.origin.page for note in notes if note and note.origin] == [0, 1]
 
 

@@ -235,6 +235,14 @@ class TestColor:
         rgb[100:140, 200:240] = (40, 60, 200)
         assert kind_of(rgb) is PhotoKind.COLOR
 
+    @pytest.mark.parametrize("color", [(120, 20, 20), (20, 90, 20), (255, 240, 120)])
+    @pytest.mark.parametrize("light", [(60, 180), (0, 255), (100, 130)])
+    def test_a_thing_darker_or_lighter_than_the_rest(self, color: tuple[int, int, int], light: tuple[int, int]) -> None:
+        grey = light[0] + grey_photo() * (light[1] - light[0])
+        rgb = np.stack([grey] * 3, axis=-1)
+        rgb[100:140, 200:260] = color
+        assert kind_of(rgb) is PhotoKind.COLOR
+
     def test_flat_colours(self) -> None:
         rgb = np.zeros((64, 64, 3))
         rgb[:, :32] = (200, 30, 30)

@@ -59,12 +59,12 @@ def describe_inputs(inputs: Sequence[Path], *, json: bool = False) -> bool:
 
     "note" is colorgan's own, "marks" are those that any program may have written.
     """
-    from colorgan.images import describe
+    from colorgan.images import read_marks
 
     complete = True
     for path in _pictures(inputs):
         try:
-            marks = describe(path)
+            marks = read_marks(path)
         except ImageReadError as error:
             console.warn(str(error))
             complete = False

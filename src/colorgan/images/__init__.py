@@ -1,7 +1,7 @@
 """Pictures: from files into grey levels at full size and depth, and from coloured pixels back into files."""
 
 from colorgan.images.atomic import atomic_file
-from colorgan.images.marks import describe
+from colorgan.images.marks import describe, read_marks
 from colorgan.images.metadata import Metadata
 from colorgan.images.photo import Photo, PhotoKind
 from colorgan.images.provenance import Marks, Origin, Provenance
@@ -35,6 +35,7 @@ __all__ = [
     "is_image_name",
     "iter_photos",
     "photo_from_image",
+    "read_marks",
     "read_photos",
     "read_size",
     "write_image",

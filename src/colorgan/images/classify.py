@@ -130,4 +130,4 @@ def _tint_curve(lab: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
 def _is_smooth(knots: NDArray[np.float64], curve: NDArray[np.float64]) -> bool:
     steps = np.hypot(*np.diff(curve, axis=0).T)
     spread = np.hypot(*(curve.max(axis=0) - curve.min(axis=0)))
-    return bool(spread < 70 and (steps <= 12 + 1.5 * np.diff(knots)).all())
+    return bool(spread < 70 and (steps <= 6 + 0.7 * np.diff(knots)).all())

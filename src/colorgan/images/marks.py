@@ -31,14 +31,13 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from colorgan.config import SourceType
-from colorgan.images.exif import parse_exif
+from colorgan.images.exif import parse_exif, read_directory
 from colorgan.images.files import PILLOW_FORMATS, read_bytes, unreadable
 from colorgan.images.metadata import Metadata, quiet, read_metadata, read_tiff_metadata
 from colorgan.images.provenance import Marks, Origin, Provenance
-from colorgan.images.tiff import is_tiff
 from colorgan.images.xmp import IPTC_EXT, MM, RDF, ST_EVT, ST_REF, XMP, Packet, text_of
 
-__all__ = ["MARKS", "NAMESPACE", "describe", "merge_xmp", "read_marks"]
+__all__ = ["MARKS", "NAMESPACE", "describe", "merge_xmp", "parse_marks", "read_marks"]
 
 NAMESPACE = "urn:colorgan:provenance:1#"
 """The XMP namespace of colorgan's note."""
@@ -149,7 +148,7 @@ def _with_event(history: ET.Element | None, provenance: Provenance, instance: st
     return history
 
 
-def read_marks(xmp: bytes | None) -> Marks:
+def parse_marks(xmp: bytes | None) -> Marks:
     """Read the marks in XMP, whatever program wrote them."""
     packet = Packet.parse(xmp)
     if packet is None:
@@ -213,7 +212,7 @@ def _json_object(text: str) -> dict[str, Any]:
 _IN_MANIFEST = re.compile(_VOCABULARY.encode() + rb"(\w{1,80})")
 
 
-def describe(path: Path) -> Marks:
+def read_marks(path: Path) -> Marks:
     """Read back who made the picture at `path`, and how, as far as its file says.
 
     XMP is read, and the Software tag; of a C2PA manifest (its signature is not checked) the type of the source.
@@ -226,7 +225,7 @@ def describe(path: Path) -> Marks:
         metadata = _metadata(data)
     except Exception as error:  # decoders raise whatever a damaged file leads them to
         raise unreadable(path, error) from error
-    marks = read_marks(metadata.xmp)
+    marks = parse_marks(metadata.xmp)
     software = [entry.data for entry in parse_exif(metadata.exif or b"") if entry.tag == Base.Software]
     tool = (
         marks.tool or metadata.texts.get("Software", "") or b"".join(software).rstrip(b"\0").decode("utf-8", "replace")
@@ -236,9 +235,19 @@ def describe(path: Path) -> Marks:
     return Marks(**{name: getattr(marks, name) for name in Marks.__slots__} | {"tool": tool, "source_type": made})
 
 
+def describe(path: Path) -> Provenance | None:
+    """Read back how colorgan coloured the picture at `path`; None if its file does not say that it did.
+
+    Raises:
+        ImageReadError: There is no readable picture.
+    """
+    return read_marks(path).note
+
+
 def _metadata(data: bytes) -> Metadata:
     file = io.BytesIO(data)
-    if is_tiff(data[:4]):
+    if data[:2] in (b"II", b"MM"):
+        read_directory(file)  # or say that it is no TIFF
         return read_tiff_metadata(file)[0]
     with quiet(), Image.open(file, formats=PILLOW_FORMATS) as image:
         if image.format == "PNG":

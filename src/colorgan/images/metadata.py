@@ -71,15 +71,15 @@ def read_metadata(image: Image.Image, file: BinaryIO | None = None) -> tuple[Met
     return metadata, orientation
 
 
-def read_tiff_metadata(file: BinaryIO, offset: int | None = None) -> tuple[Metadata, int]:
+def read_tiff_metadata(file: BinaryIO, page: Any = None) -> tuple[Metadata, int]:
     """Read the metadata of a page of a TIFF, and its orientation.
 
     Args:
         file: The whole TIFF.
-        offset: Where the page's directory stands; that of the first page if left out.
+        page: The page as tifffile has parsed it; the first one if left out.
     """
     try:
-        entries = read_directory(file, offset)
+        entries = read_directory(file, None if page is None else page.offset)
     except (ValueError, struct.error, OverflowError):
         entries = ()
     values = {entry.tag: entry.data for entry in entries}

@@ -177,7 +177,7 @@ def _tiff_pages(file: BinaryIO, max_pixels: int, keep_rgb: bool) -> Iterator[Pho
             assert isinstance(page, tifffile.TiffPage)  # noqa: S101 - frames are read only where asked for
             _check_size((page.imagewidth, page.imagelength), max_pixels)
             found: dict[str, Any] = {"format": "TIFF", "page": place, "pages": len(numbers)}
-            metadata, orientation = read_tiff_metadata(file, page.offset)
+            metadata, orientation = read_tiff_metadata(file, page)
             if is_deep(page):
                 profile = page.tags.valueof(34675)
                 yield _finish(TiffPixels(page, file), profile, orientation, keep_rgb, metadata=metadata, **found)
