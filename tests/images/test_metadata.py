@@ -26,6 +26,7 @@ from colorgan.images import (
 )
 from colorgan.images.exif import ascii_entry, describe_photograph, encode_exif, parse_exif
 from colorgan.images.jp2_boxes import read_boxes
+from colorgan.images.xmp import DC, Packet
 from support import draw_photo
 
 NOTE = Provenance(version="1.2.3", model='default "<&>"', hash="ab" * 32, settings={"strength": 1.5, "seed": None})
@@ -152,6 +153,25 @@ class TestKept:
         assert texts["Title"] == "Großmutter ✿"
         assert texts["Author"] == "nobody"
         assert texts["Software"] == "colorgan 1.2.3"
+
+    @pytest.mark.parametrize("kind", ["JPEG", "TIFF", "WEBP", "AVIF"])
+    def test_png_texts_elsewhere(self, tmp_path: Path, kind: str) -> None:
+        texts = {"Title": "Großmutter \2", "Author": "Anna", "Description": "with cat", "Copyright": "mine", "X": "?"}
+        write(tmp_path / "a", kind, Metadata(texts=texts, xmp=XMP))
+        packet = Packet.parse(read_photos(tmp_path / "a")[0].metadata.xmp)
+        assert packet is not None
+        found = [packet.get(f"{{{DC}}}{name}") for name in ("title", "creator", "description", "rights")]
+        assert found == ["Großmutter", "Anna", "with cat", "Grün"]
+
+    @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "AVIF"])
+    @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+    def test_comment_elsewhere(self, tmp_path: Path, kind: str, encoding: str) -> None:
+        write(tmp_path / "a", kind, Metadata(comment="für Köln".encode(encoding)))
+        (again,) = read_photos(tmp_path / "a")
+        packet = Packet.parse(again.metadata.xmp)
+        assert packet is not None
+        found = again.metadata.texts.get("Comment") or packet.get("{http://ns.adobe.com/exif/1.0/}UserComment")
+        assert found == "für Köln"
 
     def test_times(self, source: Path, tmp_path: Path) -> None:
         os.utime(source, ns=(10**18, 10**18 + 7))

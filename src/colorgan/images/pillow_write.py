@@ -43,7 +43,7 @@ def _options(name: str, quality: int, texts: Texts) -> dict[str, Any]:
         return {"compress_level": 4, "icc_profile": profile, "pnginfo": _png_info(texts), "exif": exif, **dpi}
     if name in ("WEBP", "AVIF"):
         named: dict[str, Any] = {"method": 4} if name == "WEBP" else {"subsampling": "4:4:4"}
-        named |= {"xmp": xmp} if (xmp := texts.xmp_with_iptc) else {}
+        named |= {"xmp": xmp} if (xmp := texts.xmp) else {}
         exif = _exif_block(texts.exif_with_resolution)
         return {"quality": quality, "icc_profile": profile, "exif": exif, **named}
     return dpi if name == "BMP" else {}

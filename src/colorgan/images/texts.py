@@ -1,10 +1,10 @@
 """What is written beside the pixels: the source's metadata with colorgan's marks in it."""
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from colorgan.images.as_xmp import add_records, add_texts, decode_text
 from colorgan.images.exif import Entry, ascii_entry, encode_exif, parse_exif, resolution_entries
-from colorgan.images.iptc_xmp import add_records
 from colorgan.images.marks import MARKS, merge_xmp
 from colorgan.images.metadata import Metadata
 from colorgan.images.provenance import Provenance
@@ -12,7 +12,8 @@ from colorgan.images.xmp import Packet
 
 __all__ = ["Texts"]
 
-_SOFTWARE = 0x0131
+_SOFTWARE, _SOFTWARE_KEY = 0x0131, "Software"
+_ONLY_XMP = ("WEBP", "AVIF")  # formats without a place for IPTC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class Texts:
             software = f"colorgan {provenance.version}"
             kept = (entry for entry in entries if entry.tag != _SOFTWARE)
             entries = (*kept, ascii_entry(_SOFTWARE, software))
-            texts["Software"] = software
+            texts[_SOFTWARE_KEY] = software
         return cls(
             entries=entries,
             packet=merge_xmp(metadata.xmp, provenance, variety=variety) if provenance else None,
@@ -58,15 +59,19 @@ class Texts:
         """The packet of XMP, in one piece."""
         return self.packet.to_bytes() if self.packet is not None else self.raw_xmp
 
-    @property
-    def xmp_with_iptc(self) -> bytes | None:
-        """The packet of XMP of formats that have no place for IPTC-IIM."""
-        packet = copy.deepcopy(self.packet) if self.packet is not None else Packet.parse(self.raw_xmp)
-        if self.iptc is None or (packet is None and self.raw_xmp is not None):
-            return self.xmp
-        packet = packet or Packet()
-        add_records(packet, self.iptc)
-        return packet.to_bytes()
+    def fit(self, name: str) -> "Texts":
+        """Say in XMP what a format has no other place for, unless its XMP cannot be parsed."""
+        texts = {key: text for key, text in self.texts.items() if key != _SOFTWARE_KEY}
+        comment = {"Comment": decode_text(self.comment)} if self.comment and name != "JPEG" else {}
+        if name == "PNG":
+            return replace(self, texts={**comment, **self.texts})
+        iptc = self.iptc if name in _ONLY_XMP else None
+        packet = copy.deepcopy(self.packet) or Packet.parse(self.raw_xmp) or (None if self.raw_xmp else Packet())
+        if packet is None or not (texts or comment or iptc):
+            return self
+        add_records(packet, iptc or b"")
+        add_texts(packet, {**comment, **texts})
+        return replace(self, packet=packet)
 
     def split_xmp(self, longest: int) -> tuple[bytes | None, bytes | None]:
         """Return a packet of XMP of at most `longest` bytes, and an extended one if it would be longer.

@@ -205,7 +205,7 @@ def _encode(
     file: BinaryIO, source: _Bands, name: str, quality: int, metadata: Metadata, provenance: Provenance | None
 ) -> None:
     variety = f"{name} {quality} {source.shape} {source.channels} {source.depth}"
-    texts = Texts.of(metadata, provenance, variety=variety)
+    texts = Texts.of(metadata, provenance, variety=variety).fit(name)
     if name == "TIFF":
         write_tiff(file, source, source.shape, depth=source.depth, channels=source.channels, texts=texts)
     elif name == "PNG" and (source.depth == 16 or source.shape[0] * source.shape[1] > _LARGE):

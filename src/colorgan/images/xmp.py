@@ -15,6 +15,8 @@ from xml.etree import ElementTree as ET
 
 __all__ = [
     "DC",
+    "EXIF",
+    "ILLEGAL",
     "IPTC_CORE",
     "IPTC_EXT",
     "MM",
@@ -30,6 +32,7 @@ __all__ = [
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 DC = "http://purl.org/dc/elements/1.1/"
+EXIF = "http://ns.adobe.com/exif/1.0/"
 XMP = "http://ns.adobe.com/xap/1.0/"
 MM = "http://ns.adobe.com/xap/1.0/mm/"
 ST_REF = "http://ns.adobe.com/xap/1.0/sType/ResourceRef#"
@@ -41,16 +44,18 @@ IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _TIFF, _META, _NOTE = "http://ns.adobe.com/tiff/1.0/", "adobe:ns:meta/", "http://ns.adobe.com/xmp/note/"
 _PREFIXES = {
     RDF: "rdf", DC: "dc", XMP: "xmp", MM: "xmpMM", ST_REF: "stRef", ST_EVT: "stEvt", IPTC_EXT: "Iptc4xmpExt",
-    _TIFF: "tiff", _META: "x", _NOTE: "xmpNote", PHOTOSHOP: "photoshop", IPTC_CORE: "Iptc4xmpCore",
+    _TIFF: "tiff", EXIF: "exif", _META: "x", _NOTE: "xmpNote", PHOTOSHOP: "photoshop", IPTC_CORE: "Iptc4xmpCore",
     "urn:colorgan:provenance:1#": "colorgan",
 }  # fmt: skip
 _DESCRIPTION, _ABOUT, _RESOURCE = f"{{{RDF}}}Description", f"{{{RDF}}}about", f"{{{RDF}}}resource"
 _EXTENDED = f"{{{_NOTE}}}HasExtendedXMP"
 
+ILLEGAL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+"""Characters that XML cannot hold."""
+
 _LONGEST = 1 << 24  # bytes of a packet that are parsed
 _MOST = 500_000  # elements of a packet
 _DEEPEST = 100  # elements within each other
-_ILLEGAL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _HEAD = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _TAIL = '\n<?xpacket end="w"?>'
 
@@ -228,7 +233,7 @@ def _decode(xmp: bytes) -> str:
         text = xmp.removeprefix(codecs.BOM_UTF8).decode(encoding)
     except UnicodeDecodeError:
         text = xmp.decode("cp1252" if encoding == "utf-8" else encoding, "replace")
-    return _ILLEGAL.sub("", text[max(text.find("<"), 0) : text.rfind(">") + 1])
+    return ILLEGAL.sub("", text[max(text.find("<"), 0) : text.rfind(">") + 1])
 
 
 def _with_known_prefixes(text: str) -> str:
