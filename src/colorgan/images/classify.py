@@ -23,8 +23,9 @@ _TAIL = 0.02  # share of the cells in each of the bins at the ends, where tints 
 _NEUTRAL = 2.0  # chroma that nobody sees
 _GRID = 8  # cells along a side from which margins and stamps are looked for
 _STRIP_DEPTHS = (0.06, 0.1, 0.14, 0.18)  # share of the picture that a colour strip takes
-_CORNER = (0.2, 0.5)  # height and width of a corner in which a date is stamped
+_STAMP_DEPTH = 0.18  # share of the picture along a side where dates are stamped
 _LEAST_REST = 0.7  # share of the picture on which the judgement rests
+_MOST_OF_SHEET = 0.5  # share of the sheet that pictures take if its tint is theirs
 _LARGEST_STAMP = 0.03  # share of the picture
 _BLOCK = 4  # samples along a side that are averaged: scanners and JPEG put noise into chroma
 
@@ -46,8 +47,10 @@ def classify(samples: NDArray[np.uint8]) -> PhotoKind:
         return PhotoKind.GREY
     if min(lab.shape[:2]) < _GRID:
         return PhotoKind.TINTED if _has_one_tint(lab.reshape(-1, 3)) else PhotoKind.COLOR
-    whole = np.ones(lab.shape[:2], bool)
-    tinted = _is_tinted(lab, whole) or all(_is_tinted(lab, picture) for picture in find_pictures(lab))
+    pictures = find_pictures(lab)
+    tinted = all(_is_tinted(lab, picture) for picture in pictures)
+    if not tinted and sum(picture.mean() for picture in pictures) > _MOST_OF_SHEET:  # else it says little of them
+        tinted = _is_tinted(lab, np.ones(lab.shape[:2], bool))
     return PhotoKind.TINTED if tinted else PhotoKind.COLOR
 
 
@@ -59,14 +62,14 @@ def _is_tinted(lab: NDArray[np.float64], picture: NDArray[np.bool_]) -> bool:
 
 
 def _without_additions(lab: NDArray[np.float64], picture: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
-    """Yield what is left of a picture without a strip of many colours along a side, or a stamp in a corner."""
+    """Yield what is left of a picture without a strip of many colours along a side, or a stamp near one."""
     rows, columns = np.nonzero(picture)
     y, x = np.indices(picture.shape)
     down, across = (y - rows.min()) / (np.ptp(rows) + 1), (x - columns.min()) / (np.ptp(columns) + 1)
-    zones = [from_side < depth for from_side in (down, 1 - down, across, 1 - across) for depth in _STRIP_DEPTHS]
-    zones = [zone for zone in zones if _has_many_hues(lab[picture & zone])]
+    sides = (down, 1 - down, across, 1 - across)
+    zones = [side < depth for side in sides for depth in _STRIP_DEPTHS if _has_many_hues(lab[picture & (side < depth)])]
     if (_distance(lab[picture], *_tint_curve(lab[picture])) > 10).mean() < _LARGEST_STAMP:
-        zones += [(v < _CORNER[0]) & (h < _CORNER[1]) for v in (down, 1 - down) for h in (across, 1 - across)]
+        zones += [side < _STAMP_DEPTH for side in sides]
     for zone in zones:
         if np.count_nonzero(rest := picture & ~zone) > _LEAST_REST * np.count_nonzero(picture):
             yield rest
