@@ -68,7 +68,8 @@ def _without_additions(lab: NDArray[np.float64], picture: NDArray[np.bool_]) -> 
     down, across = (y - rows.min()) / (np.ptp(rows) + 1), (x - columns.min()) / (np.ptp(columns) + 1)
     sides = (down, 1 - down, across, 1 - across)
     zones = [side < depth for side in sides for depth in _STRIP_DEPTHS if _has_many_hues(lab[picture & (side < depth)])]
-    if (_distance(lab[picture], *_tint_curve(lab[picture])) > 10).mean() < _LARGEST_STAMP:
+    strays = np.count_nonzero(_distance(lab[picture], *_tint_curve(lab[picture])) > 10)
+    if strays < _LARGEST_STAMP * (np.ptp(rows) + 1) * (np.ptp(columns) + 1):
         zones += [side < _STAMP_DEPTH for side in sides]
     for zone in zones:
         if np.count_nonzero(rest := picture & ~zone) > _LEAST_REST * np.count_nonzero(picture):
