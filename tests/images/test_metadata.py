@@ -290,6 +290,7 @@ class TestPngProfiles:
         [
             ("iptc", IPTC, "iptc"),
             ("iptc", resources(IPTC), "iptc"),
+            ("IPTC profile", resources(IPTC), "iptc"),  # as ExifTool names it
             ("8bim", resources(IPTC), "iptc"),
             ("xmp", XMP, "xmp"),
             ("APP1", b"http://ns.adobe.com/xap/1.0/\0" + XMP, "xmp"),
@@ -301,7 +302,9 @@ class TestPngProfiles:
     @pytest.mark.parametrize("compressed", [False, True])
     def test_read(self, tmp_path: Path, name: str, data: bytes, field: str, compressed: bool) -> None:
         info = PngImagePlugin.PngInfo()
-        info.add_text(f"Raw profile type {name}", raw_profile(name.lower(), data), zip=compressed)
+        info.add_text(
+            f"Raw profile type {'iptc' if ' ' in name else name}", raw_profile(name.lower(), data), zip=compressed
+        )
         draw_photo(1).convert("L").save(tmp_path / "a.png", pnginfo=info)
         (photo,) = read_photos(tmp_path / "a.png")
         found = getattr(photo.metadata, field)

@@ -45,10 +45,10 @@ def in_order(iptc: bytes) -> bytes:
 
 def from_raw_profile(text: str) -> bytes | None:
     """Decode the text of a "Raw profile type ..." of PNG; None if it is damaged."""
-    parts = text.split(maxsplit=2)  # its name, its length, hexadecimal digits in lines
+    lines = text.strip().splitlines()  # its name, its length, hexadecimal digits
     try:
-        data = binascii.unhexlify("".join(parts[2].split()))
-    except (IndexError, ValueError):
+        data = binascii.unhexlify("".join("".join(lines[2:]).split()))
+    except ValueError:
         return None
     return data or None
 
