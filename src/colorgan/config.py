@@ -27,6 +27,7 @@ __all__ = [
     "PerceptualBackbone",
     "PrecisionChoice",
     "RenderConfig",
+    "SourceType",
     "config_from_mapping",
     "config_to_mapping",
 ]
@@ -74,6 +75,13 @@ class Existing(StrEnum):
     SKIP = "skip"
     OVERWRITE = "overwrite"
     ERROR = "error"
+
+
+class SourceType(StrEnum):
+    """What a result is called where files say how they came about: terms of IPTC's vocabulary of that name."""
+
+    COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
+    ENHANCED = "algorithmicallyEnhanced"
 
 
 class EncoderName(StrEnum):

@@ -15,9 +15,19 @@ from colorgan.colorization.report import make_report, write_report
 from colorgan.colorization.search import STREAM, find_sources
 from colorgan.colorization.serve import Desk, PageServer
 from colorgan.colorization.sheet import make_sheet, write_sheet
-from colorgan.colorization.work import ColorizeOptions, Event, Notice, Outcome, Product, Status, settings_of
+from colorgan.colorization.work import (
+    IN_COLOR,
+    ColorizeOptions,
+    Event,
+    Notice,
+    Outcome,
+    Product,
+    Status,
+    settings_of,
+)
 
 __all__ = [
+    "IN_COLOR",
     "STREAM",
     "ColorizeOptions",
     "Colorizer",

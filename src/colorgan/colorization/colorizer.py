@@ -18,9 +18,9 @@ from colorgan.colorization.hints import Hint, hints_to_points
 from colorgan.colorization.look import Adjustment, adjust
 from colorgan.colorization.masks import check_shape, mask_from_image
 from colorgan.colorization.palette import Palette
-from colorgan.config import RenderConfig
+from colorgan.config import RenderConfig, SourceType
 from colorgan.errors import ConfigError, UsageError
-from colorgan.images import Photo, Provenance, photo_from_image
+from colorgan.images import Origin, Photo, Provenance, photo_from_image
 from colorgan.model import Generator, prepare_for_inference
 from colorgan.rendering import (
     ChromaField,
@@ -215,11 +215,24 @@ class Colorizer:
             config = dataclasses.replace(config, size=render_size, sizes=())
         return config
 
-    def provenance(self, settings: dict[str, Any]) -> Provenance:
-        """Return the note that goes into a coloured file."""
+    def provenance(
+        self,
+        settings: dict[str, Any],
+        *,
+        origin: Origin | None = None,
+        source_type: SourceType = SourceType.COMPOSITE,
+    ) -> Provenance:
+        """Return what is noted in a coloured file: the settings, what it was made from, and what it is called."""
         from colorgan import __version__
 
-        return Provenance(version=__version__, model=self.name, hash=self.sha256, settings=settings)
+        return Provenance(
+            version=__version__,
+            model=self.name,
+            hash=self.sha256,
+            settings=settings,
+            origin=origin,
+            source_type=source_type,
+        )
 
     def sketch(self, photo: Photo, config: RenderConfig, hints: Sequence[Hint] = ()) -> Sketch:
         """Make the small copy of a photograph that the network sees; safe to call from several threads.

@@ -34,11 +34,12 @@ from colorgan.colorization.products import (
     variant_sheet,
 )
 from colorgan.colorization.search import STREAM
-from colorgan.config import ColorInput, Existing, RenderConfig
+from colorgan.config import ColorInput, Existing, RenderConfig, SourceType
 from colorgan.errors import ImageReadError, ImageWriteError
 from colorgan.files import is_there, make_folder
 from colorgan.images import (
     FORMATS_WITH_DEPTH,
+    Origin,
     Photo,
     PhotoKind,
     atomic_file,
@@ -50,6 +51,7 @@ from colorgan.images import (
 from colorgan.rendering import ChromaField, Painting
 
 __all__ = [
+    "IN_COLOR",
     "STOPPING",
     "ColorizeOptions",
     "Event",
@@ -61,6 +63,9 @@ __all__ = [
     "finish_job",
     "open_job",
 ]
+
+IN_COLOR = "it is in colour already"
+"""Why a photograph is not coloured, or the beginning of why."""
 
 
 class Product(StrEnum):
@@ -89,6 +94,7 @@ class ColorizeOptions:
     existing: Existing = Existing.SKIP
     color_input: ColorInput = ColorInput.SKIP
     strip_metadata: bool = False
+    source_type: SourceType = SourceType.COMPOSITE  # of pictures of which nothing was filled; those are composites
     mute_uncertain: bool = False
     palette: Palette | None = None
     palette_name: str = ""  # what the note in results calls it
@@ -235,7 +241,7 @@ def _write_aside(
 
 def _pass_over(job: Job, source: Path | BinaryIO, photo: Photo, options: ColorizeOptions, started: float) -> Outcome:
     facts: dict[str, Any] = {"width": photo.width, "height": photo.height, "pages": photo.pages}
-    reason = "it is in colour already"
+    reason = IN_COLOR
     if options.color_input is ColorInput.SKIP:
         return Outcome(job=job, status=Status.SKIPPED, reason=reason, **facts)
     target = job.target if job.copy is None else job.copy
@@ -377,7 +383,11 @@ def _write_page(
         depth=painting.depth if len(fields) == 1 else 8,
         quality=options.quality,
         metadata=None if options.strip_metadata else photo.metadata,
-        provenance=colorizer.provenance(settings_of(options) | hinted | matched | repaired),
+        provenance=colorizer.provenance(
+            settings_of(options) | hinted | matched | repaired,
+            origin=Origin(name=job.source.name, sha256=photo.sha256, page=photo.page),
+            source_type=SourceType.COMPOSITE if repaired else options.source_type,
+        ),
     )
 
 

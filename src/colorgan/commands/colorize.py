@@ -11,7 +11,7 @@ from colorgan import console
 from colorgan.commands.colorize_display import RunDisplay, describe_inputs, print_plan, summarize, track_album
 from colorgan.commands.options import DeviceOption, MaxPixelsOption, PrecisionOption, QuietOption, VerboseOption
 from colorgan.commands.signals import StopSignals
-from colorgan.config import ColorInput, Existing, PrecisionChoice
+from colorgan.config import ColorInput, Existing, PrecisionChoice, SourceType
 from colorgan.errors import UsageError
 from colorgan.files import printable, sweep_leftovers
 
@@ -201,10 +201,14 @@ def colorize(
         bool,
         typer.Option(
             "--strip-metadata",
-            help="Leave EXIF, XMP, text and times behind; the note that colorgan made the colours stays.",
+            help="Leave EXIF, XMP, text and times behind; the marks that colorgan made the colours stay.",
             rich_help_panel=_FILES,
         ),
     ] = False,
+    source_type: Annotated[
+        SourceType,
+        typer.Option(help="What IPTC's DigitalSourceType calls the results.", rich_help_panel=_FILES),
+    ] = SourceType.COMPOSITE,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan and do nothing.", rich_help_panel=_FILES)
     ] = False,
@@ -232,7 +236,9 @@ def colorize(
     describe: Annotated[
         bool,
         typer.Option(
-            "--describe", help="Print who coloured the inputs, and how, and do nothing else.", rich_help_panel=_REPORTS
+            "--describe",
+            help="Print what the inputs say of who made them, and how, and do nothing else.",
+            rich_help_panel=_REPORTS,
         ),
     ] = False,
     json: Annotated[
@@ -272,7 +278,8 @@ def colorize(
     [bold]colorgan colorize old_photos/ -o coloured/[/bold]
     """
     if describe:
-        describe_inputs(inputs, json=json)
+        if not describe_inputs(inputs, json=json):
+            raise typer.Exit(1)
         return
     if output is None:
         raise UsageError("no place for the results was given; give a folder with -o")
@@ -282,6 +289,11 @@ def colorize(
         )
     if save_mask is not None and repair == "off":
         raise UsageError("--save-mask writes what --repair filled; give --repair auto, a mask or a folder of masks")
+    if repair != "off" and source_type is not SourceType.COMPOSITE:
+        raise UsageError(
+            f"--source-type {source_type} says that nothing was made up, and --repair makes up what is missing; "
+            "leave one of them out"
+        )
     _check_combination(compare=compare, chroma_only=chroma_only, variants=variants, pick=pick)
     size, part = _parse_render_size(render_size), _parse_shard(shard)
     stop = StopSignals()
@@ -345,6 +357,7 @@ def colorize(
             existing=existing,
             color_input=color_input,
             strip_metadata=strip_metadata,
+            source_type=source_type,
             mute_uncertain=mute_uncertain,
             palette=advice,
             palette_name="" if palette is None else printable(Path(palette).name),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import Progress, TaskID
 
 from colorgan import console
+from colorgan.errors import ImageReadError
 from colorgan.files import is_there, printable
 
 if TYPE_CHECKING:
@@ -52,17 +53,37 @@ def outcome_facts(outcome: "Outcome", model: str) -> dict[str, Any]:
     }
 
 
-def describe_inputs(inputs: Sequence[Path], *, json: bool = False) -> None:
-    """Print colorgan's own note in each file: who coloured it, and how."""
-    from colorgan.images import describe
+def describe_inputs(inputs: Sequence[Path], *, json: bool = False) -> bool:
+    """Print what each file, and each in a folder, says of where its picture comes from; tell whether all could be read.
+
+    "note" is colorgan's own, "marks" are those that any program may have written.
+    """
+    from colorgan.images import read_marks
+
+    complete = True
+    for path in _pictures(inputs):
+        try:
+            marks = read_marks(path)
+        except ImageReadError as error:
+            console.warn(str(error))
+            complete = False
+            continue
+        if json:
+            facts = dataclasses.asdict(marks)
+            console.print_line(dumps({"input": str(path), "note": facts.pop("note"), "marks": facts}))
+        else:
+            console.print_line(f"{path}: {marks}")
+    return complete
+
+
+def _pictures(inputs: Sequence[Path]) -> Iterator[Path]:
+    from colorgan.images import is_image_name
 
     for path in inputs:
-        note = describe(path)
-        if json:
-            facts = None if note is None else dataclasses.asdict(note)
-            console.print_line(dumps({"input": str(path), "note": facts}))
+        if path.is_dir():
+            yield from (found for found in sorted(path.rglob("*")) if is_image_name(found) and found.is_file())
         else:
-            console.print_line(f"{path}: {note or 'no note of colorgan'}")
+            yield path
 
 
 @contextmanager
@@ -162,11 +183,15 @@ def summarize(outcomes: "Sequence[Outcome]", planned: int) -> None:
 
     In a log, where other lines have come between, the failed ones are listed once more, by their names alone.
     """
+    from colorgan.colorization import IN_COLOR, Status
+
     counts = Counter(str(outcome.status) for outcome in outcomes)
     parts = [f"{counts[status]} {status}" for status in ("colorized", "copied", "skipped", "failed") if counts[status]]
     if planned > len(outcomes):
         parts.append(f"{planned - len(outcomes)} not reached")
     console.say(", ".join(parts) or "nothing done")
+    if colored := sum(o.status is Status.SKIPPED and o.reason.startswith(IN_COLOR) for o in outcomes):
+        console.say(f"{colored} skipped as in colour already; to colour them anew, give --color-input recolor")
     failed = [outcome for outcome in outcomes if str(outcome.status) == "failed"]
     if len(outcomes) - len(failed) > _LINES_IN_SIGHT and not console.stderr().is_terminal:
         for outcome in failed:

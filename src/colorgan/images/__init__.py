@@ -2,8 +2,10 @@
 
 from colorgan.images.atomic import atomic_file
 from colorgan.images.budget import ReadLimits
-from colorgan.images.metadata import Metadata, Provenance, describe
+from colorgan.images.marks import describe, read_marks
+from colorgan.images.metadata import Metadata
 from colorgan.images.photo import Photo, PhotoKind
+from colorgan.images.provenance import Marks, Origin, Provenance
 from colorgan.images.read import (
     count_pages,
     is_image_name,
@@ -27,7 +29,9 @@ __all__ = [
     "FORMATS_WITH_ALPHA",
     "FORMATS_WITH_DEPTH",
     "SUFFIX_OF",
+    "Marks",
     "Metadata",
+    "Origin",
     "Photo",
     "PhotoKind",
     "Provenance",
@@ -40,6 +44,7 @@ __all__ = [
     "is_image_name",
     "iter_photos",
     "photo_from_image",
+    "read_marks",
     "read_photos",
     "read_size",
     "write_image",

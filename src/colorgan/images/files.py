@@ -13,7 +13,11 @@ from PIL import UnidentifiedImageError
 from colorgan.errors import ImageReadError
 from colorgan.images.budget import Meter
 
-__all__ = ["open_source", "read_bytes", "unreadable"]
+__all__ = ["PILLOW_FORMATS", "open_source", "read_bytes", "unreadable"]
+
+# Pillow knows more, some of which start other programs (EPS) or read what no scanner makes.
+PILLOW_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "AVIF", "JPEG2000")
+"""The formats that Pillow is asked to read."""
 
 
 _PART = 1 << 20  # bytes of a stream that are read at once

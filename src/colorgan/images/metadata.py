@@ -1,64 +1,27 @@
-"""What a file says beside its pixels: read, kept, and completed by a note of where the colours come from.
+"""What a file says beside its pixels, read from wherever its format keeps it. `marks` completes it by a note."""
 
-The note is XMP, in the namespace `urn:colorgan:provenance:1#` (prefix `colorgan`), one `rdf:Description` with
-
-=================== ============================================================================
-`colorgan:version`  the version of colorgan
-`colorgan:model`    the name of the model
-`colorgan:hash`     the sha256 of the model's file, in hexadecimal
-`colorgan:settings` the settings, as a JSON object
-`colorgan:note`     all of it in one English sentence
-=================== ============================================================================
-
-XMP that was there before stays byte for byte, apart from an older note of colorgan's own. The Software tag of EXIF
-and TIFF, and the text chunk of that name in PNG, name colorgan and its version.
-"""
-
-import io
-import json
-import re
 import struct
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO
-from xml.etree import ElementTree as ET
-from xml.sax.saxutils import quoteattr
 
 from PIL import Image
 from PIL.ExifTags import Base
 
-from colorgan.images.exif import Entry, describe_photograph, encode_exif, parse_exif, read_directory
-from colorgan.images.files import read_bytes, unreadable
+from colorgan.images import jp2_boxes, jpeg_segments
+from colorgan.images.exif import Entry, describe_photograph, encode_exif, parse_exif, read_directory, read_resolution
+from colorgan.images.iptc import from_raw_profile, from_resources, in_order
+from colorgan.images.xmp import Packet
 
-__all__ = ["NAMESPACE", "Metadata", "Provenance", "describe", "merge_xmp", "read_metadata"]
+__all__ = ["Metadata", "quiet", "read_metadata", "read_tiff_metadata"]
 
-NAMESPACE = "urn:colorgan:provenance:1#"
-"""The XMP namespace of colorgan's note."""
-
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_XMP_TAG, _IPTC_TAG = 700, 33723
+_XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG = 700, 33723, 34377
+_XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
 
 _quiet_lock = threading.RLock()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
-    """Who coloured a picture, and how."""
-
-    version: str  # of colorgan
-    model: str
-    hash: str  # sha256 of the model's file
-    settings: Mapping[str, Any] = field(default_factory=dict)  # plain values
-
-    def __str__(self) -> str:
-        settings = ", ".join(f"{name} {value}" for name, value in self.settings.items())
-        return (
-            f"colourised by colorgan {self.version}, model {self.model} {self.hash}, settings {settings or 'default'}"
-        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,6 +37,15 @@ class Metadata:
     times: tuple[int, int] | None = None  # last access and modification of the file, nanoseconds
 
 
+@dataclass(slots=True)
+class _Blocks:
+    """The blocks of a file, as it keeps them."""
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep Pillow's warnings about odd tags from the user. Warnings are per process, so one thread at a time."""
@@ -82,48 +54,104 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
+def read_metadata(image: Image.Image, file: BinaryIO | None = None) -> tuple[Metadata, int]:
     """Read the metadata of a loaded picture, and its EXIF orientation (1 to 8). Damaged parts are left out.
 
-    Of a TIFF, Pillow has applied the orientation while loading, so that it is 1.
+    Args:
+        image: The picture. For a file of TIFF, use `read_tiff_metadata`: Pillow spoils what is not ASCII in it.
+        file: What it was opened from, if anything.
     """
-    xmp = _as_bytes(image.info.get("xmp")) or _tiff_bytes(image, _XMP_TAG)
-    entries = _raw_exif(image)
-    orientation = 1 if image.format == "TIFF" else _orientation(entries, xmp)
+    blocks = _find_blocks(image, file)
+    entries = parse_exif(blocks.exif) if blocks.exif else _memory_exif(image)
+    # Of a TIFF, Pillow has applied the orientation while loading.
+    metadata, orientation = _clean(entries, blocks, upright=image.format == "TIFF")
+    metadata.dpi = _sane(image.info.get("dpi")) or metadata.dpi
+    metadata.comment = _as_bytes(image.info.get("comment"))
+    metadata.texts = _read_texts(image)
+    return metadata, orientation
+
+
+def read_tiff_metadata(file: BinaryIO, page: Any = None) -> tuple[Metadata, int]:
+    """Read the metadata of a page of a TIFF, and its orientation.
+
+    Args:
+        file: The whole TIFF.
+        page: The page as tifffile has parsed it; the first one if left out.
+    """
+    try:
+        entries = read_directory(file, None if page is None else page.offset)
+    except (ValueError, struct.error, OverflowError):
+        entries = ()
+    values = {entry.tag: entry.data for entry in entries}
+    iptc = values.get(_IPTC_TAG) or from_resources(values.get(_PHOTOSHOP_TAG, b"")) or b""
+    return _clean(entries, _Blocks(None, values.get(_XMP_TAG), in_order(iptc) or None), upright=False)
+
+
+def _clean(entries: tuple[Entry, ...], blocks: _Blocks, *, upright: bool) -> tuple[Metadata, int]:
+    """Keep what describes the photograph, as it is once it stands upright; return the orientation that it had."""
+    xmp, turned = _set_upright(blocks.xmp)
+    orientation = 1 if upright else _orientation(entries) or turned
     metadata = Metadata(
         exif=encode_exif(describe_photograph(entries, turned=orientation >= 5)) or None,
-        xmp=_set_upright(xmp),
-        iptc=_read_iptc(image),
-        dpi=_read_dpi(image),
-        comment=_as_bytes(image.info.get("comment")),
-        texts=_read_texts(image),
+        xmp=xmp,
+        iptc=blocks.iptc,
+        dpi=_sane(read_resolution(entries)),
     )
     return metadata, orientation
 
 
-def _raw_exif(image: Image.Image) -> tuple[Entry, ...]:
-    if exif := _as_bytes(image.info.get("exif")):
-        return parse_exif(exif)
+def _orientation(entries: Iterable[Entry]) -> int | None:
+    numbers = [n for entry in entries if entry.tag == Base.Orientation for n in entry.numbers()]
+    return (numbers[0] if 1 <= numbers[0] <= 8 else 1) if numbers else None
+
+
+def _set_upright(xmp: bytes | None) -> tuple[bytes | None, int]:
+    """Return XMP of the upright picture, untouched if it says nothing of an orientation, and what it said."""
+    packet = Packet.parse(xmp) if xmp and b"Orientation" in xmp.replace(b"\0", b"") else None
+    orientation = packet.set_upright() if packet is not None else 1
+    return (packet.to_bytes() if packet is not None and orientation != 1 else xmp), orientation
+
+
+def _find_blocks(image: Image.Image, file: BinaryIO | None) -> _Blocks:
+    info = image.info
+    blocks = _Blocks(_as_bytes(info.get("exif")), _as_bytes(info.get("xmp")))
+    if image.format in ("JPEG", "MPO"):
+        segments = [part for part in getattr(image, "applist", []) if isinstance(part[1], bytes)]
+        blocks.xmp = jpeg_segments.read_xmp(blocks.xmp, segments)
+        blocks.iptc = jpeg_segments.read_iptc(segments)
+    elif image.format == "PNG":
+        _add_raw_profiles(blocks, info)
+    elif image.format == "JPEG2000" and file is not None:
+        boxes = jp2_boxes.read_boxes(file)
+        blocks = _Blocks(boxes.get(jp2_boxes.EXIF), boxes.get(jp2_boxes.XMP), boxes.get(jp2_boxes.IPTC))
+    elif image.format == "TIFF":
+        with quiet():
+            blocks.xmp, blocks.iptc = _tiff_bytes(image, _XMP_TAG), _tiff_bytes(image, _IPTC_TAG)
+    return blocks
+
+
+def _add_raw_profiles(blocks: _Blocks, info: dict[Any, Any]) -> None:
+    """Take what ImageMagick writes into a PNG as text; PNG's own chunks go first."""
+    for name in ("exif", "APP1", "xmp", "iptc", "8bim"):
+        text = info.get(f"Raw profile type {name}")
+        data = from_raw_profile(text) if isinstance(text, str) else None
+        if data is None:
+            continue
+        if name in ("iptc", "8bim"):
+            blocks.iptc = blocks.iptc or from_resources(data) or (data if data[:1] == b"\x1c" else None)
+        elif name == "xmp" or data.startswith(_XMP_SEGMENT):
+            blocks.xmp = blocks.xmp or data.removeprefix(_XMP_SEGMENT)
+        else:
+            blocks.exif = blocks.exif or data
+
+
+def _memory_exif(image: Image.Image) -> tuple[Entry, ...]:
+    """Read the EXIF of a picture that was made or changed in memory."""
     try:
-        with quiet():  # PNG's older ways, and pictures made in memory
+        with quiet():
             return parse_exif(image.getexif().tobytes())
     except Exception:  # Pillow raises whatever a damaged directory leads to; a picture is worth more than its tags
         return ()
-
-
-_ORIENTATION_XMP = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|\s*>\s*))([1-8])""")
-
-
-def _orientation(entries: Iterable[Entry], xmp: bytes | None) -> int:
-    """Find the orientation in EXIF, else in XMP."""
-    numbers = [n for entry in entries if entry.tag == Base.Orientation for n in entry.numbers()]
-    if not numbers and xmp and (match := _ORIENTATION_XMP.search(xmp)):
-        numbers = [int(match[2])]
-    return numbers[0] if numbers and 1 <= numbers[0] <= 8 else 1
-
-
-def _set_upright(xmp: bytes | None) -> bytes | None:
-    return _ORIENTATION_XMP.sub(rb"\g<1>1", xmp) if xmp else None
 
 
 def _as_bytes(value: object) -> bytes | None:
@@ -139,17 +167,10 @@ def _tiff_bytes(image: Image.Image, tag: int) -> bytes | None:
     return _as_bytes(value)
 
 
-def _read_iptc(image: Image.Image) -> bytes | None:
-    photoshop = image.info.get("photoshop")
-    if isinstance(photoshop, dict):
-        return _as_bytes(photoshop.get(0x0404))
-    return _tiff_bytes(image, _IPTC_TAG)
-
-
-def _read_dpi(image: Image.Image) -> tuple[float, float] | None:
-    dpi = image.info.get("dpi")
+def _sane(dpi: object) -> tuple[float, float] | None:
+    """Return a resolution if it is one; 1 x 1 is how programs write that they know none."""
     try:
-        x, y = (float(value) for value in dpi)  # type: ignore[union-attr]
+        x, y = (float(value) for value in dpi)  # type: ignore[attr-defined]
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     return (x, y) if 1 <= x < 1e6 and 1 <= y < 1e6 and (x, y) != (1, 1) else None
@@ -161,140 +182,3 @@ def _read_texts(image: Image.Image) -> dict[str, str]:
     # `image.text` would decode the pixels; the strings in `info` are the same texts.
     texts = {key: str(value) for key, value in image.info.items() if isinstance(key, str) and isinstance(value, str)}
     return {key: text for key, text in texts.items() if not key.startswith(("XML:", "Raw profile"))}
-
-
-_OWN = re.compile(
-    rb'\s*<rdf:Description[^<>]*xmlns:colorgan="' + re.escape(NAMESPACE.encode()) + rb'"[^<>]*/>', re.DOTALL
-)
-_END = re.compile(rb"</(?:[\w.-]+:)?RDF\s*>")
-_ABOUT = re.compile(rb"""(?:rdf:)?about\s*=\s*("[^"<]*"|'[^'<]*')""")
-
-
-def _note(provenance: Provenance, about: bytes) -> bytes:
-    fields = {
-        "version": provenance.version,
-        "model": provenance.model,
-        "hash": provenance.hash,
-        "settings": json.dumps(dict(provenance.settings), sort_keys=True, default=str),
-        "note": str(provenance),
-    }
-    attributes = "".join(
-        f"\n   colorgan:{name}={quoteattr(value, {chr(34): '&quot;'})}" for name, value in fields.items()
-    )
-    start = f'\n  <rdf:Description xmlns:rdf="{_RDF}" rdf:about='.encode()
-    return start + about + f'\n   xmlns:colorgan="{NAMESPACE}"{attributes}/>'.encode()
-
-
-def merge_xmp(xmp: bytes | None, provenance: Provenance) -> bytes:
-    """Write colorgan's note into XMP, leaving the rest as it is; XMP that cannot be parsed is replaced."""
-    packet = _well_formed(xmp)
-    if packet is None:
-        packet = (
-            '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
-            f'<x:xmpmeta xmlns:x="adobe:ns:meta/">\n <rdf:RDF xmlns:rdf="{_RDF}">'
-            '</rdf:RDF>\n</x:xmpmeta>\n<?xpacket end="w"?>'
-        ).encode()
-    packet = _OWN.sub(b"", packet)
-    about = _ABOUT.search(packet)
-    end = list(_END.finditer(packet))[-1].start()
-    return packet[:end] + _note(provenance, about.group(1) if about else b'""') + packet[end:]
-
-
-def _well_formed(xmp: bytes | None) -> bytes | None:
-    """Return XMP as UTF-8 with an open rdf:RDF element, None if it is none or holds a document type."""
-    if not xmp:
-        return None
-    for bom, name in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
-        if xmp.startswith(bom):
-            xmp = xmp.decode(name, "replace").encode()
-    xmp = xmp.rstrip(b"\0")
-    return xmp if _END.search(xmp) and _parse_xml(xmp) is not None else None
-
-
-def _parse_xml(xmp: bytes) -> ET.Element | None:
-    if b"<!DOCTYPE" in xmp or b"<!ENTITY" in xmp:  # entities are how XML files attack their readers; XMP has none
-        return None
-    try:
-        return ET.fromstring(xmp)  # noqa: S314 - see above
-    except (ET.ParseError, ValueError):
-        return None
-
-
-def _read_note(xmp: bytes | None) -> Provenance | None:
-    root = _parse_xml(xmp) if xmp and NAMESPACE.encode() in xmp else None
-    if root is None:
-        return None
-    note = None
-    for element in root.iter(f"{{{_RDF}}}Description"):  # the last counts: other programs may have moved older ones
-        values = {name: element.get(f"{{{NAMESPACE}}}{name}") for name in ("version", "model", "hash", "settings")}
-        if values["version"] is not None:
-            note = Provenance(
-                version=values["version"],
-                model=values["model"] or "",
-                hash=values["hash"] or "",
-                settings=_json_object(values["settings"]),
-            )
-    return note
-
-
-def _json_object(text: str | None) -> dict[str, Any]:
-    try:
-        value = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def describe(path: Path) -> Provenance | None:
-    """Read back who coloured the picture at `path`; None if its file does not say.
-
-    Raises:
-        ImageReadError: There is no readable picture.
-    """
-    data = read_bytes(path)
-    try:
-        with quiet(), Image.open(io.BytesIO(data)) as image:
-            xmp = _as_bytes(image.info.get("xmp")) or _tiff_bytes(image, _XMP_TAG)
-    except Exception as error:
-        xmp = _tiff_xmp(data)
-        if xmp is None:
-            raise unreadable(path, error) from error
-    return _read_note(xmp)
-
-
-def _tiff_xmp(data: bytes) -> bytes | None:
-    """Read XMP from a TIFF whose pixels Pillow has no mode for."""
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(io.BytesIO(data)) as tiff:
-            tag = tiff.pages.first.tags.get(_XMP_TAG)
-            return b"" if tag is None else bytes(tag.value)
-    except Exception:  # not a TIFF either
-        return None
-
-
-def read_tiff_metadata(file: BinaryIO, page: Any) -> tuple[Metadata, int]:
-    """Read the metadata of a page that tifffile has parsed, and its orientation."""
-    try:
-        entries = read_directory(file, page.offset)
-    except (ValueError, struct.error, OverflowError):
-        entries = ()
-    values = {entry.tag: entry.data for entry in entries}
-    orientation = _orientation(entries, None)
-    metadata = Metadata(
-        exif=encode_exif(describe_photograph(entries, turned=orientation >= 5)) or None,
-        xmp=_set_upright(values.get(_XMP_TAG)),
-        iptc=values.get(_IPTC_TAG),
-        dpi=_tiff_dpi(page.tags),
-    )
-    return metadata, orientation
-
-
-def _tiff_dpi(tags: Any) -> tuple[float, float] | None:
-    try:
-        x, y = (value[0] / value[1] for value in (tags.valueof(282), tags.valueof(283)))
-    except (TypeError, ZeroDivisionError):
-        return None
-    unit = {2: 1.0, 3: 2.54}.get(int(tags.valueof(296, 2)))
-    return (x * unit, y * unit) if unit and x > 1 and y > 1 else None

@@ -10,14 +10,11 @@ from typing import BinaryIO, Literal, cast
 from PIL import Image, _imaging
 
 from colorgan.images.budget import Meter
+from colorgan.images.files import PILLOW_FORMATS
 from colorgan.images.metadata import quiet
 from colorgan.images.png_parts import is_png, open_png_parts
 
-__all__ = ["FORMATS", "PageView", "decode", "open_image"]
-
-# Pillow knows more, some of which start other programs (EPS) or read what no scanner makes.
-FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "AVIF", "JPEG2000")
-"""The names by which Pillow knows the formats that are opened."""
+__all__ = ["PageView", "decode", "open_image"]
 
 
 _PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "LA": 2, "I;16": 2}  # of Pillow's modes; others hold 4
@@ -45,7 +42,7 @@ def open_image(file: BinaryIO, meter: Meter | None = None) -> Iterator[Image.Ima
         meter = None
     shown, info = open_png_parts(file) if is_png(start) else (file, {})
     with quiet(), _without_limit():
-        image = Image.open(cast("BinaryIO", shown), formats=FORMATS)
+        image = Image.open(cast("BinaryIO", shown), formats=PILLOW_FORMATS)
     with image:
         if meter is not None:
             meter.take_page(*image.size, image.width * image.height * _PIXEL_BYTES.get(image.mode, 4))

@@ -40,6 +40,7 @@ class Photo:
     rgb: NDArray[np.uint8] | None = None  # (H, W, 3) sRGB, only where reading was asked to keep it
     metadata: Metadata = field(default_factory=Metadata)
     format: str = ""  # Pillow's name: "JPEG", "PNG", "TIFF"; empty for pictures that came from memory
+    sha256: str = ""  # of the file, in hexadecimal; empty for pictures that came from memory
     page: int = 0
     pages: int = 1
 

@@ -1,20 +1,19 @@
 """Encoding whole 8-bit pictures by Pillow, with all that each format can say beside the pixels."""
 
 import io
-import struct
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from PIL import Image, PngImagePlugin
 
 from colorgan.images.exif import Entry, encode_exif
+from colorgan.images.jpeg_segments import LONGEST, LONGEST_XMP, app_segments, insert_segments
+from colorgan.images.png_write import text_chunks
 from colorgan.images.profiles import srgb_profile
 from colorgan.images.texts import Texts
 
 __all__ = ["encode_by_pillow"]
-
-_SEGMENT = 65_400  # bytes that surely fit into one segment of a JPEG
-_MAKER_NOTE, _EXIF = 0x927C, 0x8769
 
 
 def encode_by_pillow(image: Image.Image, name: str, *, quality: int, texts: Texts) -> bytes:
@@ -29,22 +28,24 @@ def encode_by_pillow(image: Image.Image, name: str, *, quality: int, texts: Text
     options = _options(name, quality, texts)
     buffer = io.BytesIO()  # Pillow hides what the system says when it writes to a file by itself
     image.save(buffer, name, **options)
-    data = buffer.getvalue()
-    return _insert_iptc(data, texts.iptc) if name == "JPEG" and texts.iptc else data
+    if name != "JPEG":
+        return buffer.getvalue()
+    return insert_segments(buffer.getvalue(), app_segments(*texts.split_xmp(LONGEST_XMP), texts.iptc))
 
 
 def _options(name: str, quality: int, texts: Texts) -> dict[str, Any]:
-    exif, profile = _exif_block(texts.exif), srgb_profile()
+    profile = srgb_profile()
     dpi = {"dpi": texts.dpi} if texts.dpi else {}
     if name == "JPEG":
-        return {"quality": quality, "subsampling": 0, "icc_profile": profile, **dpi, **_jpeg_segments(texts)}
+        return {"quality": quality, "subsampling": 0, "icc_profile": profile, **dpi, **_jpeg_blocks(texts)}
     if name == "PNG":
+        exif = _exif_block(texts.exif)
         return {"compress_level": 4, "icc_profile": profile, "pnginfo": _png_info(texts), "exif": exif, **dpi}
-    if name == "WEBP":
-        return {"quality": quality, "method": 4, "icc_profile": profile, "exif": exif, "xmp": texts.xmp or b""}
-    if name == "AVIF":
-        named = {"xmp": texts.xmp} if texts.xmp else {}
-        return {"quality": quality, "subsampling": "4:4:4", "icc_profile": profile, "exif": exif, **named}
+    if name in ("WEBP", "AVIF"):
+        named: dict[str, Any] = {"method": 4} if name == "WEBP" else {"subsampling": "4:4:4"}
+        named |= {"xmp": xmp} if (xmp := texts.xmp) else {}
+        exif = _exif_block(texts.exif_with_resolution)
+        return {"quality": quality, "icc_profile": profile, "exif": exif, **named}
     return dpi if name == "BMP" else {}
 
 
@@ -52,47 +53,44 @@ def _exif_block(exif: bytes) -> bytes:
     return b"Exif\0\0" + exif if exif else b""
 
 
-def _jpeg_segments(texts: Texts) -> dict[str, Any]:
-    """Choose what fits: a JPEG's segments end at 64 KiB."""
-    segments: dict[str, Any] = {}
-    exif = _exif_block(texts.exif)
-    if len(exif) > _SEGMENT:  # cameras put whole previews into their maker notes
-        exif = _exif_block(encode_exif(_without_maker_note(texts)))
-    if exif and len(exif) <= _SEGMENT:
-        segments["exif"] = exif
-    if texts.xmp and len(texts.xmp) <= _SEGMENT:
-        segments["xmp"] = texts.xmp
-    if texts.comment and len(texts.comment) <= _SEGMENT:
-        segments["comment"] = texts.comment
-    return segments
+def _jpeg_blocks(texts: Texts) -> dict[str, Any]:
+    blocks: dict[str, Any] = {}
+    exif = next(filter(_fits, _shrinking(texts.entries)), b"")
+    if exif:
+        blocks["exif"] = exif
+    if texts.comment:
+        blocks["comment"] = texts.comment[:LONGEST]
+    return blocks
 
 
-def _without_maker_note(texts: Texts) -> tuple[Entry, ...]:
+def _fits(exif: bytes) -> bool:
+    return len(exif) <= LONGEST
+
+
+def _shrinking(entries: tuple[Entry, ...]) -> Iterator[bytes]:
+    """Yield EXIF blocks with less and less in them: whole, then each time without the largest entry.
+
+    A JPEG's segments end at 64 KiB, and cameras put whole previews into their makers' notes.
+    """
+    while entries:
+        yield _exif_block(encode_exif(entries))
+        places: list[tuple[int, int, int | None]] = [(len(e.data), e.tag, None) for e in entries]
+        places += [(len(inner.data), e.tag, inner.tag) for e in entries for inner in e.entries or ()]
+        _, tag, within = max(places, key=lambda place: place[0])
+        entries = _without(entries, tag, within)
+
+
+def _without(entries: tuple[Entry, ...], tag: int, within: int | None) -> tuple[Entry, ...]:
+    if within is None:
+        return tuple(entry for entry in entries if entry.tag != tag)
     return tuple(
-        replace(entry, entries=tuple(e for e in entry.entries or () if e.tag != _MAKER_NOTE))
-        if entry.tag == _EXIF and entry.entries is not None
-        else entry
-        for entry in texts.entries
+        replace(entry, entries=_without(entry.entries or (), within, None)) if entry.tag == tag else entry
+        for entry in entries
     )
-
-
-def _insert_iptc(jpeg: bytes, iptc: bytes) -> bytes:
-    """Put IPTC records behind the other application segments of a JPEG."""
-    block = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc + bytes(len(iptc) % 2)
-    content = b"Photoshop 3.0\0" + block
-    if len(content) > _SEGMENT:
-        return jpeg
-    place = 2
-    while jpeg[place] == 0xFF and 0xE0 <= jpeg[place + 1] <= 0xEF:
-        place += 2 + int(struct.unpack_from(">H", jpeg, place + 2)[0])
-    segment = b"\xff\xed" + struct.pack(">H", len(content) + 2) + content
-    return jpeg[:place] + segment + jpeg[place:]
 
 
 def _png_info(texts: Texts) -> PngImagePlugin.PngInfo:
     info = PngImagePlugin.PngInfo()
-    for key, text in texts.texts.items():
-        info.add_itxt(key, text)
-    if texts.xmp:
-        info.add_itxt("XML:com.adobe.xmp", texts.xmp.decode("utf-8", "replace"))
+    for name, content in text_chunks(texts):
+        info.add(name, content)
     return info

@@ -12,11 +12,12 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from colorgan.images.iptc import to_raw_profile
 from colorgan.images.photo import Levels
 from colorgan.images.profiles import srgb_profile
 from colorgan.images.texts import Texts
 
-__all__ = ["write_png"]
+__all__ = ["text_chunks", "write_png"]
 
 _LEVEL = 4  # of deflate: twice the speed of 6 for a few percent of the size
 _COLOR_TYPES = {3: 2, 4: 6}
@@ -65,12 +66,19 @@ def _chunks(texts: Texts) -> Iterator[tuple[bytes, bytes]]:
     if texts.dpi:
         x, y = (round(dpi / 0.0254) for dpi in texts.dpi)
         yield b"pHYs", struct.pack(">IIB", x, y, 1)
-    for key, text in texts.texts.items():
-        yield b"iTXt", key.encode("latin-1", "replace")[:79] + bytes(5) + text.encode()
-    if texts.xmp:
-        yield b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + texts.xmp
+    yield from text_chunks(texts)
     if texts.exif:
         yield b"eXIf", texts.exif
+
+
+def text_chunks(texts: Texts) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the chunks of text, XMP and IPTC: the latter as ImageMagick and ExifTool write it."""
+    for key, text in texts.texts.items():
+        yield b"iTXt", key.encode("latin-1", "replace")[:79] + bytes(5) + text.encode("utf-8", "replace")
+    if texts.xmp:
+        yield b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + texts.xmp
+    if texts.iptc:
+        yield b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(to_raw_profile("iptc", texts.iptc).encode())
 
 
 def _write_chunk(file: BinaryIO, name: bytes, content: bytes) -> None:

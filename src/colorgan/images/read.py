@@ -1,6 +1,7 @@
 """Reading pictures: any format, mode, depth, profile and orientation into upright grey levels in sRGB."""
 
 import dataclasses
+import hashlib
 import logging
 import os
 import tempfile
@@ -102,14 +103,15 @@ def iter_photos(
 ) -> Iterator[Photo]:
     """Read a picture page by page, as `read_photos` does, holding one page at a time; from page `first` on."""
     with _reading(source, limits) as (file, meter):
-        times = _times(file)
+        with meter.running():
+            times, sha256 = _times(file), _digest(file)
         pages = _pages(file, meter, keep_rgb, first)
         while True:
             with meter.running():
                 photo = next(pages, None)
             if photo is None:
                 return
-            photo.metadata.times = times
+            photo.metadata.times, photo.sha256 = times, sha256
             yield photo
 
 
@@ -140,7 +142,7 @@ def read_size(path: Path) -> tuple[int, int]:
         else:
             with open_image(file) as image:
                 width, height = image.size
-                _, orientation = read_metadata(image)
+                _, orientation = read_metadata(image, file)
     return (height, width) if orientation in _SIDEWAYS else (width, height)
 
 
@@ -169,6 +171,14 @@ def _times(file: BinaryIO) -> tuple[int, int] | None:
     return status.st_atime_ns, status.st_mtime_ns
 
 
+def _digest(file: BinaryIO) -> str:
+    start, digest = file.tell(), hashlib.sha256()
+    while part := file.read(1 << 20):
+        digest.update(part)
+    file.seek(start)
+    return digest.hexdigest()
+
+
 def _pages(file: BinaryIO, meter: Meter, keep_rgb: bool, first: int) -> Iterator[Photo]:
     if is_tiff(file.read(4)):
         yield from _tiff_pages(file, meter, keep_rgb, first)
@@ -177,7 +187,7 @@ def _pages(file: BinaryIO, meter: Meter, keep_rgb: bool, first: int) -> Iterator
         return
     with open_image(file, meter) as image:
         pixels = open_pixels(file, image)
-        metadata, orientation = read_metadata(image)  # some of it may stand behind the pixels
+        metadata, orientation = read_metadata(image, file)  # some of it may stand behind the pixels
         profile = image.info.get("icc_profile")
         yield _finish(pixels, profile, orientation, keep_rgb, metadata=metadata, format=_format(image))
 

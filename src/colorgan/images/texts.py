@@ -1,13 +1,19 @@
-"""What is written beside the pixels: the source's metadata with colorgan's note in it."""
+"""What is written beside the pixels: the source's metadata with colorgan's marks in it."""
 
-from dataclasses import dataclass, field
+import copy
+from dataclasses import dataclass, field, replace
 
-from colorgan.images.exif import Entry, ascii_entry, encode_exif, parse_exif
-from colorgan.images.metadata import Metadata, Provenance, merge_xmp
+from colorgan.images.as_xmp import add_records, add_texts, decode_text
+from colorgan.images.exif import Entry, ascii_entry, encode_exif, parse_exif, resolution_entries
+from colorgan.images.marks import MARKS, merge_xmp
+from colorgan.images.metadata import Metadata
+from colorgan.images.provenance import Provenance
+from colorgan.images.xmp import Packet
 
 __all__ = ["Texts"]
 
-_SOFTWARE = 0x0131
+_SOFTWARE, _SOFTWARE_KEY = 0x0131, "Software"
+_ONLY_XMP = ("WEBP", "AVIF")  # formats without a place for IPTC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,25 +21,33 @@ class Texts:
     """Metadata ready to be written."""
 
     entries: tuple[Entry, ...] = ()  # of EXIF
-    xmp: bytes | None = None
+    packet: Packet | None = None  # of XMP
+    raw_xmp: bytes | None = None  # where there is nothing to add to it
     iptc: bytes | None = None
     dpi: tuple[float, float] | None = None
     comment: bytes | None = None
     texts: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, metadata: Metadata, provenance: Provenance | None) -> "Texts":
-        """Write the note of `provenance` into `metadata`; without one the metadata stays as it is."""
+    def of(cls, metadata: Metadata, provenance: Provenance | None, *, variety: str = "") -> "Texts":
+        """Write the marks of `provenance` into `metadata`; without one the metadata stays as it is.
+
+        Args:
+            metadata: What to keep of the source.
+            provenance: What to say of the making of the picture.
+            variety: What tells this result from others of the same provenance.
+        """
         entries = parse_exif(metadata.exif) if metadata.exif else ()
         texts = dict(metadata.texts)
         if provenance is not None:
             software = f"colorgan {provenance.version}"
             kept = (entry for entry in entries if entry.tag != _SOFTWARE)
             entries = (*kept, ascii_entry(_SOFTWARE, software))
-            texts["Software"] = software
+            texts[_SOFTWARE_KEY] = software
         return cls(
             entries=entries,
-            xmp=merge_xmp(metadata.xmp, provenance) if provenance else metadata.xmp,
+            packet=merge_xmp(metadata.xmp, provenance, variety=variety) if provenance else None,
+            raw_xmp=metadata.xmp,
             iptc=metadata.iptc,
             dpi=metadata.dpi,
             comment=metadata.comment,
@@ -41,6 +55,40 @@ class Texts:
         )
 
     @property
+    def xmp(self) -> bytes | None:
+        """The packet of XMP, in one piece."""
+        return self.packet.to_bytes() if self.packet is not None else self.raw_xmp
+
+    def fit(self, name: str) -> "Texts":
+        """Say in XMP what a format has no other place for, unless its XMP cannot be parsed."""
+        texts = {key: text for key, text in self.texts.items() if key != _SOFTWARE_KEY}
+        comment = {"Comment": decode_text(self.comment)} if self.comment and name != "JPEG" else {}
+        if name == "PNG":
+            return replace(self, texts={**comment, **self.texts})
+        iptc = self.iptc if name in _ONLY_XMP else None
+        packet = copy.deepcopy(self.packet) or Packet.parse(self.raw_xmp) or (None if self.raw_xmp else Packet())
+        if packet is None or not (texts or comment or iptc):
+            return self
+        add_records(packet, iptc or b"")
+        add_texts(packet, {**comment, **texts})
+        return replace(self, packet=packet)
+
+    def split_xmp(self, longest: int) -> tuple[bytes | None, bytes | None]:
+        """Return a packet of XMP of at most `longest` bytes, and an extended one if it would be longer.
+
+        Where XMP cannot be parsed and is too long, there is none.
+        """
+        if self.packet is None and (self.raw_xmp is None or len(self.raw_xmp) <= longest):
+            return self.raw_xmp, None
+        packet = self.packet or Packet.parse(self.raw_xmp)
+        return (None, None) if packet is None else packet.split(longest, MARKS)
+
+    @property
     def exif(self) -> bytes:
         """The EXIF block, without "Exif" and two zeros; empty if there is none."""
         return encode_exif(self.entries)
+
+    @property
+    def exif_with_resolution(self) -> bytes:
+        """The EXIF block of formats that have no field of their own for the resolution."""
+        return encode_exif((*self.entries, *resolution_entries(self.dpi)))

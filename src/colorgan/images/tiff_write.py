@@ -11,7 +11,17 @@ from typing import BinaryIO
 import numpy as np
 from PIL.ExifTags import Base
 
-from colorgan.images.exif import BYTE, LONG, LONG8, RATIONAL, SHORT, UNDEFINED, Entry, encode_directory, numbers_entry
+from colorgan.images.exif import (
+    BYTE,
+    LONG,
+    LONG8,
+    SHORT,
+    UNDEFINED,
+    Entry,
+    encode_directory,
+    numbers_entry,
+    resolution_entries,
+)
 from colorgan.images.photo import Levels
 from colorgan.images.profiles import srgb_profile
 from colorgan.images.texts import Texts
@@ -21,7 +31,7 @@ __all__ = ["write_tiff"]
 _STRIP = 1 << 18  # samples in a strip
 _LEVEL = 4  # of deflate: twice the speed of 6 for a few percent of the size
 _BIG = 3_900_000_000  # bytes of pixels from which offsets may need 64 bits
-_DEFLATE, _HORIZONTAL, _RGB, _UNASSOCIATED, _INCH = 8, 2, 2, 2, 2
+_DEFLATE, _HORIZONTAL, _RGB, _UNASSOCIATED = 8, 2, 2, 2
 _XMP, _IPTC, _ICC = 700, 33723, 34675
 
 
@@ -85,10 +95,7 @@ def _layout(shape: tuple[int, int], depth: int, channels: int) -> Iterator[Entry
 
 def _description(texts: Texts) -> Iterator[Entry]:
     yield from texts.entries
-    if texts.dpi:
-        for tag, dpi in zip((Base.XResolution, Base.YResolution), texts.dpi, strict=True):
-            yield numbers_entry(tag, RATIONAL, round(dpi * 1000), 1000)
-        yield numbers_entry(Base.ResolutionUnit, SHORT, _INCH)
+    yield from resolution_entries(texts.dpi)
     if texts.xmp:
         yield Entry(_XMP, BYTE, len(texts.xmp), texts.xmp)
     if texts.iptc:

@@ -11,10 +11,11 @@ from PIL import Image
 from colorgan.errors import ImageWriteError
 from colorgan.images.atomic import atomic_file, unwritable
 from colorgan.images.grey import BAND
-from colorgan.images.metadata import Metadata, Provenance
+from colorgan.images.metadata import Metadata
 from colorgan.images.photo import Levels, Photo
 from colorgan.images.pillow_write import encode_by_pillow
 from colorgan.images.png_write import write_png
+from colorgan.images.provenance import Provenance
 from colorgan.images.texts import Texts
 from colorgan.images.tiff_write import write_tiff
 
@@ -203,7 +204,8 @@ def _lay_on_white(levels: Levels, opacity: Levels) -> Levels:
 def _encode(
     file: BinaryIO, source: _Bands, name: str, quality: int, metadata: Metadata, provenance: Provenance | None
 ) -> None:
-    texts = Texts.of(metadata, provenance)
+    variety = f"{name} {quality} {source.shape} {source.channels} {source.depth}"
+    texts = Texts.of(metadata, provenance, variety=variety).fit(name)
     if name == "TIFF":
         write_tiff(file, source, source.shape, depth=source.depth, channels=source.channels, texts=texts)
     elif name == "PNG" and (source.depth == 16 or source.shape[0] * source.shape[1] > _LARGE):
