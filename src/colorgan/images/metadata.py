@@ -294,7 +294,7 @@ def read_tiff_metadata(file: BinaryIO, page: Any) -> tuple[Metadata, int]:
 def _tiff_dpi(tags: Any) -> tuple[float, float] | None:
     try:
         x, y = (value[0] / value[1] for value in (tags.valueof(282), tags.valueof(283)))
-    except (TypeError, ZeroDivisionError):
+    except (TypeError, ZeroDivisionError, IndexError):
         return None
     unit = {2: 1.0, 3: 2.54}.get(int(tags.valueof(296, 2)))
     return (x * unit, y * unit) if unit and x > 1 and y > 1 else None
