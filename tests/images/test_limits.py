@@ -247,6 +247,34 @@ class TestLimits:
         assert all(photo.grey.flags.writeable for photo in photos)
 
 
+class TestDamagedMetadata:
+    """What a TIFF says beside its pixels never costs them."""
+
+    @pytest.mark.parametrize("orientation", [1, 6])
+    def test_tags_of_every_kind(self, orientation: int) -> None:
+        rng = np.random.default_rng(orientation)
+        tags = [34665, 34853, 40965, 270, 315, 700, 33723, 34377, 34675, 36867, 282, 283, 296, 306, 330, 532, 320, 301]
+        pixels = np.arange(24, dtype=np.uint8).reshape(4, 6)
+        upright = np.rot90(pixels, -1) if orientation == 6 else pixels
+        for _ in range(100):
+            some = {int(tag): tuple(rng.choice([8, 100, 0, 5000, 0xFFFFFFFF], rng.integers(1, 4)).tolist())
+                    for tag in rng.choice(tags, 4, replace=False)}  # fmt: skip
+            data = bytearray(
+                tiff(page(6, 4, size=24) | {274: (orientation,)} | some, data=pixels.tobytes() + bytes(100))
+            )
+            (place,) = struct.unpack_from("<I", data, 4)
+            for entry in range(place + 2, place + 2 + 12 * struct.unpack_from("<H", data, place)[0], 12):
+                if struct.unpack_from("<H", data, entry)[0] in some:
+                    struct.pack_into("<H", data, entry + 2, int(rng.choice([1, 2, 3, 4, 5, 7, 12, 13, 99])))
+            (photo,) = read_photos(io.BytesIO(bytes(data)))
+            assert np.array_equal(photo.grey, upright), some
+
+    def test_a_thumbnail_whose_photograph_is_lost_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "a.tif").write_bytes(tiff(page(4, 4, size=16) | {254: (1,), 330: (9000,)}, data=bytes(16)))
+        with pytest.raises(ImageReadError, match="the picture is not"):
+            read_photos(tmp_path / "a.tif")
+
+
 class TestTime:
     def test_counts_reading_alone(self) -> None:
         meter = Meter(ReadLimits(seconds=0.2))

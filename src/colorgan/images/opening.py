@@ -137,25 +137,44 @@ _without_limit = _Switch(_lift_limit)
 _silent_libtiff = _Switch(_silence_libtiff)
 
 
+# What decoding needs to know: sizes, layout, compression, colours, and the profile, which CMYK is converted by.
+_LAYOUT_TAGS = frozenset(
+    {254, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325, 332, 338,
+     339, 347, *range(512, 522), 529, 530, 531, 34675}
+)  # fmt: skip
+
+
 class PageView(io.RawIOBase):
-    """A TIFF as if one of its directories were the first: how Pillow is shown a single page, wherever it stands."""
+    """A TIFF as if one of its directories were the first, and held nothing but what decoding needs.
+
+    So Pillow is shown a single page, wherever it stands, and what is damaged in its metadata cannot cost the pixels.
+    """
 
     def __init__(self, file: BinaryIO, offset: int) -> None:
         self._file = file
         file.seek(0)
         head = file.read(16)
         order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
-        place, size = (8, 8) if head[2:4] in (b"+\0", b"\0+") else (4, 4)
-        self._head = head[:place] + offset.to_bytes(size, order)
+        big = head[2:4] in (b"+\0", b"\0+")
+        place, word, count_size, entry_size = (8, 8, 8, 20) if big else (4, 4, 2, 12)
+        file.seek(offset)
+        count = file.read(count_size)
+        table = bytearray(file.read(int.from_bytes(count, order) * entry_size))
+        one = (1).to_bytes(2, order) + (1).to_bytes(word, order) + bytes(word)  # a BYTE of 0
+        for start in range(0, len(table) - entry_size + 1, entry_size):
+            if int.from_bytes(table[start : start + 2], order) not in _LAYOUT_TAGS:
+                table[start + 2 : start + entry_size] = one
+        self._patches = ((place, offset.to_bytes(word, order)), (offset + count_size, bytes(table)))
         file.seek(0)
 
     def read(self, size: int = -1) -> bytes:
-        """Read bytes, those of the header with the other offset."""
+        """Read bytes, those of the header and the directory as they are shown."""
         start = self._file.tell()
         data = self._file.read(size)
-        if start < len(self._head):
-            patch = self._head[start : start + len(data)]
-            data = patch + data[len(patch) :]
+        for place, patch in self._patches:
+            first, last = max(start, place), min(start + len(data), place + len(patch))
+            if first < last:
+                data = data[: first - start] + patch[first - place : last - place] + data[last - start :]
         return data
 
     def seek(self, place: int, whence: int = io.SEEK_SET) -> int:

@@ -18,6 +18,7 @@ from PIL import Image
 from colorgan.errors import ImageReadError
 from colorgan.images.budget import Meter, ReadLimits
 from colorgan.images.classify import SAMPLES, classify
+from colorgan.images.exif import SHORT, encode_exif, numbers_entry
 from colorgan.images.files import open_source, unreadable
 from colorgan.images.grey import GreyWriter, PixelSource
 from colorgan.images.metadata import read_metadata, read_tiff_metadata
@@ -205,7 +206,7 @@ def _tiff_pages(file: BinaryIO, meter: Meter, keep_rgb: bool, first: int) -> Ite
             holder = page if directory.holder == directory.offset else _parse_page(tiff, directory.holder)
             metadata, orientation = read_tiff_metadata(file, holder)
             found = {"metadata": metadata, "format": "TIFF", "page": number, "pages": len(directories)}
-            profile = page.tags.valueof(_PROFILE) or holder.tags.valueof(_PROFILE)
+            profile = _profile(page, holder)
             if is_readable(page):
                 yield _finish(TiffPixels(page, file, meter), profile, orientation, keep_rgb, **found)
             else:
@@ -232,9 +233,24 @@ def _parse_page(tiff: tifffile.TiffFile, offset: int) -> tifffile.TiffPage:
 def _load_shallow(file: BinaryIO, page: tifffile.TiffPage) -> tuple[PillowPixels, bool]:
     """Let Pillow read a page of a TIFF; return it, and whether Pillow has set it upright."""
     with open_image(cast("BinaryIO", PageView(file, page.offset))) as image:
-        is_turned = image.getexif().get(_ORIENTATION, 1) in _TURNS
+        orientation = getattr(image, "tag_v2", {}).get(_ORIENTATION, 1)
+        is_turned = orientation in _TURNS
+        # Pillow looks for the orientation in all of the metadata, and refuses the picture if some of it is damaged.
+        entries = [numbers_entry(_ORIENTATION, SHORT, orientation)] if is_turned else []
+        profile = image.info.get("icc_profile")
+        image.info = {"exif": b"Exif\0\0" + (encode_exif(entries) or _NO_ENTRIES)}
+        image.info |= {"icc_profile": profile} if isinstance(profile, bytes) else {}
         decode(image)
         return PillowPixels(image, depth=16 if page.bitspersample > 8 else None), is_turned
+
+
+_NO_ENTRIES = b"II*\0\x08\0\0\0" + bytes(6)
+
+
+def _profile(*pages: tifffile.TiffPage) -> bytes | None:
+    """Return the colour profile of the first of some pages that has one."""
+    found = (page.tags.valueof(_PROFILE) for page in pages)
+    return next((profile for profile in found if isinstance(profile, bytes)), None)
 
 
 def photo_from_image(image: Image.Image | NDArray[Any], *, keep_rgb: bool = False) -> Photo:

@@ -83,11 +83,14 @@ def find_pages(file: BinaryIO, meter: Meter) -> list[Directory]:
         ImageReadError: There is none, or what it has is raw data; or the directories cannot be read; or they, or the
             pages together, would cost too much.
     """
-    chain = [directory for directory in _Walk(file, meter).chain() if directory.area]
+    walk = _Walk(file, meter)
+    chain = [directory for directory in walk.chain() if directory.area]
     groups = [largest for directory in chain if (largest := _largest(directory)) is not None]
     if not groups:
         raise ImageReadError("it is a TIFF without pictures" if not chain else "it is a TIFF with nothing but masks")
     full = [directory for directory in groups if not directory.is_reduced]
+    if not full and walk.lost:
+        raise ImageReadError("it is damaged or cut off: a small copy is there, and the picture is not")
     pages = _without_copies(full) if full else [max(groups, key=lambda directory: directory.area)]
     pages = [page for page in pages if not _is_infrared_of(page, pages)]
     if all(page.photometric in _RAW for page in pages):
@@ -158,6 +161,8 @@ class _Walk:
             raise ImageReadError("it ends within its first bytes")
         (self._first,) = struct.unpack_from(self._order + self._word, start, place)
         self._visited: set[int] = set()
+        self.lost = False
+        """Whether a directory below another one cannot be read."""
 
     def chain(self) -> Iterator[Directory]:
         """Yield the directories of the chain; one that leads back into it ends it."""
@@ -201,8 +206,14 @@ class _Walk:
         if depth >= _DEEPEST:
             return
         for offset in offsets[:_MOST_BELOW]:
+            self.lost |= offset >= self._end
             if 0 < offset < self._end and offset not in self._visited:
-                directory, _ = self._read(offset, holder, depth + 1)
+                try:
+                    directory, _ = self._read(offset, holder, depth + 1)
+                except ImageReadError:
+                    self._meter.check_pages(len(self._visited))  # which may be why
+                    self.lost = True
+                    continue
                 yield directory
                 yield from directory.below
 
