@@ -202,6 +202,31 @@ class TestStreams:
         assert copy == buffer.getvalue()
         assert [path.name for path in tmp_path.iterdir()] == ([] if target == "-" else [target])
 
+    def test_pages_from_standard_input(self, tmp_path: Path, tiny_weights: Path) -> None:
+        """Their number is known only once they are read: nothing is lost or written over then, either."""
+        pages = np.stack([np.asarray(grey(n)) for n in range(2)])
+        tifffile.imwrite(tmp_path / "book.tif", pages, photometric="minisblack")
+        common = [sys.executable, "-m", "colorgan", "colorize", "-", "--weights", str(tiny_weights), "-o"]
+
+        def run(*arguments: str) -> int:
+            with (tmp_path / "book.tif").open("rb") as book:
+                return subprocess.run(
+                    [*common, *arguments], stdin=book, cwd=tmp_path, capture_output=True, check=False
+                ).returncode
+
+        first, second = tmp_path / "out" / "stdin.png", tmp_path / "out" / "stdin-page2.png"
+        second.parent.mkdir()
+        grey(5).save(second)
+        assert run("out") == 1
+        assert not first.exists()
+        assert np.array_equal(np.asarray(Image.open(second)), np.asarray(grey(5)))
+        second.unlink()
+        assert run("out") == 0
+        first.unlink()
+        assert run("out") == 0
+        assert first.exists()
+        assert second.exists()
+
     def test_standard_input_to_standard_output(self, tmp_path: Path, tiny_weights: Path) -> None:
         buffer = io.BytesIO()
         grey(3).save(buffer, "PNG")

@@ -13,10 +13,10 @@ from colorgan.colorization.hints import Hint, read_hints
 from colorgan.colorization.masks import add_masks
 from colorgan.colorization.plan import Claims, Job, Plan, SideFolders, make_plan
 from colorgan.colorization.search import STREAM, Source, find_sources, is_folder, status_of
-from colorgan.colorization.work import ColorizeOptions, Event, Notice
+from colorgan.colorization.work import ColorizeOptions, Event, Notice, is_own
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import ImageReadError, UsageError
-from colorgan.images import count_pages, describe, format_of, is_image_name, read_size
+from colorgan.images import count_pages, format_of, is_image_name, read_size
 
 __all__ = ["add_hints", "check_reports", "colorize_paths", "plan_paths"]
 
@@ -160,18 +160,11 @@ def _refuse_foreign(plan: Plan, existing: Existing) -> None:
     for job in plan.jobs:
         replaced = job.side_files if existing is Existing.OVERWRITE else ()
         for path in (*job.results[1:], *replaced):
-            if status_of(path) is not None and not _is_own(path):
+            if status_of(path) is not None and not is_own(path):
                 raise UsageError(
                     f"what comes of {job.source} would be written to {path}, a file that colorgan did not make; "
                     "nothing was done: give another folder with -o, or remove it"
                 )
-
-
-def _is_own(path: Path) -> bool:
-    try:
-        return describe(path) is not None
-    except (ImageReadError, OSError):
-        return False
 
 
 def check_reports(
@@ -213,7 +206,7 @@ def check_reports(
         return
     if format_of(contact_sheet) is None:
         raise UsageError(f"{contact_sheet}: no format is known for this name; use .jpg or .png; nothing was done")
-    if status_of(contact_sheet) is not None and not _is_own(contact_sheet):
+    if status_of(contact_sheet) is not None and not is_own(contact_sheet):
         raise UsageError(f"the contact sheet would be written over {contact_sheet}, which colorgan did not make; "
                          "nothing was done: give another name, or remove it")  # fmt: skip
 

@@ -44,6 +44,7 @@ from colorgan.images import (
     PhotoKind,
     atomic_file,
     default_format,
+    describe,
     format_of,
     read_photos,
     write_image,
@@ -61,6 +62,7 @@ __all__ = [
     "Product",
     "Status",
     "finish_job",
+    "is_own",
     "open_job",
 ]
 
@@ -204,10 +206,20 @@ def _with_all_pages(job: Job, pages: int) -> Job:
     if job.target == STREAM:
         raise ImageWriteError(f"standard output takes one picture, and there are {pages} pages; give a folder with -o")
     job = dataclasses.replace(job, pages=pages)
-    if other := next(filter(is_there, job.results[1:]), None):
-        raise ImageWriteError(f"page 2 and those behind it cannot be written: {other} is there already; remove it, or "
-                              "give another folder with -o")  # fmt: skip
+    if foreign := [path for path in job.results[1:] if is_there(path) and not is_own(path)]:
+        raise ImageWriteError(
+            f"page 2 and those behind it cannot be written: colorgan did not make {foreign[0]}, which is there; remove "
+            "it, or give another folder with -o"
+        )
     return job
+
+
+def is_own(path: Path) -> bool:
+    """Tell whether a file says of itself that colorgan made it."""
+    try:
+        return describe(path) is not None
+    except (ImageReadError, OSError):
+        return False
 
 
 def fill_missing(photo: Photo, job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Photo:

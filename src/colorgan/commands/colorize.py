@@ -16,7 +16,7 @@ from colorgan.errors import UsageError
 from colorgan.files import printable, sweep_leftovers
 
 if TYPE_CHECKING:
-    from colorgan.colorization import Desk, Plan, Product
+    from colorgan.colorization import ColorizeOptions, Colorizer, Desk, Outcome, Plan, Product
 
 __all__ = ["colorize"]
 
@@ -384,25 +384,37 @@ def colorize(
             outcomes = display.follow(events, fail_fast=fail_fast, keep=None if store is None else store.keep)
         if not stop.has_come():  # the other processes may be gone already
             outcomes = ranks.gather(outcomes)
-        with stop.deferred() if ranks.leads else nullcontext():
-            if ranks.count > 1 and ranks.leads:
-                display.print_results(outcomes)
-            facts = {"Model": model, "Device": str(colorizer.runtime)} | {
-                name.replace("_", " ").capitalize(): str(value) for name, value in library.settings_of(options).items()
-            }
-            if report is not None and ranks.leads:
-                library.write_report(report, outcomes, facts)
-            if contact_sheet is not None and ranks.leads:
-                note = colorizer.provenance({"what": "contact sheet"})
-                if left_out := library.write_sheet(contact_sheet, outcomes, note):
-                    console.warn(f"{contact_sheet} has no room for {left_out} of the photographs")
+        with stop.deferred():
             if ranks.leads:
+                if ranks.count > 1:
+                    display.print_results(outcomes)
+                _report(report, contact_sheet, outcomes, colorizer, options)
                 summarize(outcomes, display.planned)
     if stop.has_come():
         console.say(f"ended by {stop.name}; the same line goes on where this run ended")
         raise typer.Exit(stop.exit_code)
     if any(outcome.status is library.Status.FAILED for outcome in outcomes) or plan.sources.unreadable:
         raise typer.Exit(1)
+
+
+def _report(
+    report: Path | None,
+    contact_sheet: Path | None,
+    outcomes: "list[Outcome]",
+    colorizer: "Colorizer",
+    options: "ColorizeOptions",
+) -> None:
+    from colorgan import colorization as library
+
+    if report is not None:
+        facts = {"Model": f"{colorizer.name} {colorizer.sha256}", "Device": str(colorizer.runtime)} | {
+            name.replace("_", " ").capitalize(): str(value) for name, value in library.settings_of(options).items()
+        }
+        library.write_report(report, outcomes, facts)
+    if contact_sheet is not None:
+        note = colorizer.provenance({"what": "contact sheet"})
+        if left_out := library.write_sheet(contact_sheet, outcomes, note):
+            console.warn(f"{contact_sheet} has no room for {left_out} of the photographs")
 
 
 def _serve_page(desk: "Desk", port: int) -> None:
