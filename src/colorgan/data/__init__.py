@@ -10,7 +10,16 @@ from colorgan.data.dataset import (
     make_loader,
     worker_deaths_explained,
 )
-from colorgan.data.folder import PhotoFile, PhotoSets, find_photos, find_sets, open_photo, split_by_name
+from colorgan.data.folder import (
+    PhotoFile,
+    PhotoSets,
+    find_photos,
+    find_sets,
+    is_there,
+    open_photo,
+    read_photo,
+    split_by_name,
+)
 from colorgan.data.resident import ResidentPhotos
 
 __all__ = [
@@ -25,8 +34,10 @@ __all__ = [
     "draw_batches",
     "find_photos",
     "find_sets",
+    "is_there",
     "make_loader",
     "open_photo",
+    "read_photo",
     "split_by_name",
     "worker_deaths_explained",
 ]

@@ -3,7 +3,17 @@
 from colorgan.images.atomic import atomic_file
 from colorgan.images.metadata import Metadata, Provenance, describe
 from colorgan.images.photo import Photo, PhotoKind
-from colorgan.images.read import MAX_PIXELS, is_image_name, iter_photos, photo_from_image, read_photos, read_size
+from colorgan.images.read import (
+    MAX_PIXELS,
+    SUFFIXES,
+    Colors,
+    is_image_name,
+    iter_photos,
+    photo_from_image,
+    read_colors,
+    read_photos,
+    read_size,
+)
 from colorgan.images.write import (
     FORMATS,
     FORMATS_WITH_ALPHA,
@@ -19,7 +29,9 @@ __all__ = [
     "FORMATS_WITH_ALPHA",
     "FORMATS_WITH_DEPTH",
     "MAX_PIXELS",
+    "SUFFIXES",
     "SUFFIX_OF",
+    "Colors",
     "Metadata",
     "Photo",
     "PhotoKind",
@@ -31,6 +43,7 @@ __all__ = [
     "is_image_name",
     "iter_photos",
     "photo_from_image",
+    "read_colors",
     "read_photos",
     "read_size",
     "write_image",

@@ -11,7 +11,10 @@ from PIL import UnidentifiedImageError
 
 from colorgan.errors import ImageReadError
 
-__all__ = ["open_source", "read_bytes", "unreadable"]
+__all__ = ["READ_FORMATS", "open_source", "read_bytes", "unreadable"]
+
+READ_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "AVIF", "JPEG2000")
+"""What Pillow is let open: it knows more, some of which start other programs (EPS) or are made by no scanner."""
 
 
 @contextmanager

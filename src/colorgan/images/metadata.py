@@ -32,7 +32,7 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from colorgan.images.exif import Entry, describe_photograph, encode_exif, parse_exif, read_directory
-from colorgan.images.files import read_bytes, unreadable
+from colorgan.images.files import READ_FORMATS, read_bytes, unreadable
 
 __all__ = ["NAMESPACE", "Metadata", "Provenance", "describe", "merge_xmp", "read_metadata"]
 
@@ -253,7 +253,7 @@ def describe(path: Path) -> Provenance | None:
     """
     data = read_bytes(path)
     try:
-        with quiet(), Image.open(io.BytesIO(data)) as image:
+        with quiet(), Image.open(io.BytesIO(data), formats=READ_FORMATS) as image:
             xmp = _as_bytes(image.info.get("xmp")) or _tiff_bytes(image, _XMP_TAG)
     except Exception as error:
         xmp = _tiff_xmp(data)
