@@ -14,6 +14,7 @@ from torch import Tensor
 from colorgan import __version__
 from colorgan.config import CacheChoice, EncoderName, config_to_mapping
 from colorgan.data import PhotoSets, find_sets
+from colorgan.data.loading import plan_loading
 from colorgan.data.runs import RECORD_NAME, RUNS_FOLDER, latest_run, read_record, write_record
 from colorgan.errors import CheckpointError, ConfigError, TrainingError, UsageError, WeightsError
 from colorgan.model.encoders import load_backbone
@@ -130,6 +131,9 @@ def prepare_training(
             f"size {size} is not a multiple of {stride}: the network pads each picture, which costs time; "
             f"{stride * max(1, round(size / stride))} fits"
         )
+    loading = plan_loading(size, recipe.run.batch_size, trainer.workers)
+    if loading.note and trainer.cache is not CacheChoice.DEVICE:
+        notes.append(loading.note)
     notes += _bring_weights(trainer, options, recipe, resumed)
     return Setup(trainer, tuple(notes), data, validation_data)
 

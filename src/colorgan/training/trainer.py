@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -188,7 +188,9 @@ class Trainer:
         samples = TrainingPhotos(photos, run.size, augment, self.seed, cached=self.cache is CacheChoice.RAM)
         sampler = PositionSampler(run.batch_size, self.step, rank, world)
         try:
-            yield draw_batches(make_loader(samples, sampler, workers=self.workers, pin_memory=device.type == "cuda"))
+            loader = make_loader(samples, sampler, workers=self.workers, pin_memory=device.type == "cuda")
+            with closing(draw_batches(loader)) as batches:
+                yield batches
         finally:
             if samples.cache is not None:
                 samples.cache.close()
