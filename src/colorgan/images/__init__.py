@@ -1,16 +1,15 @@
 """Pictures: from files into grey levels at full size and depth, and from coloured pixels back into files."""
 
 from colorgan.images.atomic import atomic_file
+from colorgan.images.colors import Colors, read_colors
 from colorgan.images.metadata import Metadata, Provenance, describe
 from colorgan.images.photo import Photo, PhotoKind
 from colorgan.images.read import (
     MAX_PIXELS,
     SUFFIXES,
-    Colors,
     is_image_name,
     iter_photos,
     photo_from_image,
-    read_colors,
     read_photos,
     read_size,
 )

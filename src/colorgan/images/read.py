@@ -5,7 +5,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,22 +19,11 @@ from colorgan.images.files import READ_FORMATS, open_source, unreadable
 from colorgan.images.grey import GreyWriter, PixelSource
 from colorgan.images.metadata import quiet, read_metadata, read_tiff_metadata
 from colorgan.images.photo import Levels, Photo, PhotoKind
-from colorgan.images.png_read import is_deep_png
 from colorgan.images.sources import PillowPixels, array_pixels, open_pixels
 from colorgan.images.tiff import TiffPixels, is_deep, is_tiff
 from colorgan.images.toning import Toning
 
-__all__ = [
-    "MAX_PIXELS",
-    "SUFFIXES",
-    "Colors",
-    "is_image_name",
-    "iter_photos",
-    "photo_from_image",
-    "read_colors",
-    "read_photos",
-    "read_size",
-]
+__all__ = ["MAX_PIXELS", "SUFFIXES", "is_image_name", "iter_photos", "photo_from_image", "read_photos", "read_size"]
 
 MAX_PIXELS = 500_000_000
 """Larger pictures are refused unless the caller raises the limit: a small file can claim any size."""
@@ -83,74 +71,6 @@ def iter_photos(source: Path | BinaryIO, *, max_pixels: int = MAX_PIXELS, keep_r
         for photo in _pages(file, max_pixels, keep_rgb):
             photo.metadata.times = times
             yield photo
-
-
-@dataclass(frozen=True, slots=True)
-class Colors:
-    """A picture's colours, for those who train on them or compare with them."""
-
-    image: Image.Image  # RGB, sRGB, upright; white where the picture is transparent
-    size: tuple[int, int]  # width and height of the picture in its file, upright
-
-
-def read_colors(source: Path | BinaryIO, *, short_side: int | None = None, max_pixels: int = MAX_PIXELS) -> Colors:
-    """Read a picture's colours as `read_photos` sees them, its first page only.
-
-    What lies behind transparent places nobody sees: they become white, as on a page.
-
-    Args:
-        source: A file, or a stream.
-        short_side: Large JPEGs may be decoded smaller, as long as their short side keeps this many pixels; that is
-            several times faster. None decodes in full.
-        max_pixels: Larger pictures are refused before they are decoded.
-
-    Raises:
-        ImageReadError: It cannot be read; the message says why in one sentence.
-    """
-    with _reading(source) as file, quiet():
-        start = file.read(33)
-        file.seek(0)
-        if is_tiff(start):
-            photo = next(_tiff_pages(file, max_pixels, keep_rgb=True))
-            assert photo.rgb is not None  # noqa: S101 - it was asked for
-            return Colors(Image.fromarray(_on_white(photo.rgb, photo.alpha)), (photo.width, photo.height))
-        with _open(file) as image:
-            _check_size(image.size, max_pixels)
-            size = image.size
-            if short_side is not None:
-                scale = short_side / min(size)
-                image.draft("RGB", (round(size[0] * scale), round(size[1] * scale)))
-            colors, orientation = _decode_colors(file, image, deep=is_deep_png(start))
-        turn = _TRANSPOSITIONS.get(orientation)
-        upright = colors if turn is None else colors.transpose(turn)
-        return Colors(upright, size[::-1] if orientation in _SIDEWAYS else size)
-
-
-def _decode_colors(file: BinaryIO, image: Image.Image, *, deep: bool) -> tuple[Image.Image, int]:
-    """Return a picture's colours as they lie in the file, and its orientation."""
-    profile = image.info.get("icc_profile")
-    if profile is None and not deep and image.mode in _PLAIN_MODES and "transparency" not in image.info:
-        colors = image.convert("RGB")
-    else:
-        pixels = open_pixels(file, image)
-        toning = Toning.of(profile, pixels)
-        rgb, alpha = np.empty((*pixels.shape, 3), np.uint8), None
-        for rows, columns, stored, opacity in pixels.pieces():
-            rgb[rows, columns] = toning.to_rgb8(toning.convert(stored))
-            if opacity is not None:
-                alpha = np.empty(pixels.shape, opacity.dtype) if alpha is None else alpha
-                alpha[rows, columns] = opacity
-        colors = Image.fromarray(_on_white(rgb, alpha))
-    tagged = not _ORIENTED.isdisjoint(image.info)
-    return colors, read_metadata(image)[1] if tagged else 1
-
-
-def _on_white(rgb: NDArray[np.uint8], alpha: Levels | None) -> NDArray[np.uint8]:
-    """Lay colours on white, as pages do."""
-    if alpha is None or alpha.min() == (most := np.iinfo(alpha.dtype).max):
-        return rgb
-    opacity = (alpha / np.float32(most))[..., None]
-    return np.asarray((rgb * opacity + 255 * (1 - opacity)).round(), np.uint8)
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -342,19 +262,6 @@ _TURNS = {
 
 
 _SIDEWAYS = (5, 6, 7, 8)
-_TRANSPOSITIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_PLAIN_MODES = frozenset({"1", "L", "P", "RGB", "CMYK"})
-"""Modes of eight bits a channel, without transparency and, if there is no profile, in sRGB."""
-_ORIENTED = frozenset({"exif", "xmp", "Raw profile type exif", "Raw profile type APP1", "XML:com.adobe.xmp"})
-"""What `Image.info` calls the metadata that may hold an orientation."""
 
 
 def _turn(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
