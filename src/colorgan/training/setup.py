@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import itertools
 import math
 import os
 from collections.abc import Mapping
@@ -16,10 +17,10 @@ from colorgan.config import CacheChoice, EncoderName, config_to_mapping
 from colorgan.data import PhotoSets, find_sets
 from colorgan.data.loading import plan_loading
 from colorgan.data.runs import RECORD_NAME, RUNS_FOLDER, latest_run, read_record, write_record
-from colorgan.errors import CheckpointError, ConfigError, TrainingError, UsageError, WeightsError
+from colorgan.errors import CheckpointError, ColorganError, ConfigError, TrainingError, UsageError, WeightsError
 from colorgan.model.encoders import load_backbone
 from colorgan.runtime import Runtime, pick_runtime
-from colorgan.training.checkpoint import find_checkpoints, load_checkpoint, load_latest
+from colorgan.training.checkpoint import checkpoint_path, find_checkpoints, load_checkpoint, load_latest
 from colorgan.training.distributed import Processes, own_runtime
 from colorgan.training.events import Budget
 from colorgan.training.recipe import Recipe, change_recipe, load_recipe
@@ -139,16 +140,25 @@ def prepare_training(
 
 
 def begin_run(setup: Setup) -> None:
-    """Make the run's folder and write down what the run is made of.
+    """Make the run's folder, lock it until the run is over, and write down what the run is made of.
 
     Raises:
-        TrainingError: The folder cannot be written.
+        TrainingError: The folder cannot be written, or another trainer is at work in it.
+        UsageError: Another trainer was at work in it since this one was prepared.
     """
     trainer = setup.trainer
     if not trainer.processes.leads:
         return
     trainer.open_run_dir()
-    _record(setup)
+    try:
+        if trainer.step > 0:
+            _continue_in(trainer.run_dir, checkpoint_path(trainer.run_dir, trainer.step))
+        else:
+            _require_no_run(trainer.run_dir)
+        _record(setup)
+    except ColorganError:
+        trainer.lock.release()
+        raise
     if trainer.step > 0:
         trainer.journal.write("resumed", step=trainer.step)
 
@@ -246,13 +256,16 @@ def _choose_run_dir(options: TrainingOptions, resumed: _Resumed | None) -> Path:
     if resumed:
         return _continue_in(options.run_dir or resumed.path.parent, resumed.path)
     if options.run_dir is not None:
-        if find_checkpoints(options.run_dir):
-            raise UsageError(
-                f"{options.run_dir} holds a run already; go on with it by --resume auto, or choose another --run-dir"
-            )
-        return options.run_dir
-    name = Path(options.recipe or "default").stem
-    return Path(RUNS_FOLDER) / f"{name}-{dt.datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 - the user's clock
+        return _require_no_run(options.run_dir)
+    name = f"{Path(options.recipe or 'default').stem}-{dt.datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 - the user's clock
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(folder for folder in (Path(RUNS_FOLDER) / name for name in names) if not folder.exists())
+
+
+def _require_no_run(folder: Path) -> Path:
+    if find_checkpoints(folder):
+        raise UsageError(f"{folder} holds a run already; go on with it by --resume auto, or choose another --run-dir")
+    return folder
 
 
 def _continue_in(folder: Path, checkpoint: Path) -> Path:

@@ -33,6 +33,7 @@ from colorgan.training.events import Budget, Event, Finished, Saved, StepDone, V
 from colorgan.training.files import refusals_explained
 from colorgan.training.guard import LossGuard
 from colorgan.training.journal import Averages, Journal, read_journal
+from colorgan.training.lock import RunLock
 from colorgan.training.players import Players
 from colorgan.training.plots import draw_curves
 from colorgan.training.preview import write_sheet
@@ -92,6 +93,7 @@ class Trainer:
         self.players = Players(recipe, GeneratorLoss(recipe.loss, perceptual), runtime, self.processes)
         self.validation = ValidationSet(photos.validation, recipe.run.validation_count, recipe.run.validation_size)
         self.journal = Journal(run_dir / "journal.jsonl")
+        self.lock = RunLock(run_dir)
         self._guard, self._averages = LossGuard(), Averages()
         self._last_checkpoint: Path | None = None
         self._validation_seconds = 0.0
@@ -106,13 +108,14 @@ class Trainer:
         self.players.start_from(network)
 
     def open_run_dir(self) -> None:
-        """Make the run's folder and see that it can be written to.
+        """Make the run's folder, lock it, and see that it can be written to.
 
         Raises:
-            TrainingError: It cannot.
+            TrainingError: It cannot, or another trainer is at work in it.
         """
         try:
             self.run_dir.mkdir(parents=True, exist_ok=True)
+            self.lock.acquire()
             self.journal.open()
         except OSError as error:
             raise TrainingError(
@@ -143,6 +146,8 @@ class Trainer:
             with suppress(TrainingError):  # the journal may be what cannot be written
                 self._log("failed", reason=str(error))
             raise
+        finally:
+            self.lock.release()
 
     def _train_on(self, batches: Iterator[Batch]) -> Iterator[Event]:
         last_saved = started = time.monotonic()
