@@ -25,10 +25,10 @@ class _Reader:
     def __init__(self) -> None:
         self.process = os.getpid()  # threads do not come along where a process is forked
         self._asked: SimpleQueue[tuple[Path, int, int | None]] = SimpleQueue()
-        self._answers: SimpleQueue[bytes | OSError | ImageReadError] = SimpleQueue()
+        self._answers: SimpleQueue[bytes | Exception] = SimpleQueue()
         threading.Thread(target=self._work, name="colorgan-reader", daemon=True).start()
 
-    def read(self, path: Path, offset: int, size: int | None, patience: float) -> bytes | OSError | ImageReadError:
+    def read(self, path: Path, offset: int, size: int | None, patience: float) -> bytes | Exception:
         """Return the bytes, or the error that came instead.
 
         Raises:
@@ -42,11 +42,13 @@ class _Reader:
             asked = self._asked.get()
             try:
                 self._answers.put(_read(*asked))
-            except (OSError, ImageReadError) as error:
+            except Exception as error:
                 self._answers.put(error)
 
 
 def _read(path: Path, offset: int, size: int | None) -> bytes:
+    if "\0" in str(path):
+        raise ImageReadError("no path holds a null character")
     handle = os.open(path, _FLAGS)  # a pipe would keep us waiting if it were opened otherwise
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
