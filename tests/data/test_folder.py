@@ -66,16 +66,16 @@ class TestFindPhotos:
 
     def test_searches_deeper_than_programs_recurse(self, photo_folder):
         root = photo_folder(1)
-        folders = [root / ("d/" * depth) for depth in range(1, 1101)]
+        folders = [f"{root}/" + "d/" * depth for depth in range(1, 1101)]
         for folder in folders:
-            folder.mkdir()
+            os.mkdir(folder)  # noqa: PTH102 - much quicker than with pathlib at this depth
         try:
-            draw_photo(1).save(folders[-1] / "a.png")
+            draw_photo(1).save(folders[-1] + "a.png")
             assert len(find_photos(root)) == 2
-            (folders[-1] / "a.png").unlink()
+            os.unlink(folders[-1] + "a.png")  # noqa: PTH108
         finally:
             for folder in reversed(folders):  # pytest could not
-                folder.rmdir()
+                os.rmdir(folder)  # noqa: PTH106
 
     @pytest.mark.parametrize("name", ["y" * 300, "a/" + "y" * 300 + "/b", "nul\0byte"])
     def test_says_which_path_cannot_be_looked_at(self, photo_folder, name):

@@ -21,6 +21,7 @@ __all__ = [
     "PhotoSets",
     "find_photos",
     "find_sets",
+    "is_folder",
     "is_there",
     "open_photo",
     "read_photo",
@@ -100,6 +101,16 @@ def is_there(path: Path) -> bool:
     return _status(path) is not None
 
 
+def is_folder(path: Path) -> bool:
+    """Tell whether a path leads to a folder.
+
+    Raises:
+        UsageError: The system does not say.
+    """
+    status = _status(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
 def _status(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
@@ -126,7 +137,7 @@ def find_sets(data: Path, validation_data: Path | None = None, *, validation_sha
         return _keep_apart(find_photos(data), find_photos(validation_data), validation_data)
     train = data / "train"
     for name in _VALIDATION_FOLDERS:
-        if train.is_dir() and (data / name).is_dir():
+        if is_folder(train) and is_folder(data / name):
             return _keep_apart(find_photos(train), find_photos(data / name), data / name)
     kept, kept_out = split_by_name(find_photos(data), validation_share)
     return PhotoSets(tuple(kept), tuple(kept_out), data)
@@ -209,11 +220,11 @@ def _is_passed_over(name: str) -> bool:
 
 def _walk(root: Path) -> list[PhotoFile]:
     found: list[PhotoFile] = []
-    waiting: list[tuple[Path, str, frozenset[tuple[int, int]]]] = [(root, "", frozenset())]
+    waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(str(root), "", frozenset())]
     while waiting:
         folder, prefix, parents = waiting.pop()
         try:
-            status = folder.stat()
+            status = os.stat(folder)  # noqa: PTH116 - paths of great depth are slow as objects
             here = (status.st_dev, status.st_ino)
             entries = list(os.scandir(folder)) if here not in parents else []
         except OSError as error:
@@ -223,11 +234,11 @@ def _walk(root: Path) -> list[PhotoFile]:
             if _is_passed_over(entry.name):
                 continue
             if _is_folder(entry):
-                waiting.append((folder / entry.name, name + "/", parents | {here}))
+                waiting.append((entry.path, name + "/", parents | {here}))
             elif is_image_name(entry.name) and _is_file(entry):
-                found.append(PhotoFile(name, folder / entry.name))
+                found.append(PhotoFile(name, Path(entry.path)))
             elif _is_tar(entry.name) and _is_file(entry):
-                found += _index_tar(folder / entry.name, name + "/")
+                found += _index_tar(Path(entry.path), name + "/")
     return found
 
 

@@ -1,6 +1,7 @@
 """Looking at data, disk and speed before a run takes its first step."""
 
 import copy
+import os
 import shutil
 import sys
 import time
@@ -131,4 +132,5 @@ def _memory_used(trainer: Trainer) -> int | None:
 
 def _existing(path: Path) -> Path:
     """Return the nearest folder on a path that exists."""
-    return next(p for p in (path.resolve(), *path.resolve().parents) if p.exists())
+    path = path.absolute()
+    return next(folder for folder in (path, *path.parents) if os.path.exists(folder))  # noqa: PTH110 - never raises
