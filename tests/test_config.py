@@ -43,8 +43,8 @@ class TestModelConfig:
     @pytest.mark.parametrize(
         ("wrong", "message"),
         [
-            ({"bottleneck_width": 0}, r"bottleneck_width must be in 1\.\.8192, got 0"),
-            ({"decoder_widths": (8, -1, 8)}, r"decoder_widths must be in 1\.\.8192, got -1"),
+            ({"bottleneck_width": 0}, r"bottleneck_width must be in 1\.\.8,192, got 0"),
+            ({"decoder_widths": (8, -1, 8)}, r"decoder_widths must be in 1\.\.8,192, got -1"),
             ({"bottleneck_kernels": (2,)}, "must be odd"),
             ({"bottleneck_kernels": ()}, "bottleneck_kernels needs 1 to 8 values, got 0"),
             ({"decoder_widths": (8,) * 5}, "1 to 4 widths are possible, got 5"),

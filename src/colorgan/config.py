@@ -170,12 +170,16 @@ class Range:
         return inside and not (self.above and value == self.low) and not (self.below and value == self.high)
 
     def __str__(self) -> str:
-        low = f"above {self.low:g}" if self.above else f"{self.low:g} or more"
+        least = f"above {_plain(self.low)}" if self.above else f"{_plain(self.low)} or more"
         if self.high == math.inf:
-            return low
+            return least
         if not self.above and not self.below:
-            return f"in {self.low:g}..{self.high:g}"
-        return f"{low} and {'below' if self.below else 'at most'} {self.high:g}"
+            return f"in {_plain(self.low)}..{_plain(self.high)}"
+        return f"{least} and {'below' if self.below else 'at most'} {_plain(self.high)}"
+
+
+def _plain(number: float) -> str:
+    return f"{number:,.0f}" if number == round(number) else f"{number:g}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ class TestLoadRecipe:
             ("[optimizer]\nlearning_rate = -1.0", "learning_rate must be above 0, got -1.0"),
             ("[optimizer]\nbetas = [2, -1]", "betas must be 0 or more and below 1, got 2"),
             ("[optimizer]\nbetas = [0.9]", "betas needs 2 values"),
-            ("[run]\nepochs = nan", "epochs must be above 0 and at most 1e.09, got nan"),
+            ("[run]\nepochs = nan", "epochs must be above 0 and at most 1,000,000,000, got nan"),
             ("[run]\nbatch_size = -3", "batch_size must be in"),
             ("[run]\nsize = 1" + "0" * 5000, "a line of more than 2,000 characters"),
             ("[run]\nsize = 0x" + "f" * 1900, "size must be in"),

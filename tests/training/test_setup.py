@@ -63,7 +63,7 @@ class TestOptions:
         [
             ({"epochs": 1.0, "steps": 5}, "give one of them"),
             ({"steps": 0}, "steps must be in 1"),
-            ({"epochs": math.nan}, "epochs must be above 0 and at most 1e.09, got nan"),
+            ({"epochs": math.nan}, "epochs must be above 0 and at most 1,000,000,000, got nan"),
             ({"epochs": math.inf}, "epochs must be above 0"),
             ({"minutes": -1.0}, "minutes must be above 0"),
             ({"workers": -1}, "workers must be in 0"),

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -13,7 +14,15 @@ from colorgan.evaluation.front import Front
 from colorgan.evaluation.protocol import Protocol
 from colorgan.evaluation.statistics import STATISTICS, Bootstrap, Columns, Interval, Statistic, Values
 
-__all__ = ["CandidateScores", "Example", "Report", "Row", "report_to_csv", "report_to_json"]
+__all__ = ["CandidateScores", "Example", "Report", "Row", "printable_name", "report_to_csv", "report_to_json"]
+
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+"""What Python makes of bytes in file names that are not UTF-8; no file or page can hold it."""
+
+
+def printable_name(text: str) -> str:
+    r"""Return a name, or a text that holds one, with what is not Unicode escaped: `caf\xe9.jpg`."""
+    return _NO_TEXT.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +64,8 @@ class Report:
 
     protocol: Protocol
     metrics: tuple[str, ...]
-    names: tuple[str, ...]  # of the pictures that were measured
-    left_out: tuple[tuple[str, str], ...]  # pictures that were not, with the reason
+    names: tuple[str, ...]  # of the pictures that were measured, printable
+    left_out: tuple[tuple[str, str], ...]  # pictures that were not, with the reason, printable
     photographs: Mapping[str, Values]  # the photographs' own values (N,) of metrics that judge a picture alone
     candidates: tuple[CandidateScores, ...]  # baselines first
     environment: Mapping[str, str]  # device, precision, versions
