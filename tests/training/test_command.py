@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from colorgan.cli import app
@@ -19,6 +20,7 @@ from colorgan.data.dataset import leave_signals_alone
 from colorgan.training.checkpoint import find_checkpoints, load_checkpoint
 from colorgan.training.distributed import Processes
 from colorgan.training.journal import read_journal
+from colorgan.training.recipe import recipe_names
 from support import run_colorgan
 from training_support import TINY
 
@@ -129,6 +131,14 @@ def invoke(*arguments: object):
 
 
 class TestLooking:
+    @pytest.mark.parametrize("name", recipe_names())
+    def test_help_and_documents_name_every_recipe(self, name):
+        recipe = next(option for option in get_command(app).commands["train"].params if option.name == "recipe")
+        assert name in recipe.metavar.split("|")
+        root = Path(__file__).parents[2]
+        for document in ("README.md", "docs/train.md"):
+            assert f"`{name}`" in (root / document).read_text(), document
+
     def test_prints_a_recipe_that_can_be_used(self, tmp_path):
         printed = invoke("--recipe", "paper", "--set", "loss.adversarial=0.02", "--print-recipe")
         assert printed.exit_code == 0

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from colorgan.training.tensorboard import TensorBoardLog
 
 _LENGTH, _WEIGHTS, _MACHINE, _LOOK = "How long", "Weights to start from", "Machine", "Looking at recipes and runs"
+# Read from the folder: to import the package that it belongs to would load torch.
+_RECIPES = sorted(path.stem for path in (Path(__file__).parents[1] / "training" / "recipes").glob("*.toml"))
 _SAME_REQUEST_SECONDS = 1.0
 _TALK_SECONDS = 30.0  # between lines about progress where there is no terminal
 
@@ -43,7 +45,7 @@ def train(
         str | None,
         typer.Option(
             "--recipe",
-            metavar="default|paper|repair|debug|FILE.toml",
+            metavar="|".join((*_RECIPES, "FILE.toml")),
             help="What to train, and how. Default: default, or that of the resumed run.",
         ),
     ] = None,
