@@ -200,7 +200,7 @@ class Checked:
 
     def __post_init__(self) -> None:
         """Refuse values out of their ranges."""
-        for name, hint in _hints(type(self)).items():
+        for name, hint in _hints(cast("Any", type(self))).items():
             _check(name, hint, getattr(self, name))
         self._check_together()
 

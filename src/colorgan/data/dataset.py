@@ -5,7 +5,7 @@ import math
 import multiprocessing
 import signal
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -276,7 +276,7 @@ def leave_signals_alone(_: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def draw_batches(loader: DataLoader[Batch | DataError]) -> Iterator[Batch]:
+def draw_batches(loader: DataLoader[Batch | DataError]) -> Generator[Batch, None, None]:
     """Yield the batches of a loader; close it, and its processes end, whatever they are stuck in.
 
     Raises:
@@ -293,7 +293,7 @@ def draw_batches(loader: DataLoader[Batch | DataError]) -> Iterator[Batch]:
             yield batch.unpack() if isinstance(batch, _Parcel) else batch
     finally:
         if decoding:
-            batches._shutdown_workers()  # type: ignore[union-attr] # noqa: SLF001 - else whenever it is collected
+            batches._shutdown_workers()  # type: ignore[attr-defined] # noqa: SLF001 - else whenever it is collected
         for process in decoding:
             if process.is_alive():  # they do not hear requests to end, and the program would wait for them
                 process.kill()

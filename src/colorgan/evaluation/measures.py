@@ -244,8 +244,9 @@ def read_labels(path: Path) -> dict[str, int]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"the labels {path} cannot be read: {error}") from None
     for number, row in enumerate(rows, start=1):
-        if len(row) >= 2 and _CLASS.fullmatch(row[1].strip()):
-            labels[row[0].strip()] = int(row[1])
+        name, label = (cell.strip() for cell in (*row, "")[:2])
+        if _CLASS.fullmatch(label):
+            labels[name] = int(label)
         elif number > 1:
             got = shorten(",".join(row))
             raise UsageError(f"{path}, line {number}: expected a name and a class number 0..999, got {got}")
