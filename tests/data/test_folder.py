@@ -83,11 +83,12 @@ class TestFindPhotos:
         with pytest.raises(UsageError, match=r"cannot be looked at|is no path"):
             find_photos(photo_folder(1) / name)
 
-    @pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")
     def test_says_which_folder_is_closed(self, photo_folder):
         root = photo_folder(1)
         root.chmod(0)
         try:
+            if os.access(root, os.R_OK):
+                pytest.skip("root may enter every folder")
             with pytest.raises(UsageError, match="Permission denied"):
                 find_photos(root / "below")
             with pytest.raises(DataError, match="check its permissions"):

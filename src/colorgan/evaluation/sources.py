@@ -52,5 +52,5 @@ def find_data(data: Path | None, *, root: Path = Path()) -> EvaluationData:
 
 def _from_folder(data: Path) -> EvaluationData:
     inside = data / "val"
-    chosen = inside if is_folder(inside) else data
+    chosen = inside if is_folder(data) and is_folder(inside) else data
     return EvaluationData(find_photos(chosen), str(chosen), None)
