@@ -29,8 +29,9 @@ __all__ = [
 ]
 
 _SYSTEM_FOLDERS = frozenset(
-    {"@eadir", "@tmp", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "__macosx"}
-)
+    {"@eadir", "@recycle", "@recently-snapshot", "@tmp", "#recycle", "#snapshot", "$recycle.bin", "recycler",
+     "lost+found", "system volume information", "__macosx"}
+)  # fmt: skip
 """Folders, in lower case, that systems and network drives make beside photographs: thumbnails, what was deleted."""
 
 _VALIDATION_FOLDERS = ("val", "validation")
