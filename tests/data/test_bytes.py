@@ -7,7 +7,7 @@ import pytest
 
 from colorgan.data import PhotoFile, open_photo
 from colorgan.data import bytes as reading
-from colorgan.data.bytes import read_part
+from colorgan.data.bytes import leave_time_to_others, read_part
 from colorgan.errors import DataError, ImageReadError
 from support import draw_photo
 
@@ -31,6 +31,15 @@ class TestReadPart:
     def test_names_what_the_system_refuses(self, tmp_path):
         with pytest.raises(ImageReadError, match=r"a\.jpg cannot be read: there is no such file"):
             read_part(tmp_path / "gone", name="a.jpg")
+
+    def test_says_the_same_where_others_look_at_the_time(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(reading, "_others_look_at_time", False)
+        leave_time_to_others()
+        (tmp_path / "a").write_bytes(b"0123456789")
+        assert read_part(tmp_path / "a", 3, 4) == b"3456"
+        for path, words in ((tmp_path / "gone", "there is no such file"), ("/dev/zero", "a device")):
+            with pytest.raises(ImageReadError, match=rf"a\.jpg cannot be read: .*{words}"):
+                read_part(path, name="a.jpg")
 
 
 class TestDeadDrive:

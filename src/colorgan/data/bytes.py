@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from colorgan.errors import DataError, ImageReadError
 from colorgan.images.files import unreadable
 
-__all__ = ["read_part"]
+__all__ = ["leave_time_to_others", "read_part"]
 
 _PATIENCE = 60.0  # seconds that a read may take
 _MOST_STALLS = 3  # reads in a row that took longer
@@ -17,6 +17,16 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 _own = threading.local()
 _stalls = 0
+_others_look_at_time = False
+
+
+def leave_time_to_others() -> None:
+    """Read in this process without a limit of time, which costs a twentieth of a millisecond each time.
+
+    For processes that another one waits for, and ends when nothing comes.
+    """
+    global _others_look_at_time  # noqa: PLW0603 - of this process
+    _others_look_at_time = True
 
 
 class _Reader:
@@ -72,6 +82,13 @@ def read_part(path: Path, offset: int = 0, size: int | None = None, *, name: str
     """
     global _stalls  # noqa: PLW0603 - of this process, as drives are
     name = name or str(path)
+    if _others_look_at_time:
+        try:
+            return _read(path, offset, size)
+        except ImageReadError as error:
+            raise ImageReadError(f"{name} cannot be read: {error}") from error
+        except OSError as error:
+            raise unreadable(name, error) from error
     reader: _Reader | None = getattr(_own, "reader", None)
     if reader is None or reader.process != os.getpid():
         reader = _own.reader = _Reader()

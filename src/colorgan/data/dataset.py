@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from colorgan.config import AugmentConfig
 from colorgan.data.augment import draw_hints, draw_occlusion, is_nearly_grey, jitter_tone, vary_geometry
+from colorgan.data.bytes import leave_time_to_others
 from colorgan.data.cache import PhotoCache
 from colorgan.data.folder import PhotoFile, open_photo
 from colorgan.data.loading import PREFETCHED, plan_loading
@@ -257,7 +258,7 @@ def make_loader(
             collate_fn=_collate if plan.shares_memory else _collate_to_send,
             pin_memory=pin_memory,
             prefetch_factor=PREFETCHED if plan.workers > 0 else None,
-            worker_init_fn=leave_signals_alone if plan.workers > 0 else None,
+            worker_init_fn=_begin_worker if plan.workers > 0 else None,
             timeout=_PATIENCE if plan.workers > 0 else 0,
         )
 
@@ -268,6 +269,11 @@ def _as_many_as_asked_for() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="This DataLoader will create")
         yield
+
+
+def _begin_worker(number: int) -> None:
+    leave_signals_alone(number)
+    leave_time_to_others()  # the loader waits no longer than its time-out
 
 
 def leave_signals_alone(_: int) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorgan.images.metadata import quiet, read_metadata
+from colorgan.images.metadata import read_metadata
 from colorgan.images.photo import Levels
 from colorgan.images.png_read import is_deep_png
 from colorgan.images.read import MAX_PIXELS, _check_size, _open, _pages, _reading
@@ -60,7 +60,7 @@ def read_colors(source: Path | BinaryIO, *, short_side: int | None = None, max_p
     Raises:
         ImageReadError: It cannot be read; the message says why in one sentence.
     """
-    with _reading(source) as file, quiet():
+    with _reading(source) as file:
         start = file.read(33)
         file.seek(0)
         if is_tiff(start):
