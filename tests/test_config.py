@@ -1,20 +1,27 @@
 import dataclasses
+import math
 import re
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import pytest
 
 from colorgan.config import (
+    AugmentConfig,
+    Checked,
     DiscriminatorConfig,
     DiscriminatorKind,
     EncoderName,
+    Length,
     LossConfig,
     ModelConfig,
     OutputSpace,
     PerceptualBackbone,
+    Range,
     RenderConfig,
     config_from_mapping,
     config_to_mapping,
+    shorten,
 )
 from colorgan.errors import ConfigError
 
@@ -36,17 +43,17 @@ class TestModelConfig:
     @pytest.mark.parametrize(
         ("wrong", "message"),
         [
-            ({"bottleneck_width": 0}, "must be positive"),
-            ({"decoder_widths": (8, -1, 8)}, "must be positive"),
+            ({"bottleneck_width": 0}, r"bottleneck_width must be in 1\.\.8,192, got 0"),
+            ({"decoder_widths": (8, -1, 8)}, r"decoder_widths must be in 1\.\.8,192, got -1"),
             ({"bottleneck_kernels": (2,)}, "must be odd"),
-            ({"bottleneck_kernels": ()}, "at least one"),
+            ({"bottleneck_kernels": ()}, "bottleneck_kernels needs 1 to 8 values, got 0"),
             ({"decoder_widths": (8,) * 5}, "1 to 4 widths are possible, got 5"),
             ({"decoder_widths": (), "attention_stages": ()}, "1 to 4 widths are possible, got 0"),
             ({"attention_stages": (0, 3)}, "decoder stages 0 to 2"),
             ({"attention_heads": 3}, "attention_heads must divide"),
-            ({"attention_heads": 0}, "attention_heads must divide"),
+            ({"attention_heads": 0}, "attention_heads must be in"),
             ({"output": OutputSpace.RGB, "bins": False}, "decoded to stride 1"),
-            ({"repair_widths": (8, 0)}, "must be positive"),
+            ({"repair_widths": (8, 0)}, "repair_widths must be in"),
         ],
     )
     def test_refuses_what_no_network_can_be(self, wrong: dict[str, object], message: str) -> None:
@@ -65,8 +72,12 @@ class TestModelConfig:
 class TestDiscriminatorConfig:
     @pytest.mark.parametrize("name", ["width", "layers", "scales"])
     def test_refuses_nothing(self, name: str) -> None:
-        with pytest.raises(ConfigError, match="must be positive"):
+        with pytest.raises(ConfigError, match=rf"{name} must be in 1\.\."):
             DiscriminatorConfig(**{name: 0})
+
+    def test_refuses_what_no_memory_holds(self) -> None:
+        with pytest.raises(ConfigError, match=r"layers must be in 1\.\.6, got 40"):
+            DiscriminatorConfig(layers=40)
 
 
 class TestLossConfig:
@@ -78,7 +89,10 @@ class TestLossConfig:
     @pytest.mark.parametrize(
         ("wrong", "message"),
         [
-            ({"adversarial": -0.1}, "must not be negative"),
+            ({"adversarial": -0.1}, "adversarial must be 0 or more, got -0.1"),
+            ({"bins": math.nan}, "bins must be 0 or more, got nan"),
+            ({"bins": math.inf}, "bins must be 0 or more, got inf"),
+            ({"perceptual_weights": (0.1, 0.2, -0.3, 0.4)}, "perceptual_weights must be 0 or more"),
             ({"smooth_l1": 0.0, "bins": 0.0}, "at least one loss weight"),
             ({"smooth_l1_beta": 0.0}, "smooth_l1_beta"),
             ({"bins_rebalance": 1.5}, "bins_rebalance"),
@@ -95,18 +109,82 @@ class TestRenderConfig:
     @pytest.mark.parametrize(
         ("wrong", "message"),
         [
-            ({"size": 0}, "render sizes"),
+            ({"size": 0}, "size must be in"),
             ({"chroma_gamma": 0.0}, "chroma_gamma"),
             ({"chroma_limit": -1.0}, "chroma_limit"),
-            ({"sizes": (192, 0)}, "render sizes"),
+            ({"sizes": (192, 0)}, "sizes must be in"),
             ({"bins_share": 1.1}, "bins_share"),
             ({"temperature": 0.0}, "temperature"),
             ({"strength": -1.0}, "strength"),
+            ({"strength": 2.5}, r"strength must be in 0\.\.2, got 2.5"),
         ],
     )
     def test_refuses_what_cannot_be_meant(self, wrong: dict[str, object], message: str) -> None:
         with pytest.raises(ConfigError, match=message):
             RenderConfig(**wrong)
+
+
+class TestAugmentConfig:
+    @pytest.mark.parametrize(
+        ("wrong", "message"),
+        [
+            ({"flip": -0.1}, r"flip must be in 0\.\.1"),
+            ({"crop_from": 0.0}, "crop_from must be above 0 and at most 1"),
+            ({"tone_contrast": 1.0}, "tone_contrast must be 0 or more and below 1"),
+            ({"occlusion_scratches": -3}, "occlusion_scratches must be in"),
+            ({"hints_most": -1}, "hints_most must be in"),
+            (
+                {"occlusion_pixels": 0.0, "occlusion_rectangles": 0, "occlusion_scratches": 0},
+                "one of its kinds must be, too",
+            ),
+        ],
+    )
+    def test_refuses_what_cannot_be_drawn(self, wrong: dict[str, object], message: str) -> None:
+        with pytest.raises(ConfigError, match=message):
+            AugmentConfig(**wrong)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranged(Checked):
+    """A configuration of every kind of annotation."""
+
+    open: Annotated[float, Range(0, 1, above=True, below=True)] = 0.5
+    pair: Annotated[tuple[Annotated[float, Range(0)], ...], Length(2, 2)] = (0.0, 1.0)
+    maybe: Annotated[int, Range(1)] | None = None
+    inside: Annotated[int | None, Range(1)] = None
+
+
+class TestChecked:
+    def test_takes_what_is_within(self) -> None:
+        Ranged(open=0.01, pair=(0.0, 7.0), maybe=1, inside=10**400)
+        Ranged()
+
+    @pytest.mark.parametrize(
+        ("wrong", "message"),
+        [
+            ({"open": 0.0}, "open must be above 0 and below 1, got 0.0"),
+            ({"open": 1.0}, "got 1.0"),
+            ({"open": math.nan}, "got nan"),
+            ({"open": -math.inf}, "got -inf"),
+            ({"pair": (2.0, -1.0)}, "pair must be 0 or more, got -1.0"),
+            ({"pair": (1.0,)}, "pair needs 2 values, got 1"),
+            ({"maybe": 0}, "maybe must be 1 or more, got 0"),
+            ({"inside": -(10**400)}, "inside must be 1 or more, got -1000"),
+        ],
+    )
+    def test_names_field_range_and_value(self, wrong: dict[str, object], message: str) -> None:
+        with pytest.raises(ConfigError, match=re.escape(message)):
+            Ranged(**wrong)
+
+    def test_messages_stay_short(self) -> None:
+        deep: list[object] = []
+        for _ in range(100_000):
+            deep = [deep]
+        for value in (deep, "x" * 10**6, int("f" * 9000, 16), {"a": deep}):
+            assert len(shorten(value)) < 300
+            with pytest.raises(ConfigError) as caught:
+                config_from_mapping(ModelConfig, {"encoder": value})
+            assert len(str(caught.value)) < 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +248,10 @@ class TestConfigFromMapping:
     def test_a_wrong_type_is_named(self, key: str, value: object, message: str) -> None:
         with pytest.raises(ConfigError, match=re.escape(message)):
             config_from_mapping(ModelConfig, {key: value})
+
+    def test_numbers_too_large_for_a_float_are_refused(self) -> None:
+        with pytest.raises(ConfigError, match="smooth_l1 must be a number that a computer can hold"):
+            config_from_mapping(LossConfig, {"smooth_l1": 10**400})
 
     def test_whole_numbers_serve_as_floats(self) -> None:
         config = config_from_mapping(LossConfig, {"smooth_l1": 1})

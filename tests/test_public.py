@@ -69,7 +69,9 @@ class TestSurface:
             _ = colorgan.paint
 
     def test_star_import(self) -> None:
-        code = "from colorgan import *; print(Colorizer.__name__, build_generator.__name__)"
+        """It loads all workflows, and none of them torchvision, which takes as long as torch."""
+        code = "from colorgan import *; import sys; assert 'torchvision' not in sys.modules; "
+        code += "print(Colorizer.__name__, build_generator.__name__)"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout == "Colorizer build_generator\n"
 

@@ -1,35 +1,49 @@
 """Configurations and choices shared by all parts: frozen, checked at construction, free of torch."""
 
 import dataclasses
+import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from colorgan.errors import ConfigError
 
 __all__ = [
     "AugmentConfig",
+    "BelowOne",
     "CacheChoice",
+    "Channels",
+    "Checked",
     "ColorInput",
+    "Count",
     "Degradation",
     "DeviceChoice",
     "DiscriminatorConfig",
     "DiscriminatorKind",
     "EncoderName",
     "Existing",
+    "Fraction",
     "Framing",
+    "Length",
     "LossConfig",
     "ModelConfig",
+    "NotNegative",
     "Occlusion",
     "OutputSpace",
     "PerceptualBackbone",
+    "Pixels",
+    "Positive",
     "PrecisionChoice",
+    "Range",
     "RenderConfig",
     "SourceType",
     "config_from_mapping",
     "config_to_mapping",
+    "shorten",
 ]
 
 T = TypeVar("T")
@@ -144,13 +158,118 @@ class Degradation(StrEnum):
     OLD_PHOTO = "old-photo"
 
 
+# --- what values may be -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What a number may be, in a field's annotation: `Annotated[float, Range(0, 1)]`; of a tuple, each of its numbers.
+
+    Both ends are included, unless `above` or `below` says otherwise. Numbers that are not finite are in no range.
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False  # whether `low` itself is excluded
+    below: bool = False  # whether `high` itself is excluded
+
+    def holds(self, value: float) -> bool:
+        """Tell whether a number is within."""
+        inside = self.low <= value <= self.high and -math.inf < value < math.inf
+        return inside and not (self.above and value == self.low) and not (self.below and value == self.high)
+
+    def __str__(self) -> str:
+        least = f"above {_plain(self.low)}" if self.above else f"{_plain(self.low)} or more"
+        if self.high == math.inf:
+            return least
+        if not self.above and not self.below:
+            return f"in {_plain(self.low)}..{_plain(self.high)}"
+        return f"{least} and {'below' if self.below else 'at most'} {_plain(self.high)}"
+
+
+def _plain(number: float) -> str:
+    return f"{number:,.0f}" if number == round(number) else f"{number:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How many values a tuple may have, in a field's annotation: `Annotated[tuple[float, ...], Length(2, 2)]`."""
+
+    least: int
+    most: int
+
+    def __str__(self) -> str:
+        return f"{self.least}" if self.least == self.most else f"{self.least} to {self.most}"
+
+
+class Checked:
+    """A configuration whose annotations are checked when it is made, and then what concerns several fields."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        """Refuse values out of their ranges."""
+        for name, hint in _hints(cast("Any", type(self))).items():
+            _check(name, hint, getattr(self, name))
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Refuse values that do not go together."""
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    fields = {field.name for field in dataclasses.fields(cls)}
+    return {name: hint for name, hint in get_type_hints(cls, include_extras=True).items() if name in fields}
+
+
+def _check(name: str, hint: Any, value: Any) -> None:
+    if value is None:
+        return
+    if get_origin(hint) is Annotated:
+        inner, *notes = get_args(hint)
+        for note in notes:
+            if isinstance(note, Range) and not note.holds(value):
+                raise ConfigError(f"{name} must be {note}, got {shorten(value)}")
+            if isinstance(note, Length) and not note.least <= len(value) <= note.most:
+                raise ConfigError(f"{name} needs {note} values, got {len(value)}")
+        _check(name, inner, value)
+    elif get_origin(hint) is tuple:
+        for item in value:
+            _check(name, get_args(hint)[0], item)
+    elif type(None) in get_args(hint):
+        _check(name, get_args(hint)[0], value)
+
+
+def shorten(value: object) -> str:
+    """Return a value as a message can hold it, however long or deep it is."""
+    try:
+        return _brief.repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits
+        return f"a {type(value).__name__} too long to print"
+
+
+_brief = reprlib.Repr()
+_brief.maxstring = _brief.maxother = _brief.maxlong = 100
+
+Fraction = Annotated[float, Range(0, 1)]
+BelowOne = Annotated[float, Range(0, 1, below=True)]
+Positive = Annotated[float, Range(0, above=True)]
+NotNegative = Annotated[float, Range(0)]
+Count = Annotated[int, Range(1)]
+Channels = Annotated[int, Range(1, 8192)]
+Pixels = Annotated[int, Range(1, 16384)]
+_Kernel = Annotated[int, Range(1, 31)]
+_Several = Annotated[int, Range(0, 1000)]
+
+
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise ConfigError(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelConfig:
+class ModelConfig(Checked):
     """The shape of a generator; `build_generator` makes the network.
 
     Decoder stage 0 is the coarsest. Each stage doubles the resolution, so their number decides where the decoder
@@ -158,24 +277,23 @@ class ModelConfig:
     """
 
     encoder: EncoderName = EncoderName.MOBILENET_V2
-    bottleneck_width: int = 256  # channels at the deepest stage
-    bottleneck_kernels: tuple[int, ...] = (1, 3)  # one convolution each
+    bottleneck_width: Channels = 256  # channels at the deepest stage
+    bottleneck_kernels: Annotated[tuple[_Kernel, ...], Length(1, 8)] = (1, 3)  # one convolution each
     bottleneck_attention: bool = True  # self-attention behind them
-    decoder_widths: tuple[int, ...] = (160, 96, 64)  # channels of each stage, coarsest first
+    decoder_widths: tuple[Channels, ...] = (160, 96, 64)  # channels of each stage, coarsest first
     attention_stages: tuple[int, ...] = (0, 1)  # decoder stages followed by self-attention
-    attention_heads: int = 4
+    attention_heads: Annotated[int, Range(1, 256)] = 4
     output: OutputSpace = OutputSpace.LAB
     bins: bool = True  # logits over the 304 ab bins at the decoder's finest stage (`lab` only)
-    repair_widths: tuple[int, ...] = ()  # of the network that fills missing luminance, finest first; () leaves it out
+    repair_widths: Annotated[tuple[Channels, ...], Length(0, 16)] = ()
+    """Of the network that fills missing luminance, finest first; () leaves it out."""
 
-    def __post_init__(self) -> None:
+    def _check_together(self) -> None:
         """Refuse shapes that no network can have."""
         stages = len(self.encoder.strides) - 1
-        widths = (self.bottleneck_width, *self.decoder_widths, *self.repair_widths)
-        _require(min(widths) > 0, f"the widths of a model must be positive, got {widths}")
         _require(
-            all(k > 0 and k % 2 == 1 for k in self.bottleneck_kernels) and len(self.bottleneck_kernels) > 0,
-            f"bottleneck_kernels must be odd and at least one, got {self.bottleneck_kernels}",
+            all(kernel % 2 == 1 for kernel in self.bottleneck_kernels),
+            f"bottleneck_kernels must be odd, got {self.bottleneck_kernels}",
         )
         _require(
             1 <= len(self.decoder_widths) <= stages,
@@ -190,7 +308,7 @@ class ModelConfig:
         attended = [self.decoder_widths[i] for i in self.attention_stages]
         attended += [self.bottleneck_width] if self.bottleneck_attention else []
         _require(
-            self.attention_heads > 0 and all(w % self.attention_heads == 0 for w in attended),
+            all(width % self.attention_heads == 0 for width in attended),
             f"attention_heads must divide the widths {attended}, got {self.attention_heads}",
         )
         if self.output is OutputSpace.RGB:
@@ -209,43 +327,37 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiscriminatorConfig:
+class DiscriminatorConfig(Checked):
     """The shape of a discriminator; `build_discriminator` makes the network."""
 
     kind: DiscriminatorKind = DiscriminatorKind.PATCH
-    width: int = 64  # channels of the first convolution, doubled by each further one up to eightfold
-    layers: int = 3  # strided convolutions; 3 give `patch` its 70 x 70 receptive field
-    scales: int = 3  # levels of the image pyramid (`multiscale` only)
+    width: Annotated[int, Range(1, 1024)] = 64
+    """Channels of the first convolution, doubled by each further one up to eightfold."""
+    layers: Annotated[int, Range(1, 6)] = 3  # strided convolutions; 3 give `patch` its 70 x 70 receptive field
+    scales: Annotated[int, Range(1, 6)] = 3  # levels of the image pyramid (`multiscale` only)
     conditional: bool = False  # whether L is shown beside the colours
-
-    def __post_init__(self) -> None:
-        """Refuse shapes that no network can have."""
-        _require(
-            min(self.width, self.layers, self.scales) > 0,
-            "width, layers and scales of a discriminator must be positive",
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LossConfig:
+class LossConfig(Checked):
     """The generator's loss: each term's weight in the sum (0 leaves it out) and its settings."""
 
-    smooth_l1: float = 10.0  # on ab / 110 at the decoder's stride, or on RGB
-    smooth_l1_beta: float = 0.1  # where the square turns linear
-    log_mse: float = 0.0  # mean over pictures of log(1 + MSE of ab / 110 over a floor): the PSNR but for factors
-    log_mse_floor: float = 1e-3  # MSE below which a picture hardly counts
-    bins: float = 0.3  # cross-entropy of the softly encoded ab bins
-    bins_rebalance: float = 0.0  # exponent of the inverse class frequency, 0 = none
-    luminance: float = 0.0  # L1 of L / 100 where it was missing
-    consistency: float = 0.0  # L1 between the ab / 110 of a picture and that of its copy of half the size
-    perceptual: float = 0.0  # distance of backbone features
+    smooth_l1: NotNegative = 10.0  # on ab / 110 at the decoder's stride, or on RGB
+    smooth_l1_beta: Positive = 0.1  # where the square turns linear
+    log_mse: NotNegative = 0.0  # mean over pictures of log(1 + MSE of ab / 110 over a floor): the PSNR but for factors
+    log_mse_floor: Positive = 1e-3  # MSE below which a picture hardly counts
+    bins: NotNegative = 0.3  # cross-entropy of the softly encoded ab bins
+    bins_rebalance: Fraction = 0.0  # exponent of the inverse class frequency, 0 = none
+    luminance: NotNegative = 0.0  # L1 of L / 100 where it was missing
+    consistency: NotNegative = 0.0  # L1 between the ab / 110 of a picture and that of its copy of half the size
+    perceptual: NotNegative = 0.0  # distance of backbone features
     perceptual_backbone: PerceptualBackbone = PerceptualBackbone.VGG19
     perceptual_taps: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
-    perceptual_weights: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4)  # rising: deeper taps weigh more
-    adversarial: float = 0.0  # binary cross-entropy of the discriminator's verdict on the generated picture
+    perceptual_weights: tuple[NotNegative, ...] = (0.1, 0.2, 0.3, 0.4)  # rising: deeper taps weigh more
+    adversarial: NotNegative = 0.0  # binary cross-entropy of the discriminator's verdict on the generated picture
 
-    def __post_init__(self) -> None:
-        """Refuse weights that cannot be meant."""
+    def _check_together(self) -> None:
+        """Refuse weights that do not go together."""
         weights = (
             self.smooth_l1,
             self.log_mse,
@@ -255,11 +367,7 @@ class LossConfig:
             self.perceptual,
             self.adversarial,
         )
-        _require(min(weights) >= 0, f"loss weights must not be negative, got {weights}")
         _require(max(weights) > 0, "at least one loss weight must be above 0")
-        _require(self.smooth_l1_beta > 0, f"smooth_l1_beta must be above 0, got {self.smooth_l1_beta}")
-        _require(self.log_mse_floor > 0, f"log_mse_floor must be above 0, got {self.log_mse_floor}")
-        _require(0 <= self.bins_rebalance <= 1, f"bins_rebalance must be in 0..1, got {self.bins_rebalance}")
         _require(
             len(self.perceptual_taps) == len(self.perceptual_weights) > 0,
             f"perceptual_weights needs one weight a tap, got {len(self.perceptual_weights)} "
@@ -268,74 +376,53 @@ class LossConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AugmentConfig:
+class AugmentConfig(Checked):
     """How photographs are varied in training. Shares are of pictures, 0..1."""
 
-    crop_from: float = 0.7  # the crop's side is drawn from this share of the short side up to all of it
-    flip: float = 0.5  # share mirrored
-    affine: float = 0.0  # share turned, moved, scaled and sheared
-    affine_degrees: float = 10.0  # largest turn
-    affine_translate: float = 0.1  # largest move, share of the side
-    affine_scale: float = 0.1  # largest change of scale
-    affine_shear: float = 5.0  # largest shear, degrees
-    tone: float = 0.3  # share whose grey input, and only that, is changed in tone
-    tone_gamma: float = 0.35  # largest exponent, as a power of e
-    tone_contrast: float = 0.35  # largest loss of contrast
-    tone_noise: float = 0.06  # largest deviation of the added noise, grey levels 0..1
-    tone_blur: float = 1.2  # largest deviation of the blur, pixels
-    tone_jpeg: float = 0.3  # share of these that also went through a poor JPEG
-    occlusion: float = 0.12  # share with missing luminance
-    occlusion_pixels: float = 0.4  # largest share of single pixels removed
-    occlusion_rectangles: int = 4  # most rectangles
-    occlusion_scratches: int = 4  # most scratches
-    occlusion_blots: int = 0  # most blots: round or oval, from specks of dust to stains
-    hints: float = 0.3  # share with colour hints
-    hints_most: int = 50  # most hints; few are likelier
+    crop_from: Annotated[float, Range(0, 1, above=True)] = 0.7
+    """The crop's side is drawn from this share of the short side up to all of it."""
+    flip: Fraction = 0.5  # share mirrored
+    affine: Fraction = 0.0  # share turned, moved, scaled and sheared
+    affine_degrees: Annotated[float, Range(0, 180)] = 10.0  # largest turn
+    affine_translate: Fraction = 0.1  # largest move, share of the side
+    affine_scale: BelowOne = 0.1  # largest change of scale
+    affine_shear: Annotated[float, Range(0, 90, below=True)] = 5.0  # largest shear, degrees
+    tone: Fraction = 0.3  # share whose grey input, and only that, is changed in tone
+    tone_gamma: Annotated[float, Range(0, 5)] = 0.35  # largest exponent, as a power of e
+    tone_contrast: BelowOne = 0.35  # largest loss of contrast
+    tone_noise: Fraction = 0.06  # largest deviation of the added noise, grey levels 0..1
+    tone_blur: Annotated[float, Range(0, 20)] = 1.2  # largest deviation of the blur, pixels
+    tone_jpeg: Fraction = 0.3  # share of these that also went through a poor JPEG
+    occlusion: Fraction = 0.12  # share with missing luminance
+    occlusion_pixels: Fraction = 0.4  # largest share of single pixels removed
+    occlusion_rectangles: _Several = 4  # most rectangles
+    occlusion_scratches: _Several = 4  # most scratches
+    occlusion_blots: _Several = 0  # most blots: round or oval, from specks of dust to stains
+    hints: Fraction = 0.3  # share with colour hints
+    hints_most: Annotated[int, Range(1, 10_000)] = 50  # most hints; few are likelier
 
-    def __post_init__(self) -> None:
-        """Refuse shares and ranges that cannot be meant."""
-        shares = (
-            self.flip,
-            self.affine,
-            self.tone,
-            self.tone_jpeg,
-            self.occlusion,
-            self.occlusion_pixels,
-            self.hints,
-        )
-        _require(all(0 <= share <= 1 for share in shares), f"shares must be in 0..1, got {shares}")
-        _require(0 < self.crop_from <= 1, f"crop_from must be above 0 and at most 1, got {self.crop_from}")
-        _require(0 <= self.tone_contrast < 1, f"tone_contrast must be in 0..1, got {self.tone_contrast}")
+    def _check_together(self) -> None:
+        """Refuse to draw from nothing."""
+        kinds = (self.occlusion_pixels, self.occlusion_rectangles, self.occlusion_scratches, self.occlusion_blots)
+        _require(self.occlusion == 0 or max(kinds) > 0, "occlusion is above 0, so one of its kinds must be, too")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenderConfig:
+class RenderConfig(Checked):
     """How a trained generator is asked for colour; stored in its file as the settings that suit it."""
 
-    size: int = 192  # the network sees the picture with sides of about this many pixels (area kept)
-    sizes: tuple[int, ...] = ()  # further sizes whose colours are averaged with those of `size`
+    size: Pixels = 192  # the network sees the picture with sides of about this many pixels (area kept)
+    sizes: Annotated[tuple[Pixels, ...], Length(0, 16)] = ()
+    """Further sizes whose colours are averaged with those of `size`."""
     flip: bool = False  # average with the mirrored picture's colours
-    bins_share: float = 0.0  # 0: regression only; 1: mean of the bins only
-    temperature: float = 1.0  # of the bins before their mean is taken; below 1 sharpens
-    vividness: float = 1.0  # factor on the predicted chroma that makes a strength of 1 look right
-    evenness: float = 0.0  # 0: each picture as vivid as predicted; 1: all of one root-mean-square chroma
-    chroma_gamma: float = 1.0  # exponent within a picture: above 1 strengthens vivid places, where it is sure, only
-    chroma_limit: float = 0.0  # chroma that a strength of 1 nears but never passes, in Lab units; 0: none
-    strength: float = 1.0  # factor on chroma, the user's dial
-
-    def __post_init__(self) -> None:
-        """Refuse settings that cannot be meant."""
-        _require(
-            min((self.size, *self.sizes)) >= 1,
-            f"render sizes must be 1 or more, got {(self.size, *self.sizes)}",
-        )
-        _require(0 <= self.bins_share <= 1, f"bins_share must be in 0..1, got {self.bins_share}")
-        _require(self.temperature > 0, f"temperature must be above 0, got {self.temperature}")
-        _require(self.vividness > 0, f"vividness must be above 0, got {self.vividness}")
-        _require(self.chroma_gamma > 0, f"chroma_gamma must be above 0, got {self.chroma_gamma}")
-        _require(self.chroma_limit >= 0, f"chroma_limit must not be negative, got {self.chroma_limit}")
-        _require(0 <= self.evenness <= 1, f"evenness must be in 0..1, got {self.evenness}")
-        _require(self.strength >= 0, f"strength must not be negative, got {self.strength}")
+    bins_share: Fraction = 0.0  # 0: regression only; 1: mean of the bins only
+    temperature: Positive = 1.0  # of the bins before their mean is taken; below 1 sharpens
+    vividness: Positive = 1.0  # factor on the predicted chroma that makes a strength of 1 look right
+    evenness: Fraction = 0.0  # 0: each picture as vivid as predicted; 1: all of one root-mean-square chroma
+    chroma_gamma: Positive = 1.0
+    """Exponent within a picture: above 1 strengthens vivid places, where it is sure, only."""
+    chroma_limit: NotNegative = 0.0  # chroma that a strength of 1 nears but never passes, in Lab units; 0: none
+    strength: Annotated[float, Range(0, 2)] = 1.0  # factor on chroma, the user's dial
 
 
 def config_to_mapping(config: Any) -> dict[str, Any]:
@@ -367,9 +454,9 @@ def config_from_mapping(cls: type[T], mapping: Mapping[str, Any], *, where: str 
     known = {field.name: types[field.name] for field in dataclasses.fields(cast("Any", cls)) if field.init}
     for key in mapping:
         if key not in known:
-            near = get_close_matches(key, known, n=1, cutoff=0.5)
+            near = get_close_matches(str(key), known, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
-            raise ConfigError(f"{place}unknown key {key!r}; {hint}")
+            raise ConfigError(f"{place}unknown key {shorten(key)}; {hint}")
     values = {key: _from_plain(known[key], value, f"{place}{key}") for key, value in mapping.items()}
     try:
         return cls(**values)
@@ -386,10 +473,13 @@ def _from_plain(kind: Any, value: Any, place: str) -> Any:
         return tuple(_from_plain(get_args(kind)[0], item, place) for item in value)
     if isinstance(kind, type) and issubclass(kind, StrEnum) and isinstance(value, str):
         if value not in list(kind):
-            raise ConfigError(f"{place} must be one of {', '.join(kind)}, got {value!r}")
+            raise ConfigError(f"{place} must be one of {', '.join(kind)}, got {shorten(value)}")
         return kind(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ConfigError(f"{place} must be a number that a computer can hold, got {shorten(value)}") from None
     if isinstance(kind, type) and type(value) is kind:
         return value
-    raise ConfigError(f"{place} must be of type {getattr(kind, '__name__', kind)}, got {value!r}")
+    raise ConfigError(f"{place} must be of type {getattr(kind, '__name__', kind)}, got {shorten(value)}")

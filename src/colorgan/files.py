@@ -17,10 +17,29 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
+from colorgan.errors import UsageError
+
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["atomic_write", "is_there", "make_folder", "printable", "sweep_leftovers", "write_whole"]
+__all__ = [
+    "SYSTEM_FOLDERS",
+    "atomic_write",
+    "is_folder",
+    "is_there",
+    "make_folder",
+    "printable",
+    "status_of",
+    "sweep_leftovers",
+    "write_whole",
+]
+
+SYSTEM_FOLDERS = frozenset(
+    {"@eadir", "@recycle", "@recently-snapshot", "@tmp", "#recycle", "#snapshot", "$recycle.bin", "recycler",
+     "lost+found", "system volume information", "__macosx"}
+)  # fmt: skip
+"""Folders, in lower case, that systems and network drives make beside photographs: thumbnails, what was deleted."""
+
 
 _LEFTOVER = re.compile(r"\.colorgan-(?:(?P<machine>[0-9a-f]{8})-[0-9a-f]{16}|[0-9]+-[0-9]+)\.part")
 _SURELY_DEAD = 24 * 3600  # seconds since a leftover was last written to, where no lock can tell
@@ -173,6 +192,37 @@ def _is_local(folder: Path) -> bool:
 def is_there(path: Path) -> bool:
     """Tell whether a path names something that can be looked at; unlike Path's methods, this never raises."""
     return os.path.exists(path)  # noqa: PTH110
+
+
+def status_of(path: Path) -> os.stat_result | None:
+    """Look at what a path names; None if there is nothing.
+
+    Raises:
+        UsageError: The system does not let it be looked at.
+    """
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:  # a name with a zero byte
+        raise UsageError(f"{str(path)!r} is no name of a file: {error}; nothing was done") from None
+    except OSError as error:
+        known = {
+            errno.EACCES: "permission denied; change the permissions of its folder, or run as its owner",
+            errno.ENAMETOOLONG: "its name is too long",
+        }
+        reason = known.get(error.errno or 0, error.strerror or str(error))
+        raise UsageError(f"{path} cannot be looked at: {reason}; nothing was done") from error
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether a path names a folder.
+
+    Raises:
+        UsageError: The system does not let it be looked at.
+    """
+    status = status_of(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
 
 
 def make_folder(folder: Path) -> None:

@@ -9,8 +9,6 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models.squeezenet import Fire, squeezenet1_1
-from torchvision.models.vgg import vgg19
 
 from colorgan.color import AB_LIMIT, BIN_COUNT, decode_bins, encode_bins, lab_to_rgb
 from colorgan.config import LossConfig, PerceptualBackbone
@@ -142,6 +140,8 @@ def discriminator_loss(on_photographs: Sequence[Tensor], on_generated: Sequence[
 
 
 def _vgg19_features() -> tuple[nn.Sequential, dict[str, int]]:
+    from torchvision.models.vgg import vgg19  # takes about as long to import as torch
+
     with torch.device("meta"):  # its weights come from a file; the classifier's are never allocated
         features = vgg19(weights=None).features
     names, block, convolution = {}, 1, 0
@@ -156,6 +156,8 @@ def _vgg19_features() -> tuple[nn.Sequential, dict[str, int]]:
 
 
 def _squeezenet_features() -> tuple[nn.Sequential, dict[str, int]]:
+    from torchvision.models.squeezenet import Fire, squeezenet1_1
+
     with torch.device("meta"):
         features = squeezenet1_1(weights=None).features
     fires = [position for position, layer in enumerate(features) if isinstance(layer, Fire)]

@@ -2,6 +2,8 @@
 
 import itertools
 import multiprocessing
+import os
+import time
 
 import numpy as np
 import pytest
@@ -10,12 +12,15 @@ import torch
 from colorgan.config import AugmentConfig
 from colorgan.data import (
     PositionSampler,
+    Sample,
     TrainingPhotos,
+    dataset,
     draw_batches,
     find_photos,
     make_loader,
     worker_deaths_explained,
 )
+from colorgan.data.dataset import leave_signals_alone
 from colorgan.errors import DataError
 from support import draw_photo
 
@@ -195,3 +200,44 @@ def test_left_over_positions_are_reproducible_across_epochs(photos):
     order = [np.asarray(TrainingPhotos(photos, 16, VARIED, 3)[p].rgb) for p in (9, 10, 11)]
     again = [np.asarray(TrainingPhotos(photos, 16, VARIED, 3)[p].rgb) for p in (9, 10, 11)]
     assert all(np.array_equal(a, b) for a, b in zip(order, again, strict=True))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_passes_over_a_photograph_that_became_a_pipe(photos):
+    photos[3].path.unlink()
+    os.mkfifo(photos[3].path)
+    samples = TrainingPhotos(photos, 16, VARIED, 3)
+    left_out = [item for p in range(len(photos)) for item in samples[p].left_out]
+    assert left_out
+    assert {name for name, _ in left_out} == {photos[3].name}
+    assert "it is a pipe" in left_out[0][1]
+
+
+class Stuck(TrainingPhotos):
+    """Photographs of which one is never read, whatever the process is told."""
+
+    def __getitem__(self, position: int) -> Sample:
+        if position == 4:
+            leave_signals_alone(0)
+            time.sleep(300)
+        return super().__getitem__(position)
+
+
+class TestLoaderThatHangs:
+    def test_says_so_and_ends_its_processes(self, photos, monkeypatch):
+        monkeypatch.setattr(dataset, "_PATIENCE", 1.5)
+        monkeypatch.setattr(torch.utils.data._utils, "MP_STATUS_CHECK_INTERVAL", 0.5)
+        loader = make_loader(Stuck(photos, 16, VARIED, 0), PositionSampler(4), workers=1)
+        begin = time.monotonic()
+        words = r"no photographs came within 1\.5 seconds.*--resume"
+        with pytest.raises(DataError, match=words), worker_deaths_explained():
+            list(draw_batches(loader))
+        assert not multiprocessing.active_children()
+        assert time.monotonic() - begin < 30
+
+    def test_ends_its_processes_when_it_is_closed(self, photos, monkeypatch):
+        monkeypatch.setattr(torch.utils.data._utils, "MP_STATUS_CHECK_INTERVAL", 0.5)
+        batches = draw_batches(make_loader(Stuck(photos, 16, VARIED, 0), PositionSampler(4), workers=1))
+        next(batches)
+        batches.close()
+        assert not multiprocessing.active_children()

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from colorgan.data import find_photos, find_sets, open_photo, split_by_name
-from colorgan.errors import DataError, ImageReadError
+from colorgan.errors import DataError, ImageReadError, UsageError
 from support import draw_photo
 
 
@@ -46,6 +46,55 @@ class TestFindPhotos:
         draw_photo(1).save(root / ".cache" / "a.png")
         draw_photo(1).save(root / "._photo.png")
         assert names(root) == ["photo000.png"]
+
+    @pytest.mark.parametrize("name", ["@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "__MACOSX"])
+    def test_passes_over_what_systems_keep_for_themselves(self, photo_folder, name):
+        """Thumbnails and deleted photographs are not trained on."""
+        root = photo_folder(1)
+        for folder in (root / name, root / "album" / name.upper()):
+            folder.mkdir(parents=True)
+            draw_photo(1).save(folder / "a.png")
+        write_tar(root / "shard.tar", {f"{name}/a.png": (1, "PNG"), "b.png": (2, "PNG")})
+        assert names(root) == ["photo000.png", "shard.tar/b.png"]
+
+    def test_takes_names_that_are_not_utf8(self, photo_folder):
+        root = photo_folder(1)
+        os.rename(root / "photo000.png", os.fsencode(root) + b"/caf\xe9.png")  # noqa: PTH104 - bytes
+        (photo,) = find_photos(root)
+        assert os.fsencode(photo.name) == b"caf\xe9.png"
+        assert open_photo(photo).size == (80, 64)
+
+    def test_searches_deeper_than_programs_recurse(self, photo_folder):
+        root = photo_folder(1)
+        folders = [f"{root}/" + "d/" * depth for depth in range(1, 1101)]
+        for folder in folders:
+            os.mkdir(folder)  # noqa: PTH102 - much quicker than with pathlib at this depth
+        try:
+            draw_photo(1).save(folders[-1] + "a.png")
+            assert len(find_photos(root)) == 2
+            os.unlink(folders[-1] + "a.png")  # noqa: PTH108
+        finally:
+            for folder in reversed(folders):  # pytest could not
+                os.rmdir(folder)  # noqa: PTH106
+
+    @pytest.mark.parametrize("name", ["y" * 300, "a/" + "y" * 300 + "/b", "nul\0byte"])
+    def test_says_which_path_cannot_be_looked_at(self, photo_folder, name):
+        (photo_folder(1) / "a").mkdir()
+        with pytest.raises(UsageError, match=r"cannot be looked at|is no path"):
+            find_photos(photo_folder(1) / name)
+
+    def test_says_which_folder_is_closed(self, photo_folder):
+        root = photo_folder(1)
+        root.chmod(0)
+        try:
+            if os.access(root, os.R_OK):
+                pytest.skip("root may enter every folder")
+            with pytest.raises(UsageError, match="Permission denied"):
+                find_photos(root / "below")
+            with pytest.raises(DataError, match="check its permissions"):
+                find_photos(root)
+        finally:
+            root.chmod(0o700)
 
     def test_does_not_follow_links_into_their_own_parents(self, photo_folder):
         root = photo_folder(1)

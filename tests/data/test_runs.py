@@ -6,7 +6,7 @@ import pytest
 
 from colorgan.data import find_photos
 from colorgan.data.runs import latest_run, read_record, validation_photos, write_record
-from colorgan.errors import DataError
+from colorgan.errors import DataError, UsageError
 
 
 @pytest.fixture
@@ -36,12 +36,33 @@ class TestRecord:
         with pytest.raises(DataError, match="no longer in"):
             validation_photos(record)
 
-    @pytest.mark.parametrize("content", [None, "{", "[]"])
+    @pytest.mark.parametrize(
+        "content",
+        [
+            None,
+            "",
+            "{",
+            "[]",
+            "{}",
+            "[" * 100_000,
+            "1" * 5000,
+            '{"data": 1, "validation_data": "b", "validation": []}',
+            '{"data": "a", "validation_data": null, "validation": []}',
+            '{"data": "a", "validation_data": "b", "validation": "c"}',
+            '{"data": "a", "validation_data": "b", "validation": [1]}',
+            '{"data": "a", "validation_data": "b", "validation": [], "separate_validation": 3}',
+        ],
+    )
     def test_says_what_is_no_run(self, tmp_path, content):
         if content is not None:
             (tmp_path / "run.json").write_text(content)
         with pytest.raises(DataError, match="training run"):
             read_record(tmp_path)
+
+    def test_says_which_path_in_it_is_none(self, tmp_path):
+        (tmp_path / "run.json").write_text('{"data": "a", "validation_data": "b\\u0000", "validation": ["c"]}')
+        with pytest.raises(UsageError, match="is no path"):
+            validation_photos(tmp_path)
 
 
 class TestLatestRun:

@@ -282,7 +282,7 @@ def _to_image(rgb: torch.Tensor) -> Image.Image:
 def test_protocol_refuses_what_cannot_be_meant() -> None:
     with pytest.raises(UsageError, match="hints"):
         Protocol(hints=-1)
-    with pytest.raises(UsageError, match="bootstrap"):
+    with pytest.raises(UsageError, match="resamples must be in 100"):
         Protocol(resamples=1)
 
 

@@ -1,19 +1,26 @@
 """`colorgan train` as a person runs it, in a process of its own."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from colorgan.cli import app
+from colorgan.commands import train
+from colorgan.data.dataset import leave_signals_alone
 from colorgan.training.checkpoint import find_checkpoints, load_checkpoint
+from colorgan.training.distributed import Processes
 from colorgan.training.journal import read_journal
+from colorgan.training.recipe import recipe_names
 from support import run_colorgan
 from training_support import TINY
 
@@ -93,11 +100,45 @@ class TestKilled:
         assert f"go on with --resume {run_dir}" in talk
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_request_ends_what_is_stuck(monkeypatch, number):
+    """A run that waits for a process that decodes, and that process, which hears no request itself."""
+    monkeypatch.setattr(train, "_SAME_REQUEST_SECONDS", 0.0)
+    before = signal.getsignal(signal.SIGCHLD)
+    stuck = multiprocessing.get_context("fork").Process(target=_sleep_deaf, daemon=True)
+    stuck.start()
+    trainer = SimpleNamespace(stop_requested=False, processes=Processes())
+    try:
+        with train._gentle_interrupts(trainer):
+            os.kill(os.getpid(), number)
+            assert trainer.stop_requested
+            time.sleep(0.1)
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), number)
+        stuck.join(5)
+        assert not stuck.is_alive()
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def _sleep_deaf() -> None:
+    leave_signals_alone(0)
+    time.sleep(60)
+
+
 def invoke(*arguments: object):
     return CliRunner().invoke(app, ["train", *map(str, arguments)])
 
 
 class TestLooking:
+    @pytest.mark.parametrize("name", recipe_names())
+    def test_help_and_documents_name_every_recipe(self, name):
+        recipe = next(option for option in get_command(app).commands["train"].params if option.name == "recipe")
+        assert name in recipe.metavar.split("|")
+        root = Path(__file__).parents[2]
+        for document in ("README.md", "docs/train.md"):
+            assert f"`{name}`" in (root / document).read_text(), document
+
     def test_prints_a_recipe_that_can_be_used(self, tmp_path):
         printed = invoke("--recipe", "paper", "--set", "loss.adversarial=0.02", "--print-recipe")
         assert printed.exit_code == 0

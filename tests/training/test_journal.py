@@ -55,6 +55,35 @@ class TestJournal:
         with pytest.raises(CheckpointError, match="no journal"):
             read_journal(tmp_path / "journal.jsonl")
 
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "[" * 100_000,
+            '{"kind": "step", "step": ' + "1" * 5000 + "}",
+            '{"kind": 3, "step": 1}',
+            '{"kind": "step"}',
+            '{"kind": "step", "step": "many"}',
+            '{"kind": "step", "step": 1, "total": "much"}',
+            '{"kind": "step", "step": 1, "progress": 1e999}',
+            '{"kind": "resumed"}',
+            '{"kind": "validation", "step": 1, "score": 1}',
+            '{"kind": "validation", "step": 1, "score": null, "psnr": 1, "grey_psnr": 1, "colorfulness": 1, '
+            '"real_colorfulness": 1}',
+            '{"kind": "left_out", "step": 1}',
+            '{"kind": "failed", "step": [1], "reason": "x"}',
+            '{"kind": "failed", "reason": 1}',
+            '{"kind": "finished", "stopped": "no"}',
+        ],
+    )
+    def test_passes_over_what_no_run_writes(self, journal, line):
+        journal.write("step", step=1, total=0.5)
+        with journal.path.open("a") as file:
+            file.write(line + "\n")
+        journal.write("step", step=2, total=0.4)
+        assert [e["step"] for e in read_journal(journal.path)] == [1, 2]
+        assert summarize_run(journal.path.parent).step == 2
+        assert draw_curves(read_journal(journal.path), journal.path.with_name("curves.png")) is not None
+
 
 class TestAverages:
     def test_averages_each_name_over_the_steps_that_have_it(self):

@@ -1,6 +1,7 @@
 """Recipes: each loads and builds, wrong ones are refused with a hint."""
 
 import math
+import os
 
 import pytest
 import torch
@@ -102,8 +103,18 @@ class TestLoadRecipe:
             ("[loss", "not valid TOML"),
             ("[run]\nsize = 'large'", "size must be of type int"),
             ("[model]\nencoder = 'vgg99'", "must be one of vgg16_bn"),
-            ("[optimizer]\nlearning_rate = -1.0", "learning rates must be positive"),
-            ("[loss]\nsmooth_l1 = -1.0", "must not be negative"),
+            ("[optimizer]\nlearning_rate = -1.0", "learning_rate must be above 0, got -1.0"),
+            ("[optimizer]\nbetas = [2, -1]", "betas must be 0 or more and below 1, got 2"),
+            ("[optimizer]\nbetas = [0.9]", "betas needs 2 values"),
+            ("[run]\nepochs = nan", "epochs must be above 0 and at most 1,000,000,000, got nan"),
+            ("[run]\nbatch_size = -3", "batch_size must be in"),
+            ("[run]\nsize = 1" + "0" * 5000, "a line of more than 2,000 characters"),
+            ("[run]\nsize = 0x" + "f" * 1900, "size must be in"),
+            ("x = " + "[" * 900 + "\n" + "[" * 900, "not valid TOML"),
+            ("a." * 50_000 + "b = 1", "longer than 65,536 bytes"),
+            ("a." * 30_000 + "b = 1", "a line of more than 2,000 characters"),
+            ("a." * 900 + "b = 1", "unknown key 'a'"),
+            ("[loss]\nsmooth_l1 = -1.0", "smooth_l1 must be 0 or more"),
         ],
     )
     def test_refuses_what_cannot_be_meant(self, tmp_path, text, words):
@@ -117,8 +128,11 @@ class TestLoadRecipe:
             load_recipe("papre")
 
     def test_names_a_file_that_cannot_be_read(self, tmp_path):
-        with pytest.raises(ConfigError, match="cannot be read"):
-            load_recipe(tmp_path / "gone.toml")
+        (tmp_path / "latin.toml").write_bytes(b"description = 'caf\xe9'")
+        os.mkfifo(tmp_path / "pipe.toml")
+        for name in ("gone.toml", "latin.toml", "pipe.toml", "y" * 300 + ".toml", "nul\0.toml"):
+            with pytest.raises(ConfigError, match="cannot be read"):
+                load_recipe(tmp_path / name)
 
 
 class TestOverrides:
@@ -143,6 +157,12 @@ class TestOverrides:
             ("loss.bin=1", "did you mean 'bins'"),
             ("description.x=1", "no table"),
             ("loss.bins=many", "must be of type float"),
+            ("loss.bins=" + "1" * 1500, "that a computer can hold"),
+            ("loss.bins=" + "[" * 1500, "must be of type float"),
+            ("loss.bins=" + "1" * 5000, "longer than 2,000 characters"),
+            ("model." + "a." * 900 + "b=1", "unknown key 'a'"),
+            ("model.encoder." + "a." * 900 + "b=1", "no table"),
+            ("run.size=1" + "0" * 1000, "size must be in"),
         ],
     )
     def test_refuses_what_cannot_be_meant(self, override, words):

@@ -1,5 +1,6 @@
 """From options to a trainer: what is refused, what a resumed run remembers, what is found before it starts."""
 
+import math
 import shutil
 from functools import partial
 from pathlib import Path
@@ -61,7 +62,15 @@ class TestOptions:
         ("given", "words"),
         [
             ({"epochs": 1.0, "steps": 5}, "give one of them"),
-            ({"steps": 0}, "above 0"),
+            ({"steps": 0}, "steps must be in 1"),
+            ({"epochs": math.nan}, "epochs must be above 0 and at most 1,000,000,000, got nan"),
+            ({"epochs": math.inf}, "epochs must be above 0"),
+            ({"minutes": -1.0}, "minutes must be above 0"),
+            ({"workers": -1}, "workers must be in 0"),
+            ({"seed": 2**64}, "seed must be in 0"),
+            ({"size": -8}, "size must be in"),
+            ({"data": Path("y" * 300)}, "cannot be looked at: File name too long"),
+            ({"validation_data": Path("nul\0")}, "is no path"),
             ({"resume": "auto", "init_from": "default"}, "give one of them"),
             ({"data": None}, "pass a folder of photographs with --data"),
         ],
@@ -91,6 +100,9 @@ class TestPrepareTraining:
             ({"batch_size": 64}, UsageError, "fewer than the 64 of one step.*--batch-size 23 or less"),
             ({"resume": "auto"}, CheckpointError, "no checkpoint that can be resumed from"),
             ({"resume": "gone.pt", "data": None}, CheckpointError, "gone.pt cannot be read"),
+            ({"resume": "y" * 300}, UsageError, "cannot be looked at: File name too long"),
+            ({"resume": "auto", "run_dir": Path("y" * 300)}, UsageError, "cannot be looked at: File name too long"),
+            ({"run_dir": Path("y" * 300)}, UsageError, "cannot be looked at: File name too long"),
             ({"encoder_weights": "gone.pth"}, None, "gone.pth.*--encoder-weights none"),
         ],
     )

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from colorgan.color import rgb_to_lab
 from colorgan.colorization.hints import color_to_levels
-from colorgan.colorization.search import status_of
 from colorgan.errors import UsageError
+from colorgan.files import status_of
 from colorgan.images import read_photos
 
 __all__ = ["Palette"]

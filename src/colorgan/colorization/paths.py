@@ -12,10 +12,11 @@ from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.hints import Hint, read_hints
 from colorgan.colorization.masks import add_masks
 from colorgan.colorization.plan import Claims, Job, Plan, SideFolders, make_plan
-from colorgan.colorization.search import STREAM, Source, find_sources, is_folder, status_of
+from colorgan.colorization.search import STREAM, Source, find_sources
 from colorgan.colorization.work import ColorizeOptions, Event, Notice, is_own
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import ImageReadError, UsageError
+from colorgan.files import is_folder, status_of
 from colorgan.images import count_pages, format_of, is_image_name, read_size
 
 __all__ = ["add_hints", "check_reports", "colorize_paths", "plan_paths"]

@@ -1,6 +1,5 @@
 """Looking for photographs in what a person named: files, folders, standard input."""
 
-import errno
 import os
 import re
 import unicodedata
@@ -11,17 +10,12 @@ from pathlib import Path, PurePosixPath
 from stat import S_ISDIR
 
 from colorgan.errors import UsageError
+from colorgan.files import SYSTEM_FOLDERS, status_of
 
-__all__ = ["STREAM", "Source", "Sources", "find_sources", "is_folder", "status_of"]
+__all__ = ["STREAM", "Source", "Sources", "find_sources"]
 
 STREAM = Path("-")
 """Stands for standard input as a source, for standard output as a target."""
-
-# Of network drives and systems: thumbnails, deleted files, snapshots.
-_SYSTEM_FOLDERS = frozenset(
-    {"@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "recycler", "lost+found",
-     "system volume information", "__macosx"}
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,37 +37,6 @@ class Sources:
     not_images: int = 0  # files whose names are not those of images
     excluded: int = 0  # images that the patterns leave out
     unreadable: list[tuple[Path, str]] = field(default_factory=list)  # folders that cannot be listed, and why
-
-
-def status_of(path: Path) -> os.stat_result | None:
-    """Look at what a path names; None if there is nothing.
-
-    Raises:
-        UsageError: The system does not let it be looked at.
-    """
-    try:
-        return path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except ValueError as error:  # a name with a zero byte
-        raise UsageError(f"{str(path)!r} is no name of a file: {error}; nothing was done") from None
-    except OSError as error:
-        known = {
-            errno.EACCES: "permission denied; change the permissions of its folder, or run as its owner",
-            errno.ENAMETOOLONG: "its name is too long",
-        }
-        reason = known.get(error.errno or 0, error.strerror or str(error))
-        raise UsageError(f"{path} cannot be looked at: {reason}; nothing was done") from error
-
-
-def is_folder(path: Path) -> bool:
-    """Tell whether a path names a folder.
-
-    Raises:
-        UsageError: The system does not let it be looked at.
-    """
-    status = status_of(path)
-    return status is not None and S_ISDIR(status.st_mode)
 
 
 def find_sources(
@@ -157,7 +120,7 @@ def _walk(root: Path, sources: Sources, is_image_name: Callable[[str], bool], sk
         elif entry.name.startswith("."):
             sources.hidden += 1
         elif _leads_down(entry):
-            if entry.name.lower() in _SYSTEM_FOLDERS:
+            if entry.name.lower() in SYSTEM_FOLDERS:
                 sources.system += 1
             else:
                 enter(Path(entry.path), relative / entry.name)

@@ -1,5 +1,6 @@
 """`colorgan eval`: measure how well pictures are coloured."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from colorgan.files import write_whole
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from colorgan.data import PhotoFile
     from colorgan.evaluation import Report
 
 _INPUT, _OUTPUT, _MACHINE = "What the networks are shown", "Results", "Machine"
@@ -76,7 +78,8 @@ def evaluate(
         typer.Option("--render-size", min=16, help="Size at which the networks see pictures.", rich_help_panel=_INPUT),
     ] = None,
     strength: Annotated[
-        float | None, typer.Option("--strength", min=0, help="Factor on the colours' chroma.", rich_help_panel=_INPUT)
+        float | None,
+        typer.Option("--strength", min=0, max=2, help="Factor on the colours' chroma.", rich_help_panel=_INPUT),
     ] = None,
     labels: Annotated[
         Path | None,
@@ -111,9 +114,8 @@ def evaluate(
     """
     from colorgan import evaluation
 
-    for file in (per_image, report_file):
-        _check_folder(file)
     found = evaluation.find_data(data)
+    _check_targets([file for file in (per_image, report_file) if file is not None], found.photos)
     chosen: list[str] | list[Path] = weights or ([found.weights] if found.weights else ["default"])
     if pairs is not None and not weights:
         chosen = []
@@ -157,9 +159,20 @@ def _parse_backbones(options: list[str]) -> dict[str, Path]:
     return backbones
 
 
-def _check_folder(file: Path | None) -> None:
-    if file is not None and not file.absolute().parent.is_dir():
-        raise UsageError(f"there is no folder {file.parent} to write {file.name} to; make it first")
+def _check_targets(files: "list[Path]", photos: "list[PhotoFile]") -> None:
+    """See before the work that results can be written, and over no photograph."""
+    from colorgan.files import is_folder
+
+    sources = {os.path.realpath(photo.path): photo for photo in photos}
+    for file in files:
+        if not is_folder(file.absolute().parent):
+            raise UsageError(f"there is no folder {file.parent} to write {file.name} to; make it first")
+        if is_folder(file):
+            raise UsageError(f"{file} is a folder; give the name of a file in it")
+        if os.path.realpath(file) in sources:
+            raise UsageError(f"{file} is one of the photographs to measure on; give another name")
+    if len({os.path.realpath(file) for file in files}) < len(files):
+        raise UsageError(f"--per-image and --report would both be written to {files[0]}; give two names")
 
 
 def _write(file: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 """`colorgan train`: train a network on a folder of photographs."""
 
+import multiprocessing
 import os
 import signal
 import time
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from colorgan.training.tensorboard import TensorBoardLog
 
 _LENGTH, _WEIGHTS, _MACHINE, _LOOK = "How long", "Weights to start from", "Machine", "Looking at recipes and runs"
+# Read from the folder: to import the package that it belongs to would load torch.
+_RECIPES = sorted(path.stem for path in (Path(__file__).parents[1] / "training" / "recipes").glob("*.toml"))
 _SAME_REQUEST_SECONDS = 1.0
 _TALK_SECONDS = 30.0  # between lines about progress where there is no terminal
 
@@ -42,7 +45,7 @@ def train(
         str | None,
         typer.Option(
             "--recipe",
-            metavar="default|paper|repair|debug|FILE.toml",
+            metavar="|".join((*_RECIPES, "FILE.toml")),
             help="What to train, and how. Default: default, or that of the resumed run.",
         ),
     ] = None,
@@ -297,20 +300,24 @@ def _introduce_check(found: "Preflight", trainer: "Trainer") -> None:
 
 @contextmanager
 def _gentle_interrupts(trainer: "Trainer") -> Iterator[None]:
-    """Let the first Ctrl-C (or SIGTERM) end the run after the step at hand, and a later Ctrl-C at once.
+    """Let the first Ctrl-C (or SIGTERM) end the run after the step at hand, a later one at once, a third by force.
 
     torchrun and batch systems pass one request on to the same process twice; that is not a second one.
     """
-    asked = 0.0
+    asked, insisted = 0.0, False
 
     def ask(number: int, frame: object) -> None:
-        nonlocal asked
+        nonlocal asked, insisted
         if not trainer.stop_requested:
             asked = time.monotonic()
             trainer.stop_requested = True
             if trainer.processes.leads:
                 console.say("stopping after this step; press Ctrl-C again to stop at once")
-        elif number == signal.SIGINT and time.monotonic() - asked > _SAME_REQUEST_SECONDS:
+        elif insisted:
+            os._exit(130)
+        elif time.monotonic() - asked > _SAME_REQUEST_SECONDS:
+            insisted = True
+            _kill_children()
             raise KeyboardInterrupt
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -319,6 +326,14 @@ def _gentle_interrupts(trainer: "Trainer") -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _kill_children() -> None:
+    """End the processes that decode, which may be stuck, without torch's remarks on their death."""
+    if hasattr(signal, "SIGCHLD"):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for child in multiprocessing.active_children():
+        child.kill()
 
 
 def _train(trainer: "Trainer", log: "TensorBoardLog | None") -> int:

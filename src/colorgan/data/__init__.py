@@ -10,7 +10,15 @@ from colorgan.data.dataset import (
     make_loader,
     worker_deaths_explained,
 )
-from colorgan.data.folder import PhotoFile, PhotoSets, find_photos, find_sets, open_photo, split_by_name
+from colorgan.data.folder import (
+    PhotoFile,
+    PhotoSets,
+    find_photos,
+    find_sets,
+    open_photo,
+    read_photo,
+    split_by_name,
+)
 from colorgan.data.resident import ResidentPhotos
 
 __all__ = [
@@ -27,6 +35,7 @@ __all__ = [
     "find_sets",
     "make_loader",
     "open_photo",
+    "read_photo",
     "split_by_name",
     "worker_deaths_explained",
 ]

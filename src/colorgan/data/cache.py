@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from colorgan.data.loading import SHARED_MEMORY
 from colorgan.errors import DataError
 
 __all__ = ["PhotoCache", "shrink_photo"]
 
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory
 _LONGEST_ASPECT = 3  # panoramas beyond it are decoded anew each time
 _TYPICAL_ASPECT = 1.5
 
@@ -35,6 +35,8 @@ class PhotoCache:
         self.short_side = short_side
         needed = round(count * 3 * short_side**2 * _TYPICAL_ASPECT)
         folder = _roomy_folder(needed)
+        self.shared_bytes = needed if folder == SHARED_MEMORY else 0
+        """How much of the shared memory it will take."""
         self._handle, name = tempfile.mkstemp(prefix="colorgan-cache-", dir=folder)
         self._path, self._owner = Path(name), os.getpid()
         os.truncate(self._handle, self._slot_bytes * count + 4 * count)
@@ -105,10 +107,10 @@ def shrink_photo(image: Image.Image, short_side: int) -> Image.Image:
 
 def _roomy_folder(needed: int) -> Path:
     """Return a folder with room for `needed` bytes, in memory if possible."""
-    for folder in (_SHARED_MEMORY, Path(tempfile.gettempdir())):
+    for folder in (SHARED_MEMORY, Path(tempfile.gettempdir())):
         if folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 1.2 * needed:
             return folder
     raise DataError(
-        f"the cache needs about {needed / 1e9:.1f} GB, more than {_SHARED_MEMORY} and {tempfile.gettempdir()} have "
+        f"the cache needs about {needed / 1e9:.1f} GB, more than {SHARED_MEMORY} and {tempfile.gettempdir()} have "
         "free; train without --cache"
     )

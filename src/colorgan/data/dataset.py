@@ -2,8 +2,10 @@
 
 import functools
 import math
+import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -15,8 +17,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from colorgan.config import AugmentConfig
 from colorgan.data.augment import draw_hints, draw_occlusion, is_nearly_grey, jitter_tone, vary_geometry
+from colorgan.data.bytes import leave_time_to_others
 from colorgan.data.cache import PhotoCache
 from colorgan.data.folder import PhotoFile, open_photo
+from colorgan.data.loading import PREFETCHED, plan_loading
 from colorgan.errors import DataError, ImageReadError
 
 __all__ = [
@@ -33,6 +37,7 @@ __all__ = [
 ]
 
 _MOST_REPLACEMENTS = 50
+_PATIENCE = 600.0  # seconds until the next batch has come
 CACHE_MARGIN = 1.2  # short side of cached photographs, as a multiple of the training size
 
 LeftOut = tuple[tuple[str, str], ...]  # names of photographs passed over, with the reason
@@ -198,6 +203,26 @@ class PositionSampler(Sampler[list[int]]):
             step += 1
 
 
+class _Parcel:
+    """A batch without tensors, which travel between processes through shared memory."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._parts = [x.numpy() if isinstance(x, Tensor) else x for x in batch]
+
+    def unpack(self) -> Batch:
+        """Return the batch."""
+        return Batch(*(torch.from_numpy(x) if isinstance(x, np.ndarray) else x for x in self._parts))  # type: ignore[arg-type]
+
+    def pin_memory(self) -> Batch:
+        """Return the batch in memory that a GPU reads directly."""
+        return Batch(*(x.pin_memory() if isinstance(x, Tensor) else x for x in self.unpack()))  # type: ignore[arg-type]
+
+
+def _collate_to_send(samples: list[Sample | DataError]) -> "_Parcel | DataError":
+    batch = _collate(samples)
+    return batch if isinstance(batch, DataError) else _Parcel(batch)
+
+
 def _collate(samples: list[Sample | DataError]) -> Batch | DataError:
     good = [s for s in samples if isinstance(s, Sample)]
     for sample in samples:
@@ -218,16 +243,37 @@ def _collate(samples: list[Sample | DataError]) -> Batch | DataError:
 def make_loader(
     photos: TrainingPhotos, sampler: PositionSampler, *, workers: int, pin_memory: bool = False
 ) -> DataLoader[Batch | DataError]:
-    """Make the loader of a run: endless batches, decoded by `workers` processes (0: by this one)."""
-    return DataLoader(
-        photos,  # type: ignore[arg-type]
-        batch_sampler=sampler,
-        num_workers=workers,
-        collate_fn=_collate,
-        pin_memory=pin_memory,
-        prefetch_factor=4 if workers > 0 else None,
-        worker_init_fn=leave_signals_alone if workers > 0 else None,
-    )
+    """Make the loader of a run: endless batches, decoded by `workers` processes (0: by this one).
+
+    Where the system has too little shared memory, batches come another way, or fewer processes decode; see
+    `loading.plan_loading`.
+    """
+    reserved = photos.cache.shared_bytes if photos.cache is not None else 0
+    plan = plan_loading(photos.size, sampler.batch_size, workers, reserved)
+    with _as_many_as_asked_for():
+        return DataLoader(
+            photos,  # type: ignore[arg-type]
+            batch_sampler=sampler,
+            num_workers=plan.workers,
+            collate_fn=_collate if plan.shares_memory else _collate_to_send,
+            pin_memory=pin_memory,
+            prefetch_factor=PREFETCHED if plan.workers > 0 else None,
+            worker_init_fn=_begin_worker if plan.workers > 0 else None,
+            timeout=_PATIENCE if plan.workers > 0 else 0,
+        )
+
+
+@contextmanager
+def _as_many_as_asked_for() -> Iterator[None]:
+    """Keep torch from remarking that there are more processes than cores: the user has said so."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="This DataLoader will create")
+        yield
+
+
+def _begin_worker(number: int) -> None:
+    leave_signals_alone(number)
+    leave_time_to_others()  # the loader waits no longer than its time-out
 
 
 def leave_signals_alone(_: int) -> None:
@@ -236,16 +282,28 @@ def leave_signals_alone(_: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def draw_batches(loader: DataLoader[Batch | DataError]) -> Iterator[Batch]:
-    """Yield the batches of a loader.
+def draw_batches(loader: DataLoader[Batch | DataError]) -> Generator[Batch, None, None]:
+    """Yield the batches of a loader; close it, and its processes end, whatever they are stuck in.
 
     Raises:
         DataError: Too many photographs in a row are unusable.
     """
-    for batch in loader:
-        if isinstance(batch, DataError):
-            raise batch
-        yield batch
+    before = set(multiprocessing.active_children())
+    with _as_many_as_asked_for():
+        batches = iter(loader)
+    decoding = set(multiprocessing.active_children()) - before
+    try:
+        for batch in batches:
+            if isinstance(batch, DataError):
+                raise batch
+            yield batch.unpack() if isinstance(batch, _Parcel) else batch
+    finally:
+        if decoding:
+            batches._shutdown_workers()  # type: ignore[attr-defined] # noqa: SLF001 - else whenever it is collected
+        for process in decoding:
+            if process.is_alive():  # they do not hear requests to end, and the program would wait for them
+                process.kill()
+                process.join(1.0)
 
 
 @contextmanager
@@ -258,6 +316,11 @@ def worker_deaths_explained() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ConnectionError, EOFError) as error:
+        if "DataLoader timed out" in str(error):
+            raise DataError(
+                f"no photographs came within {_PATIENCE:g} seconds; the drive or network that they lie on may be gone, "
+                "or one of them takes for ever to decode: see to it, and --resume"
+            ) from error
         # The last two arise where its last batch was being handed over.
         if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
             raise

@@ -2,23 +2,30 @@
 
 import hashlib
 import io
+import os
+import stat
 import tarfile
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from colorgan.errors import DataError, ImageReadError
+from colorgan.data.bytes import read_part
+from colorgan.errors import DataError
+from colorgan.files import SYSTEM_FOLDERS, is_folder, status_of
+from colorgan.images import SUFFIXES, Colors, is_image_name, read_colors
 
-__all__ = ["IMAGE_SUFFIXES", "PhotoFile", "PhotoSets", "find_photos", "find_sets", "open_photo", "split_by_name"]
-
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pnm"}
-)
-"""Names that end so are taken for photographs, in any case."""
+__all__ = [
+    "PhotoFile",
+    "PhotoSets",
+    "find_photos",
+    "find_sets",
+    "open_photo",
+    "read_photo",
+    "split_by_name",
+]
 
 _VALIDATION_FOLDERS = ("val", "validation")
 
@@ -33,12 +40,13 @@ class PhotoFile:
     size: int | None = None  # bytes from `offset`; None is the whole file
 
     def read_bytes(self) -> bytes:
-        """Read the encoded picture."""
-        if self.size is None:
-            return self.path.read_bytes()
-        with self.path.open("rb") as file:
-            file.seek(self.offset)
-            return file.read(self.size)
+        """Read the encoded picture.
+
+        Raises:
+            ImageReadError: It cannot be read, or not in time.
+            DataError: A drive does not answer.
+        """
+        return read_part(self.path, self.offset, self.size, name=self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +62,26 @@ class PhotoSets:
 def find_photos(path: Path) -> list[PhotoFile]:
     """Find all photographs below a folder, or in a tar file, sorted by name.
 
-    Folders are searched to any depth; tar files in them count as folders. Hidden files are passed over, and links
-    that lead back into their own parents are not followed.
+    Folders are searched to any depth; tar files in them count as folders. Hidden files and the folders that systems
+    and network drives keep thumbnails and deleted files in are passed over, and links that lead back into their own
+    parents are not followed.
 
     Raises:
         DataError: The path does not exist, or holds no photographs.
+        UsageError: The system does not let the path be looked at.
     """
-    if not path.exists():
+    status = status_of(path)
+    if status is None:
         raise DataError(f"there is no {path}; pass a folder of photographs, or a .tar file of them, with --data")
-    if path.is_file():
-        if not _is_tar(path):
-            raise DataError(f"{path} is a single file; pass a folder of photographs, or a .tar file of them")
+    if stat.S_ISDIR(status.st_mode):
+        found = _walk(path)
+    elif stat.S_ISREG(status.st_mode) and _is_tar(path.name):
         found = _index_tar(path, "")
     else:
-        found = _walk(path, path, frozenset())
+        raise DataError(f"{path} is a single file; pass a folder of photographs, or a .tar file of them")
     if not found:
         raise DataError(
-            f"{path} holds no photographs (files named {', '.join(sorted(IMAGE_SUFFIXES))}, or .tar files of them)"
+            f"{path} holds no photographs (files named {', '.join(sorted(SUFFIXES))}, or .tar files of them)"
         )
     return sorted(found)
 
@@ -90,7 +101,7 @@ def find_sets(data: Path, validation_data: Path | None = None, *, validation_sha
         return _keep_apart(find_photos(data), find_photos(validation_data), validation_data)
     train = data / "train"
     for name in _VALIDATION_FOLDERS:
-        if train.is_dir() and (data / name).is_dir():
+        if is_folder(train) and is_folder(data / name):
             return _keep_apart(find_photos(train), find_photos(data / name), data / name)
     kept, kept_out = split_by_name(find_photos(data), validation_share)
     return PhotoSets(tuple(kept), tuple(kept_out), data)
@@ -130,7 +141,12 @@ def split_by_name(photos: Sequence[PhotoFile], validation_share: float) -> tuple
 
 
 def open_photo(photo: PhotoFile, *, short_side: int | None = None) -> Image.Image:
-    """Decode a photograph to 8-bit RGB, upright.
+    """Decode a photograph to 8-bit sRGB, upright; see `read_photo`."""
+    return read_photo(photo, short_side=short_side).image
+
+
+def read_photo(photo: PhotoFile, *, short_side: int | None = None) -> Colors:
+    """Decode a photograph as `colorgan.images.read_colors` does, which `colorize` goes by too.
 
     Args:
         photo: Where it lies.
@@ -139,19 +155,17 @@ def open_photo(photo: PhotoFile, *, short_side: int | None = None) -> Image.Imag
 
     Raises:
         ImageReadError: It is damaged, or no picture.
+        DataError: A drive does not answer.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd files are nothing a person can act on
-            with Image.open(io.BytesIO(photo.read_bytes())) as image:
-                if short_side is not None:
-                    scale = short_side / min(image.size)
-                    image.draft("RGB", (round(image.width * scale), round(image.height * scale)))
-                return ImageOps.exif_transpose(image).convert("RGB")
-    except UnidentifiedImageError as error:
-        raise ImageReadError(f"{photo.name} is no picture, or damaged from its first bytes on") from error
-    except Exception as error:  # Pillow's plugins raise whatever they like on damaged files
-        raise ImageReadError(f"{photo.name} cannot be read as a picture: {error}") from error
+    return read_colors(_NamedBytes(photo), short_side=short_side)
+
+
+class _NamedBytes(io.BytesIO):
+    """A photograph's bytes, and its name for messages."""
+
+    def __init__(self, photo: PhotoFile) -> None:
+        super().__init__(photo.read_bytes())
+        self.name = photo.name
 
 
 def _name_hash(name: str) -> float:
@@ -159,46 +173,61 @@ def _name_hash(name: str) -> float:
     return int.from_bytes(hashlib.sha256(name.encode(errors="surrogateescape")).digest()[:8]) / 2**64
 
 
-def _is_tar(path: Path) -> bool:
-    return path.suffix.lower() == ".tar"
+def _is_tar(name: str) -> bool:
+    return name.lower().endswith(".tar")
 
 
-def _is_photo(name: str) -> bool:
-    hidden = any(part.startswith(".") for part in name.split("/"))
-    return not hidden and Path(name).suffix.lower() in IMAGE_SUFFIXES
+def _is_passed_over(name: str) -> bool:
+    """Tell whether a file or folder of this name is hidden, or one that a system made for itself."""
+    return name.startswith(".") or name.lower() in SYSTEM_FOLDERS
 
 
-def _walk(folder: Path, root: Path, parents: frozenset[Path]) -> list[PhotoFile]:
-    here = folder.resolve()
-    if here in parents:
-        return []
+def _walk(root: Path) -> list[PhotoFile]:
     found: list[PhotoFile] = []
-    try:
-        entries = sorted(folder.iterdir())
-    except PermissionError:
-        raise DataError(f"{folder} may not be read; check its permissions") from None
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            found += _walk(entry, root, parents | {here})
-        elif entry.is_file():
-            name = entry.relative_to(root).as_posix()
-            if _is_tar(entry):
-                found += _index_tar(entry, name + "/")
-            elif _is_photo(name):
-                found.append(PhotoFile(name, entry))
+    waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(str(root), "", frozenset())]
+    while waiting:
+        folder, prefix, parents = waiting.pop()
+        try:
+            status = os.stat(folder)  # noqa: PTH116 - paths of great depth are slow as objects
+            here = (status.st_dev, status.st_ino)
+            entries = list(os.scandir(folder)) if here not in parents else []
+        except OSError as error:
+            raise DataError(f"{folder} may not be read: {error.strerror}; check its permissions") from error
+        for entry in entries:
+            name = prefix + entry.name
+            if _is_passed_over(entry.name):
+                continue
+            if _is_folder(entry):
+                waiting.append((entry.path, name + "/", parents | {here}))
+            elif is_image_name(entry.name) and _is_file(entry):
+                found.append(PhotoFile(name, Path(entry.path)))
+            elif _is_tar(entry.name) and _is_file(entry):
+                found += _index_tar(Path(entry.path), name + "/")
     return found
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle with itself
+        return False
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _index_tar(path: Path, prefix: str) -> list[PhotoFile]:
     try:
         with tarfile.open(path, "r:") as archive:
-            files = [(member.name.removeprefix("./"), member) for member in archive if member.isreg()]
-            return [
-                PhotoFile(prefix + name, path, member.offset_data, member.size)
-                for name, member in files
-                if _is_photo(name)
-            ]
-    except (tarfile.TarError, OSError) as error:
+            members = [(member.name.removeprefix("./"), member) for member in archive if member.isreg()]
+    except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
         raise DataError(f"{path} cannot be read as a plain (uncompressed) tar file: {error}") from error
+    return [
+        PhotoFile(prefix + name, path, member.offset_data, member.size)
+        for name, member in members
+        if is_image_name(name) and not any(map(_is_passed_over, PurePosixPath(name).parts))
+    ]

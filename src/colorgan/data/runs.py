@@ -1,12 +1,14 @@
 """The record of a training run, `run.json`: which photographs it used, and with what it was made."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from colorgan.data.bytes import read_part
 from colorgan.data.folder import PhotoFile, find_photos
-from colorgan.errors import DataError
+from colorgan.errors import DataError, ImageReadError
 from colorgan.files import write_whole
 
 __all__ = ["RECORD_NAME", "RUNS_FOLDER", "latest_run", "read_record", "validation_photos", "write_record"]
@@ -41,23 +43,42 @@ def write_record(
 def read_record(run_dir: Path) -> dict[str, Any]:
     """Read a run's record.
 
+    Returns:
+        What `write_record` was given: "data" and "validation_data" are text, "validation" is a list of texts, and
+        "separate_validation", if there is one, is text or None.
+
     Raises:
         DataError: There is none, or it is damaged.
     """
     path = run_dir / RECORD_NAME
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        record = json.loads(read_part(path))
+    except ImageReadError as error:
+        raise DataError(f"{error}; is {run_dir} the folder of a training run?") from error
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read: {error}; is {run_dir} the folder of a training run?") from error
-    if not isinstance(record, dict):
+    if not isinstance(record, dict) or not _holds_what_is_needed(record):
         raise DataError(f"{path} does not hold the record of a training run")
     return record
 
 
+def _holds_what_is_needed(record: Mapping[str, Any]) -> bool:
+    texts = [record.get("data"), record.get("validation_data"), record.get("separate_validation") or ""]
+    names = record.get("validation")
+    return isinstance(names, list) and all(isinstance(text, str) for text in (*texts, *names))
+
+
 def latest_run(folder: Path) -> Path | None:
     """Return the run below `folder` whose record is the youngest, or None."""
-    records = sorted(folder.glob(f"*/{RECORD_NAME}"), key=lambda path: path.stat().st_mtime)
-    return records[-1].parent if records else None
+    records = [(status.st_mtime, path) for path in folder.glob(f"*/{RECORD_NAME}") if (status := _status(path))]
+    return max(records)[1].parent if records else None
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:  # a link that leads nowhere, or a folder that may not be entered
+        return None
 
 
 def validation_photos(run_dir: Path) -> list[PhotoFile]:

@@ -1,8 +1,9 @@
 """What is measured: trained generators, baselines, and pictures that another program coloured."""
 
 import dataclasses
+import os
+import unicodedata
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Protocol as Interface
 
 import numpy as np
@@ -195,10 +196,10 @@ class ForeignPictures:
 
 
 def match_names(originals: list[PhotoFile], coloured: list[PhotoFile]) -> dict[str, PhotoFile]:
-    """Find the coloured picture of each original: the same relative path, the suffix apart."""
+    """Find the coloured picture of each original: the same relative path, the suffix and the Unicode form apart."""
     by_stem = {_stem(photo.name): photo for photo in coloured}
     return {photo.name: by_stem[_stem(photo.name)] for photo in originals if _stem(photo.name) in by_stem}
 
 
 def _stem(name: str) -> str:
-    return Path(name).with_suffix("").as_posix()
+    return unicodedata.normalize("NFC", os.path.splitext(name)[0])  # noqa: PTH122 - names are no paths here

@@ -34,6 +34,7 @@ from colorgan.evaluation.measures import CORE_METRICS, Comparison, Measure, buil
 from colorgan.evaluation.protocol import Protocol
 from colorgan.evaluation.report import CandidateScores, Example, Report
 from colorgan.evaluation.statistics import Bootstrap, Values
+from colorgan.files import printable
 from colorgan.metrics import psnr
 from colorgan.model import prepare_for_inference
 from colorgan.rendering.front import STRENGTHS, FrontValues, measure_front
@@ -129,8 +130,8 @@ def evaluate(
     report = Report(
         protocol=protocol,
         metrics=tuple(measure.name for measure in measures),
-        names=tuple(photo.name for photo in survey.photos),
-        left_out=survey.left_out + strangers,
+        names=tuple(printable(photo.name) for photo in survey.photos),
+        left_out=tuple((printable(name), printable(why)) for name, why in survey.left_out + strangers),
         photographs=scores.photographs,
         candidates=scores.candidates,
         environment=_describe_environment(runtime),
@@ -327,7 +328,7 @@ def _pick_examples(candidate: Candidate, session: _Session, count: int) -> dict[
         grey, coloured = GreyBaseline().color(batch), candidate.color(batch)
         gains = (psnr(coloured, batch.target) - psnr(grey, batch.target)).tolist()
         for name, gain, *pictures in zip(batch.names, gains, grey, coloured, batch.target, strict=True):
-            examples.append(Example(name, gain, *map(_encode_jpeg, pictures)))
+            examples.append(Example(printable(name), gain, *map(_encode_jpeg, pictures)))
         examples.sort(key=lambda example: example.gain)
         del examples[count : max(count, len(examples) - count)]
     half = (len(examples) + 1) // 2

@@ -80,7 +80,7 @@ def _stack(arrays: Sequence[Bytes]) -> Tensor:
 
 
 def _picture_rng(name: str, protocol: Protocol, purpose: int) -> np.random.Generator:
-    digest = hashlib.sha256(name.encode()).digest()
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
     return np.random.default_rng((protocol.seed, purpose, int.from_bytes(digest[:8])))
 
 

@@ -1,6 +1,8 @@
 """The metrics by name: which there are, what each needs, and how it is computed for a batch."""
 
 import csv
+import io
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from colorgan.color import luminance_to_grey, rgb_to_lab
-from colorgan.config import LossConfig
-from colorgan.errors import EvaluationError, UsageError, WeightsNotFoundError
+from colorgan.config import LossConfig, shorten
+from colorgan.data.bytes import read_part
+from colorgan.errors import DataError, EvaluationError, ImageReadError, UsageError, WeightsNotFoundError
 from colorgan.evaluation.fid import build_inception, frechet_distance
 from colorgan.evaluation.inputs import EvaluationBatch
 from colorgan.evaluation.statistics import Values
@@ -223,6 +226,9 @@ def _top5(state: dict[str, Tensor], labels: Mapping[str, int] | None, device: to
     return Measure("top5", compute, judges_photographs=True)
 
 
+_CLASS = re.compile("[0-9]{1,3}")
+
+
 def read_labels(path: Path) -> dict[str, int]:
     """Read a CSV file of picture names and ImageNet class numbers (0..999), with or without a header.
 
@@ -231,15 +237,19 @@ def read_labels(path: Path) -> dict[str, int]:
     """
     labels = {}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_part(path, name=f"the labels {path}").decode("utf-8-sig")
+        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    except (ImageReadError, DataError) as error:
+        raise UsageError(str(error)) from None
+    except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"the labels {path} cannot be read: {error}") from None
     for number, row in enumerate(rows, start=1):
-        if len(row) >= 2 and row[1].strip().isdecimal() and int(row[1]) < 1000:
-            labels[row[0].strip()] = int(row[1])
+        name, label = (cell.strip() for cell in (*row, "")[:2])
+        if _CLASS.fullmatch(label):
+            labels[name] = int(label)
         elif number > 1:
-            raise UsageError(f"{path}, line {number}: expected a name and a class number 0..999, got {','.join(row)!r}")
+            got = shorten(",".join(row))
+            raise UsageError(f"{path}, line {number}: expected a name and a class number 0..999, got {got}")
     return labels
 
 

@@ -1,9 +1,9 @@
 """The protocol: everything that must be the same for two results to be comparable."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from colorgan.config import Degradation, Framing, Occlusion
-from colorgan.errors import ConfigError
+from colorgan.config import Checked, Degradation, Framing, Occlusion, Range
 from colorgan.rendering import HINT_SHARE
 
 __all__ = ["PATCHY_SHARE", "Protocol"]
@@ -24,7 +24,7 @@ _OCCLUSIONS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
+class Protocol(Checked):
     """How pictures are prepared, damaged, hinted, and their values put together.
 
     Everything random depends on `seed` and the picture's name only, so every model meets the same damage and hints,
@@ -34,16 +34,9 @@ class Protocol:
     framing: Framing = Framing.SQUASH256
     occlusion: Occlusion = Occlusion.NONE
     degradation: Degradation = Degradation.NONE
-    hints: int = 0  # places where the true colour is given
-    seed: int = 0
-    resamples: int = 2000  # of the bootstrap
-
-    def __post_init__(self) -> None:
-        """Refuse values that cannot be meant."""
-        if self.hints < 0:
-            raise ConfigError(f"the number of hints must be 0 or more, got {self.hints}")
-        if self.resamples < 100:
-            raise ConfigError(f"a bootstrap needs 100 resamples or more, got {self.resamples}")
+    hints: Annotated[int, Range(0, 10_000)] = 0  # places where the true colour is given
+    seed: Annotated[int, Range(0)] = 0
+    resamples: Annotated[int, Range(100, 1_000_000)] = 2000  # of the bootstrap
 
     def describe(self) -> dict[str, str]:
         """Return what a reader must know, line by line: name and text."""

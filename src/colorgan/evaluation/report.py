@@ -55,8 +55,8 @@ class Report:
 
     protocol: Protocol
     metrics: tuple[str, ...]
-    names: tuple[str, ...]  # of the pictures that were measured
-    left_out: tuple[tuple[str, str], ...]  # pictures that were not, with the reason
+    names: tuple[str, ...]  # of the pictures that were measured, printable
+    left_out: tuple[tuple[str, str], ...]  # pictures that were not, with the reason, printable
     photographs: Mapping[str, Values]  # the photographs' own values (N,) of metrics that judge a picture alone
     candidates: tuple[CandidateScores, ...]  # baselines first
     environment: Mapping[str, str]  # device, precision, versions

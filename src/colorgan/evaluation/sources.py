@@ -6,6 +6,7 @@ from pathlib import Path
 from colorgan.data import PhotoFile, find_photos
 from colorgan.data.runs import RUNS_FOLDER, latest_run, validation_photos
 from colorgan.errors import DataError
+from colorgan.files import is_folder
 
 __all__ = ["EvaluationData", "find_data"]
 
@@ -33,6 +34,7 @@ def find_data(data: Path | None, *, root: Path = Path()) -> EvaluationData:
 
     Raises:
         DataError: There is nothing, or no photographs in it.
+        UsageError: The system does not let `data` be looked at.
     """
     if data is not None:
         return _from_folder(data)
@@ -51,5 +53,5 @@ def find_data(data: Path | None, *, root: Path = Path()) -> EvaluationData:
 
 def _from_folder(data: Path) -> EvaluationData:
     inside = data / "val"
-    chosen = inside if inside.is_dir() else data
+    chosen = inside if is_folder(data) and is_folder(inside) else data
     return EvaluationData(find_photos(chosen), str(chosen), None)

@@ -2,11 +2,13 @@
 
 from colorgan.images.atomic import atomic_file
 from colorgan.images.budget import ReadLimits
+from colorgan.images.colors import Colors, read_colors
 from colorgan.images.marks import describe, read_marks
 from colorgan.images.metadata import Metadata
 from colorgan.images.photo import Photo, PhotoKind
 from colorgan.images.provenance import Marks, Origin, Provenance
 from colorgan.images.read import (
+    SUFFIXES,
     count_pages,
     is_image_name,
     iter_photos,
@@ -28,7 +30,9 @@ __all__ = [
     "FORMATS",
     "FORMATS_WITH_ALPHA",
     "FORMATS_WITH_DEPTH",
+    "SUFFIXES",
     "SUFFIX_OF",
+    "Colors",
     "Marks",
     "Metadata",
     "Origin",
@@ -44,6 +48,7 @@ __all__ = [
     "is_image_name",
     "iter_photos",
     "photo_from_image",
+    "read_colors",
     "read_marks",
     "read_photos",
     "read_size",

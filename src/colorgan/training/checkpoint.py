@@ -10,7 +10,7 @@ import torch
 from colorgan.errors import CheckpointError
 from colorgan.training.files import refusals_explained, write_file
 
-__all__ = ["find_checkpoints", "load_checkpoint", "load_latest", "save_checkpoint"]
+__all__ = ["checkpoint_path", "find_checkpoints", "load_checkpoint", "load_latest", "save_checkpoint"]
 
 _PATTERN = "checkpoint-*.pt"
 _DIGEST_BYTES = 32
@@ -25,7 +25,7 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any], *, kept: int
     Raises:
         CheckpointError: It cannot be written; what was there before is untouched.
     """
-    path = folder / f"checkpoint-{step:08}.pt"
+    path = checkpoint_path(folder, step)
     buffer = io.BytesIO()
     torch.save(state, buffer)
     content = buffer.getbuffer()
@@ -35,6 +35,11 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any], *, kept: int
         with refusals_explained(old, CheckpointError):
             old.unlink(missing_ok=True)
     return path
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Return the file of a step's checkpoint."""
+    return folder / f"checkpoint-{step:08}.pt"
 
 
 def find_checkpoints(folder: Path) -> list[Path]:

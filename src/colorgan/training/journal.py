@@ -7,7 +7,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from colorgan.errors import CheckpointError
+from colorgan.data.bytes import read_part
+from colorgan.errors import CheckpointError, DataError, ImageReadError
 from colorgan.training.files import refusals_explained
 
 __all__ = ["Averages", "Journal", "read_journal"]
@@ -54,26 +55,57 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
         CheckpointError: There is no journal, or it holds something else.
     """
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error.strerror}); is this the folder of a run?") from error
+        lines = read_part(path).decode(errors="replace").splitlines()
+    except (ImageReadError, DataError) as error:
+        raise CheckpointError(f"{error}; is this the folder of a run?") from error
     entries = [entry for entry in map(_parse, lines) if entry is not None]
     if lines and not entries:
         raise CheckpointError(f"{path} holds no journal of a training run")
     kept: list[dict[str, Any]] = []
     for entry in entries:
         if entry["kind"] == "resumed":
-            kept = [e for e in kept if e.get("step", 0) <= entry["step"]]
+            kept = [e for e in kept if (e.get("step") or 0) <= entry["step"]]
         kept.append(entry)
     return kept
 
 
+# What an entry of each kind must hold, for those who read it; anything else in it may be left out.
+_NUMBERS: dict[str, tuple[str, ...]] = {
+    "step": ("step",),
+    "resumed": ("step",),
+    "validation": ("step", "score", "psnr", "grey_psnr", "colorfulness", "real_colorfulness"),
+}
+_TEXTS: dict[str, tuple[str, ...]] = {"left_out": ("name",), "failed": ("reason",)}
+_SWITCHES: dict[str, tuple[str, ...]] = {"finished": ("stopped",)}
+_OF_NUMBERS = ("step", "validation")  # kinds whose entries hold nothing but numbers, switches and null
+_EVERYWHERE = ("step", "seconds", "progress")  # numbers or null, where they stand
+_LARGEST = 1e15  # of a number that is believed
+
+
 def _parse(line: str) -> dict[str, Any] | None:
+    """Read an entry; None if it is none, be it half-written or from elsewhere."""
     try:
         entry = json.loads(line)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return None
-    return entry if isinstance(entry, dict) and "kind" in entry else None
+    return entry if isinstance(entry, dict) and _is_entry(entry) else None
+
+
+def _is_entry(entry: dict[str, Any]) -> bool:
+    kind = entry.get("kind")
+    if not isinstance(kind, str):
+        return False
+    some = [v for k, v in entry.items() if k != "kind"] if kind in _OF_NUMBERS else map(entry.get, _EVERYWHERE)
+    return (
+        all(value is None or isinstance(value, bool) or _is_number(value) for value in some)
+        and all(_is_number(entry.get(key)) for key in _NUMBERS.get(kind, ()))
+        and all(isinstance(entry.get(key), str) for key in _TEXTS.get(kind, ()))
+        and all(isinstance(entry.get(key), bool) for key in _SWITCHES.get(kind, ()))
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST < value < _LARGEST
 
 
 class Averages:

@@ -1,6 +1,7 @@
 """Looking at data, disk and speed before a run takes its first step."""
 
 import copy
+import os
 import shutil
 import sys
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from colorgan.data import PhotoFile, PositionSampler, TrainingPhotos, draw_batches, make_loader, open_photo
+from colorgan.data import PhotoFile, PositionSampler, TrainingPhotos, draw_batches, make_loader, read_photo
 from colorgan.data.augment import is_nearly_grey
 from colorgan.errors import DataError, ImageReadError, TrainingError
 from colorgan.training.players import Players
@@ -52,7 +53,7 @@ def check_before_run(trainer: Trainer) -> Preflight:
         DataError: The sample holds no photograph that can be trained on.
         TrainingError: The disk has less room than the run's files need.
     """
-    data = _check_data(trainer.photos.train)
+    data = _check_data(trainer.photos.train, trainer.recipe.run.size)
     seconds, needed = _probe(trainer)
     free = shutil.disk_usage(_existing(trainer.run_dir)).free
     if free < needed:
@@ -68,19 +69,19 @@ def check_before_run(trainer: Trainer) -> Preflight:
     return Preflight(data, seconds, in_all, fitting, _memory_used(trainer), needed, free)
 
 
-def _check_data(photos: Sequence[PhotoFile]) -> DataCheck:
+def _check_data(photos: Sequence[PhotoFile], size: int) -> DataCheck:
     unreadable: list[tuple[str, str]] = []
     grey: list[str] = []
     sides: list[int] = []
     sample = photos[:: max(1, len(photos) // _SAMPLE)][:_SAMPLE]
     for photo in sample:
         try:
-            image = open_photo(photo)
+            colors = read_photo(photo, short_side=size)
         except ImageReadError as error:
             unreadable.append((photo.name, str(error)))
             continue
-        sides.append(min(image.size))
-        if is_nearly_grey(image):
+        sides.append(min(colors.size))
+        if is_nearly_grey(colors.image):
             grey.append(photo.name)
     if len(unreadable) + len(grey) == len(sample):
         raise DataError(
@@ -131,4 +132,5 @@ def _memory_used(trainer: Trainer) -> int | None:
 
 def _existing(path: Path) -> Path:
     """Return the nearest folder on a path that exists."""
-    return next(p for p in (path.resolve(), *path.resolve().parents) if p.exists())
+    path = path.absolute()
+    return next(folder for folder in (path, *path.parents) if os.path.exists(folder))  # noqa: PTH110 - never raises

@@ -6,18 +6,29 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from colorgan.config import (
     AugmentConfig,
+    BelowOne,
+    Checked,
+    Count,
     DiscriminatorConfig,
+    Fraction,
+    Length,
     LossConfig,
     ModelConfig,
+    NotNegative,
+    Pixels,
+    Positive,
+    Range,
     RenderConfig,
     config_from_mapping,
     config_to_mapping,
+    shorten,
 )
-from colorgan.errors import ConfigError
+from colorgan.data.bytes import read_part
+from colorgan.errors import ConfigError, DataError, ImageReadError
 
 __all__ = [
     "OptimizerConfig",
@@ -30,6 +41,9 @@ __all__ = [
     "recipe_names",
     "recipe_to_toml",
 ]
+
+
+_LONGEST_FILE, _LONGEST_LINE = 65_536, 2_000  # bytes, characters
 
 
 class OptimizerName(StrEnum):
@@ -46,61 +60,46 @@ class Schedule(StrEnum):
     COSINE = "cosine"  # to `final_share` of itself at the end of the run
 
 
+_Betas = Annotated[tuple[BelowOne, ...], Length(2, 2)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OptimizerConfig:
+class OptimizerConfig(Checked):
     """How both networks are optimised."""
 
     name: OptimizerName = OptimizerName.ADAMW
-    learning_rate: float = 1.5e-3  # of the generator's new parts
-    encoder_factor: float = 0.25  # the encoder's learning rate, as a factor of that
-    discriminator_learning_rate: float = 2e-4
-    betas: tuple[float, ...] = (0.9, 0.99)
-    discriminator_betas: tuple[float, ...] = (0.5, 0.999)
-    weight_decay: float = 0.01
-    clip_norm: float = 5.0  # the largest norm of the generator's gradient; 0 does not clip
-    warmup_steps: int = 200  # over which the learning rate rises from 0; at most a tenth of the run
+    learning_rate: Positive = 1.5e-3  # of the generator's new parts
+    encoder_factor: NotNegative = 0.25  # the encoder's learning rate, as a factor of that
+    discriminator_learning_rate: NotNegative = 2e-4
+    betas: _Betas = (0.9, 0.99)
+    discriminator_betas: _Betas = (0.5, 0.999)
+    weight_decay: NotNegative = 0.01
+    clip_norm: NotNegative = 5.0  # the largest norm of the generator's gradient; 0 does not clip
+    warmup_steps: Annotated[int, Range(0)] = 200
+    """Over which the learning rate rises from 0; at most a tenth of the run."""
     schedule: Schedule = Schedule.COSINE
-    final_share: float = 0.01
-    drop_path: float = 0.0  # share of the encoder's residual branches left out, rising to this at the last block
-    freeze_to_stride: int = 0  # encoder stages up to this stride stay as they are; 0 freezes none
-    adversarial_from: float = 0.0  # the share of the run after which the discriminator joins
-
-    def __post_init__(self) -> None:
-        """Refuse values that cannot be meant."""
-        rates = (self.learning_rate, self.encoder_factor, self.discriminator_learning_rate)
-        if min(rates) < 0 or self.learning_rate == 0:
-            raise ConfigError(f"learning rates must be positive, got {rates}")
-        if len(self.betas) != 2 or len(self.discriminator_betas) != 2:
-            raise ConfigError("betas and discriminator_betas need two values each")
-        if not 0 <= self.drop_path < 1:
-            raise ConfigError(f"drop_path must be at least 0 and below 1, got {self.drop_path}")
-        if not 0 <= self.adversarial_from <= 1:
-            raise ConfigError(f"adversarial_from must be in 0..1, got {self.adversarial_from}")
+    final_share: Fraction = 0.01
+    drop_path: BelowOne = 0.0  # share of the encoder's residual branches left out, rising to this at the last block
+    freeze_to_stride: Annotated[int, Range(0, 32)] = 0
+    """Encoder stages up to this stride stay as they are; 0 freezes none."""
+    adversarial_from: Fraction = 0.0  # the share of the run after which the discriminator joins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunConfig:
+class RunConfig(Checked):
     """The size and the rhythm of a run."""
 
-    batch_size: int = 32  # of one process
-    size: int = 128  # side of the training pictures, pixels
-    epochs: float = 10.0  # where neither --epochs, --steps nor --minutes is given
+    batch_size: Annotated[int, Range(1, 65536)] = 32  # of one process
+    size: Pixels = 128  # side of the training pictures, pixels
+    epochs: Annotated[float, Range(0, 1e9, above=True)] = 10.0  # where neither --epochs, --steps nor --minutes is given
     sync_batch_norm: bool = True  # with several processes: statistics of all batches together, not of each one's own
-    ema_decay: float = 0.999  # of the averaged generator, which is the one that is kept; 0 keeps the last
-    journal_steps: int = 20  # steps between lines of the journal
-    validation_steps: int = 500  # steps between validations
-    validation_count: int = 200  # photographs validated on, at most
-    validation_size: int = 256  # to which they are squashed
-    checkpoint_minutes: float = 5.0  # between checkpoints
-    checkpoints_kept: int = 3
-
-    def __post_init__(self) -> None:
-        """Refuse values that cannot be meant."""
-        numbers = (self.batch_size, self.size, self.journal_steps, self.validation_steps, self.validation_count)
-        if min(*numbers, self.validation_size, self.checkpoints_kept) < 1:
-            raise ConfigError(f"sizes, counts and steps of a run must be 1 or more, got {numbers}")
-        if not 0 <= self.ema_decay < 1:
-            raise ConfigError(f"ema_decay must be at least 0 and below 1, got {self.ema_decay}")
+    ema_decay: BelowOne = 0.999  # of the averaged generator, which is the one that is kept; 0 keeps the last
+    journal_steps: Count = 20  # steps between lines of the journal
+    validation_steps: Count = 500  # steps between validations
+    validation_count: Count = 200  # photographs validated on, at most
+    validation_size: Pixels = 256  # to which they are squashed
+    checkpoint_minutes: NotNegative = 5.0  # between checkpoints
+    checkpoints_kept: Count = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,31 +167,40 @@ def _read(name: str) -> str:
             raise ConfigError(f"there is no recipe {name!r}; use {', '.join(recipe_names())}, or a file FILE.toml")
         return (resources.files("colorgan.training") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
     try:
-        return Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        data = read_part(Path(name), 0, _LONGEST_FILE + 1, name=f"the recipe {name}")
+        if len(data) <= _LONGEST_FILE:
+            return data.decode("utf-8")
+    except (ImageReadError, DataError) as error:
+        raise ConfigError(str(error)) from error
+    except UnicodeDecodeError as error:
         raise ConfigError(f"the recipe {name} cannot be read: {error}") from error
+    raise ConfigError(f"{name} is no recipe: it is longer than {_LONGEST_FILE:,} bytes")
 
 
 def _parse(text: str, where: str) -> dict[str, Any]:
+    if max(map(len, text.splitlines()), default=0) > _LONGEST_LINE:  # keys with thousands of dots take hours to read
+        raise ConfigError(f"{where} has a line of more than {_LONGEST_LINE:,} characters; no recipe needs one")
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits are plain ValueErrors
         raise ConfigError(f"{where} is not valid TOML: {error}") from error
 
 
 def _apply(mapping: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals:
-        raise ConfigError(f"--set needs KEY=VALUE, such as loss.adversarial=0.02, got {override!r}")
+        raise ConfigError(f"--set needs KEY=VALUE, such as loss.adversarial=0.02, got {shorten(override)}")
+    if len(override) > _LONGEST_LINE:
+        raise ConfigError(f"--set {shorten(override)} is longer than {_LONGEST_LINE:,} characters; no value needs that")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text.strip()
     *tables, name = key.strip().split(".")
     for table in tables:
         mapping = mapping.setdefault(table, {})
         if not isinstance(mapping, dict):
-            raise ConfigError(f"--set {override}: {table} is no table of a recipe")
+            raise ConfigError(f"--set {shorten(override)}: {shorten(table)} is no table of a recipe")
     mapping[name] = value
 
 

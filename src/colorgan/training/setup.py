@@ -2,23 +2,26 @@
 
 import dataclasses
 import datetime as dt
+import itertools
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from torch import Tensor
 
 from colorgan import __version__
-from colorgan.config import CacheChoice, EncoderName, config_to_mapping
+from colorgan.config import CacheChoice, Checked, Count, EncoderName, Pixels, Range, config_to_mapping
 from colorgan.data import PhotoSets, find_sets
+from colorgan.data.loading import plan_loading
 from colorgan.data.runs import RECORD_NAME, RUNS_FOLDER, latest_run, read_record, write_record
-from colorgan.errors import CheckpointError, ConfigError, TrainingError, UsageError, WeightsError
+from colorgan.errors import CheckpointError, ColorganError, ConfigError, TrainingError, UsageError, WeightsError
+from colorgan.files import is_folder, status_of
 from colorgan.model.encoders import load_backbone
 from colorgan.runtime import Runtime, pick_runtime
-from colorgan.training.checkpoint import find_checkpoints, load_checkpoint, load_latest
+from colorgan.training.checkpoint import checkpoint_path, find_checkpoints, load_checkpoint, load_latest
 from colorgan.training.distributed import Processes, own_runtime
 from colorgan.training.events import Budget
 from colorgan.training.recipe import Recipe, change_recipe, load_recipe
@@ -31,7 +34,7 @@ __all__ = ["Setup", "TrainingOptions", "begin_run", "prepare_training"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingOptions:
+class TrainingOptions(Checked):
     """What a user asks for; None leaves a choice to the resumed run, else to the recipe, else to this machine."""
 
     data: Path | None = None  # only a resumed run knows its own
@@ -39,35 +42,33 @@ class TrainingOptions:
     recipe: str | None = None  # "default" for a new run
     overrides: tuple[str, ...] = ()  # "table.key=value"
     run_dir: Path | None = None
-    epochs: float | None = None
-    steps: int | None = None
-    minutes: float | None = None
-    batch_size: int | None = None
-    size: int | None = None
+    epochs: Annotated[float, Range(0, 1e9, above=True)] | None = None
+    steps: Annotated[int, Range(1, 10**12)] | None = None
+    minutes: Annotated[float, Range(0, 1e9, above=True)] | None = None
+    batch_size: Count | None = None
+    size: Pixels | None = None
     device: str = "auto"
     precision: str = "auto"
     resume: str | None = None  # "auto", a checkpoint, or the folder of a run
     init_from: str | None = None  # a generator, by name or path
     encoder_weights: str | None = None  # "imagenet", "none" or a file
     perceptual_weights: str | None = None  # a file; the store's if left out
-    seed: int | None = None  # 0 for a new run
-    workers: int | None = None
+    seed: Annotated[int, Range(0, 2**63 - 1)] | None = None  # 0 for a new run
+    workers: Annotated[int, Range(0, 1024)] | None = None
     cache: CacheChoice | None = None  # where decoded photographs are kept
     compile: bool = False
 
-    def __post_init__(self) -> None:
-        """Refuse options that exclude each other or cannot be meant."""
+    def _check_together(self) -> None:
+        """Refuse options that exclude each other, and photographs that are not there."""
         lengths = [n for n in (self.epochs, self.steps, self.minutes) if n is not None]
         if len(lengths) > 1:
             raise UsageError("--epochs, --steps and --minutes each say how long a run is; give one of them")
-        if any(n <= 0 for n in lengths):
-            raise UsageError(f"the length of a run must be above 0, got {lengths[0]}")
         if self.resume and self.init_from:
             raise UsageError("--resume goes on with a run and --init-from begins a new one; give one of them")
         if self.data is None and not self.resume:
             raise UsageError("there is nothing to train on: pass a folder of photographs with --data")
         for option, path in (("--data", self.data), ("--val-data", self.validation_data)):
-            if path is not None and not path.exists():
+            if path is not None and status_of(path) is None:
                 raise UsageError(f"there is no {path}; {option} needs a folder of photographs, or a .tar file of them")
 
 
@@ -130,21 +131,33 @@ def prepare_training(
             f"size {size} is not a multiple of {stride}: the network pads each picture, which costs time; "
             f"{stride * max(1, round(size / stride))} fits"
         )
+    loading = plan_loading(size, recipe.run.batch_size, trainer.workers)
+    if loading.note and trainer.cache is not CacheChoice.DEVICE:
+        notes.append(loading.note)
     notes += _bring_weights(trainer, options, recipe, resumed)
     return Setup(trainer, tuple(notes), data, validation_data)
 
 
 def begin_run(setup: Setup) -> None:
-    """Make the run's folder and write down what the run is made of.
+    """Make the run's folder, lock it until the run is over, and write down what the run is made of.
 
     Raises:
-        TrainingError: The folder cannot be written.
+        TrainingError: The folder cannot be written, or another trainer is at work in it.
+        UsageError: Another trainer was at work in it since this one was prepared.
     """
     trainer = setup.trainer
     if not trainer.processes.leads:
         return
     trainer.open_run_dir()
-    _record(setup)
+    try:
+        if trainer.step > 0:
+            _continue_in(trainer.run_dir, checkpoint_path(trainer.run_dir, trainer.step))
+        else:
+            _require_no_run(trainer.run_dir)
+        _record(setup)
+    except ColorganError:
+        trainer.lock.release()
+        raise
     if trainer.step > 0:
         trainer.journal.write("resumed", step=trainer.step)
 
@@ -195,7 +208,7 @@ def _find_data(options: TrainingOptions, resumed: _Resumed | None) -> tuple[Path
     assert resumed is not None  # noqa: S101 - the options were checked
     record = read_record(resumed.path.parent)
     data, separate = Path(record["data"]), record.get("separate_validation")
-    if not data.exists():
+    if status_of(data) is None:
         raise UsageError(f"the run was trained on {data}, which is gone; pass its photographs with --data")
     return data, options.validation_data or (Path(separate) if separate else None)
 
@@ -242,18 +255,22 @@ def _choose_run_dir(options: TrainingOptions, resumed: _Resumed | None) -> Path:
     if resumed:
         return _continue_in(options.run_dir or resumed.path.parent, resumed.path)
     if options.run_dir is not None:
-        if find_checkpoints(options.run_dir):
-            raise UsageError(
-                f"{options.run_dir} holds a run already; go on with it by --resume auto, or choose another --run-dir"
-            )
-        return options.run_dir
-    name = Path(options.recipe or "default").stem
-    return Path(RUNS_FOLDER) / f"{name}-{dt.datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 - the user's clock
+        return _require_no_run(options.run_dir)
+    name = f"{Path(options.recipe or 'default').stem}-{dt.datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 - the user's clock
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(folder for folder in (Path(RUNS_FOLDER) / name for name in names) if not folder.exists())
+
+
+def _require_no_run(folder: Path) -> Path:
+    if status_of(folder) is not None and find_checkpoints(folder):
+        raise UsageError(f"{folder} holds a run already; go on with it by --resume auto, or choose another --run-dir")
+    return folder
 
 
 def _continue_in(folder: Path, checkpoint: Path) -> Path:
     """Return the folder that a resumed run goes on in, unless it holds later checkpoints, which would be mixed up."""
-    later = [p for p in find_checkpoints(folder) if p.name > checkpoint.name and _is_good(p)]
+    found = find_checkpoints(folder) if status_of(folder) is not None else []
+    later = [p for p in found if p.name > checkpoint.name and _is_good(p)]
     if later:
         raise UsageError(
             f"{folder} holds a later checkpoint, {later[-1].name}; go on from it by --resume {folder}, or branch off "
@@ -279,8 +296,9 @@ def _find_checkpoint(options: TrainingOptions) -> _Resumed | None:
         if latest is None:
             raise CheckpointError(f"there is no run in {RUNS_FOLDER}/ to resume; start one without --resume")
         folder = latest
-    elif not folder.is_dir():
+    elif not is_folder(folder):
         return _Resumed(load_checkpoint(folder), folder, ())
+    status_of(folder)  # or the system does not say
     state, path, damaged = load_latest(folder)
     return _Resumed(state, path, tuple(f"passes over {bad}, which is torn or damaged" for bad in damaged))
 

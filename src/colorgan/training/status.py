@@ -12,6 +12,7 @@ from colorgan.training.journal import read_journal
 __all__ = ["RunStatus", "summarize_run"]
 
 _SPEED_ENTRIES = 10  # of the journal that the speed is averaged over
+_LEAST_PROGRESS = 1e-6  # from which the time that is left can be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def summarize_run(run_dir: Path) -> RunStatus:
     scored = [e for e in entries if e["kind"] == "validation"]
     newest = steps[-1] if steps else {}
     progress, seconds = newest.get("progress"), max((e.get("seconds") or 0 for e in entries), default=0)
-    remaining = seconds * (1 - progress) / progress if progress else None
+    remaining = seconds * (1 - progress) / progress if progress and _LEAST_PROGRESS <= progress <= 1 else None
     state = _state(entries, time.time() - path.stat().st_mtime)
     checkpoints = find_checkpoints(run_dir)
     return RunStatus(

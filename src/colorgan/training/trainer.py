@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from colorgan.training.events import Budget, Event, Finished, Saved, StepDone, V
 from colorgan.training.files import refusals_explained
 from colorgan.training.guard import LossGuard
 from colorgan.training.journal import Averages, Journal, read_journal
+from colorgan.training.lock import RunLock
 from colorgan.training.players import Players
 from colorgan.training.plots import draw_curves
 from colorgan.training.preview import write_sheet
@@ -93,6 +94,7 @@ class Trainer:
         self.players = Players(recipe, GeneratorLoss(recipe.loss, perceptual), runtime, self.processes)
         self.validation = ValidationSet(photos.validation, recipe.run.validation_count, recipe.run.validation_size)
         self.journal = Journal(run_dir / "journal.jsonl")
+        self.lock = RunLock(run_dir)
         self._guard, self._averages = LossGuard(), Averages()
         self._unread: list[dict[str, Tensor]] = []  # what the last steps returned, still where the network is
         self._terms: dict[str, float] = {}  # of the last step that was read
@@ -109,13 +111,14 @@ class Trainer:
         self.players.start_from(network)
 
     def open_run_dir(self) -> None:
-        """Make the run's folder and see that it can be written to.
+        """Make the run's folder, lock it, and see that it can be written to.
 
         Raises:
-            TrainingError: It cannot.
+            TrainingError: It cannot, or another trainer is at work in it.
         """
         try:
             self.run_dir.mkdir(parents=True, exist_ok=True)
+            self.lock.acquire()
             self.journal.open()
             sweep_leftovers([self.run_dir])
         except OSError as error:
@@ -148,6 +151,8 @@ class Trainer:
             with suppress(TrainingError):  # the journal may be what cannot be written
                 self._log("failed", reason=str(error))
             raise
+        finally:
+            self.lock.release()
 
     def _train_on(self, batches: Iterator[Batch]) -> Iterator[Event]:
         last_saved = started = time.monotonic()
@@ -195,7 +200,9 @@ class Trainer:
         samples = TrainingPhotos(photos, run.size, augment, self.seed, cached=self.cache is CacheChoice.RAM)
         sampler = PositionSampler(run.batch_size, self.step, rank, world)
         try:
-            yield draw_batches(make_loader(samples, sampler, workers=self.workers, pin_memory=device.type == "cuda"))
+            loader = make_loader(samples, sampler, workers=self.workers, pin_memory=device.type == "cuda")
+            with closing(draw_batches(loader)) as batches:
+                yield batches
         finally:
             if samples.cache is not None:
                 samples.cache.close()
