@@ -216,11 +216,11 @@ def _fetch_url(
 
 def _tell_kind(path: Path) -> Any:
     """Look at a file to tell a generator from a backbone; one that holds neither is deleted."""
-    from colorgan.weights.inspection import inspect_weights
+    from colorgan.weights.pickled import read_pickled
     from colorgan.weights.registry import WeightsKind
 
     try:
-        content = inspect_weights(path.read_bytes(), path.name)
+        content = read_pickled(path.read_bytes(), path.name)
     except WeightsError:
         path.unlink()
         raise

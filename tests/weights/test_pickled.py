@@ -1,9 +1,8 @@
-"""Weights files that lie, and weights files that would run code. Nothing here may reach torch.load."""
+"""Weights files that lie, that would run code, or that mean different things to different readers."""
 
 import io
 import os
 import pickle
-import pickletools
 import struct
 import zipfile
 from collections import OrderedDict
@@ -14,7 +13,7 @@ import torch
 from torch import nn
 
 from colorgan.errors import WeightsInvalidError
-from colorgan.weights.inspection import StoredTensor, inspect_weights
+from colorgan.weights.pickled import read_pickled
 
 
 def save(content: object, **options: object) -> bytes:
@@ -62,29 +61,29 @@ class TestHonest:
     def test_tensors_are_told_with_shape_and_type(self, kind: type, legacy: bool) -> None:
         content = kind(a=torch.zeros(2, 3), b=torch.zeros(4).half(), c=torch.tensor(1), d=torch.zeros(0, 2))
         data = save(content, _use_new_zipfile_serialization=not legacy)
-        assert inspect_weights(data, "x") == {
-            "a": StoredTensor("float32", (2, 3)),
-            "b": StoredTensor("float16", (4,)),
-            "c": StoredTensor("int64", ()),
-            "d": StoredTensor("float32", (0, 2)),
+        assert {name: (v.dtype, v.shape) for name, v in read_pickled(data, "x").items()} == {
+            "a": ("float32", (2, 3)),
+            "b": ("float16", (4,)),
+            "c": ("int64", ()),
+            "d": ("float32", (0, 2)),
         }
 
     @pytest.mark.parametrize("legacy", [False, True])
     def test_a_state_dict_with_its_metadata(self, legacy: bool) -> None:
         network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
         data = save(network.state_dict(), _use_new_zipfile_serialization=not legacy)
-        told = inspect_weights(data, "x")
+        told = read_pickled(data, "x")
         assert {k: v.shape for k, v in told.items()} == {k: tuple(v.shape) for k, v in network.state_dict().items()}
 
     def test_parameters_and_views(self) -> None:
         base = torch.zeros(4, 6)
         data = save({"p": nn.Parameter(torch.zeros(3)), "left": base[:, :3].t(), "right": base[:, 3:]})
-        told = inspect_weights(data, "x")
+        told = read_pickled(data, "x")
         assert [v.shape for v in told.values()] == [(3,), (3, 4), (4, 3)]
 
     def test_plain_values(self) -> None:
         content = {"a": [1, -2.5, "drei", None, True, (), (1,), 2**70, {}], "b": {"c": "ä" * 300}}
-        assert inspect_weights(save(content), "x") == content
+        assert read_pickled(save(content), "x") == content
 
 
 class TestCode:
@@ -95,14 +94,14 @@ class TestCode:
         with pytest.raises(
             WeightsInvalidError, match=r"evil.pt would call (posix|nt).mkdir when loaded.*nothing in it"
         ):
-            inspect_weights(data, "evil.pt")
+            read_pickled(data, "evil.pt")
         assert not marker.exists()
 
     @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
     def test_in_a_bare_pickle_of_any_protocol(self, tmp_path: Path, protocol: int) -> None:
         marker = tmp_path / "marker"
         with pytest.raises(WeightsInvalidError, match="nothing in it was run"):
-            inspect_weights(pickle.dumps(MarkerMaker(marker), protocol), "x")
+            read_pickled(pickle.dumps(MarkerMaker(marker), protocol), "x")
         assert not marker.exists()
 
     @pytest.mark.parametrize(
@@ -114,14 +113,13 @@ class TestCode:
         module, _, function = name.partition(" ")
         pickled = b"\x80\x02c" + f"{module}\n{function}\n".encode() + b"X\x01\x00\x00\x00x\x85R."
         with pytest.raises(WeightsInvalidError, match=f"would call {module}.{function}"):
-            inspect_weights(rewrite(save({}), {"data.pkl": pickled}), "x")
+            read_pickled(rewrite(save({}), {"data.pkl": pickled}), "x")
 
-    def test_stand_ins_cannot_be_changed_from_within(self) -> None:
-        # BUILD on the stand-in of a storage type: {"itemsize": 0}
-        pickled = b"\x80\x02ctorch\nFloatStorage\n}X\x08\x00\x00\x00itemsizeK\x00sb."
-        with pytest.raises(WeightsInvalidError):
-            inspect_weights(rewrite(save({}), {"data.pkl": pickled}), "x")
-        assert inspect_weights(save({"a": torch.zeros(2)}), "x") == {"a": StoredTensor("float32", (2,))}
+    @pytest.mark.parametrize("name", [b"torch\nFloatStorage\n", b"torch._utils\n_rebuild_tensor_v2\n"])
+    @pytest.mark.parametrize("used", [b".", b"}X\x08\x00\x00\x00itemsizeK\x00sb."], ids=["alone", "changed"])
+    def test_even_a_known_name_is_no_value(self, name: bytes, used: bytes) -> None:
+        with pytest.raises(WeightsInvalidError, match="something other than tensors and plain values"):
+            read_pickled(rewrite(save({}), {"data.pkl": b"\x80\x02c" + name + used}), "x")
 
 
 class TestLies:
@@ -131,57 +129,51 @@ class TestLies:
 
     def test_a_storage_larger_than_its_record(self) -> None:
         lie = with_pickle(self.data, b"K\x04tq", b"J\x00\x00\x00\x7ftq")
-        with pytest.raises(WeightsInvalidError, match="says that storage 0 has 2130706432 numbers, which it has not"):
-            inspect_weights(lie, "x")
+        with pytest.raises(WeightsInvalidError, match="says that storage '0' has 2130706432 numbers, which it has not"):
+            read_pickled(lie, "x")
 
     def test_a_record_that_is_missing(self) -> None:
         with pytest.raises(WeightsInvalidError, match="which it has not"):
-            inspect_weights(rewrite(self.data, {"data/0": None}), "x")
+            read_pickled(rewrite(self.data, {"data/0": None}), "x")
 
     def test_a_shape_larger_than_its_storage(self) -> None:
         lie = with_pickle(self.data, b"K\x00K\x04\x85", b"K\x00J\x00\x00\x00\x7f\x85")
         with pytest.raises(WeightsInvalidError, match=r"shape \(2130706432,\), but holds fewer numbers"):
-            inspect_weights(lie, "x")
+            read_pickled(lie, "x")
 
     def test_a_shape_blown_up_by_strides_of_zero(self) -> None:
         with pytest.raises(WeightsInvalidError, match="claims larger tensors than it has bytes"):
-            inspect_weights(save({"a": torch.zeros(1).expand(1_000_000_000)}), "x")
+            read_pickled(save({"a": torch.zeros(1).expand(1_000_000_000)}), "x")
 
     def test_an_offset_behind_its_storage(self) -> None:
         lie = with_pickle(self.data, b"QK\x00K\x04", b"QK\x01K\x04")
         with pytest.raises(WeightsInvalidError, match="but holds fewer numbers"):
-            inspect_weights(lie, "x")
+            read_pickled(lie, "x")
 
     def test_a_negative_shape(self) -> None:
         lie = with_pickle(self.data, b"K\x00K\x04\x85", b"K\x00J\xff\xff\xff\xff\x85")
         with pytest.raises(WeightsInvalidError, match="a shape that cannot be"):
-            inspect_weights(lie, "x")
+            read_pickled(lie, "x")
 
     def test_a_legacy_storage_larger_than_the_file(self) -> None:
         data = save({"a": torch.zeros(4)}, _use_new_zipfile_serialization=False)
         lie = data.replace(b"K\x04N", b"J\x00\x00\x00\x7fN")
         assert lie != data
         with pytest.raises(WeightsInvalidError, match="which it has not"):
-            inspect_weights(lie, "x")
+            read_pickled(lie, "x")
 
     def test_legacy_storages_larger_than_the_file_together(self) -> None:
         honest = save({str(i): torch.zeros(200) for i in range(20)}, _use_new_zipfile_serialization=False)
         count = len(honest) // 4 // 2
         lie = honest.replace(b"K\xc8N", b"M" + struct.pack("<H", count) + b"N")
-        with pytest.raises(WeightsInvalidError, match="claims larger storages than it has bytes"):
-            inspect_weights(lie, "x")
+        with pytest.raises(WeightsInvalidError, match="numbers, which it has not"):
+            read_pickled(lie, "x")
 
     def test_a_compressed_bomb(self) -> None:
         bomb = rewrite(save({"a": torch.zeros(1_000_000)}), {}, zipfile.ZIP_DEFLATED)
         assert len(bomb) < 20_000
         with pytest.raises(WeightsInvalidError, match="compressed record"):
-            inspect_weights(bomb, "x")
-
-    def test_a_memo_of_gigabytes(self) -> None:
-        pickled = b"\x80\x02}r\xff\xff\xff\x7f."
-        assert "LONG_BINPUT" in {opcode.name for opcode, _, _ in pickletools.genops(pickled)}
-        with pytest.raises(WeightsInvalidError, match="asks for more memory"):
-            inspect_weights(rewrite(save({}), {"data.pkl": pickled}), "x")
+            read_pickled(bomb, "x")
 
     @pytest.mark.parametrize("name", ["../../evil", "/etc/evil", "archive/../../evil"])
     def test_a_record_outside_the_archive(self, name: str) -> None:
@@ -189,7 +181,7 @@ class TestLies:
         with zipfile.ZipFile(buffer, "a") as archive:
             archive.writestr(name, b"x")
         with pytest.raises(WeightsInvalidError, match="unsafe name"):
-            inspect_weights(buffer.getvalue(), "x")
+            read_pickled(buffer.getvalue(), "x")
 
     @pytest.mark.filterwarnings("ignore:Duplicate name")
     def test_a_record_twice(self) -> None:
@@ -197,7 +189,7 @@ class TestLies:
         with zipfile.ZipFile(buffer, "a") as archive:
             archive.writestr("archive/data.pkl", pickle.dumps({}, 2))
         with pytest.raises(WeightsInvalidError, match="unsafe name"):
-            inspect_weights(buffer.getvalue(), "x")
+            read_pickled(buffer.getvalue(), "x")
 
 
 class TestDamage:
@@ -208,19 +200,19 @@ class TestDamage:
     def test_a_truncated_file(self, share: float, legacy: bool) -> None:
         data = save({"a": torch.zeros(4)}, _use_new_zipfile_serialization=not legacy)
         with pytest.raises(WeightsInvalidError):
-            inspect_weights(data[: int(share * len(data))], "x")
+            read_pickled(data[: int(share * len(data))], "x")
 
     @pytest.mark.parametrize("data", [b"<html>not found</html>", b"\x89PNG\r\n\x1a\n", b"PK", b"\x80\x02N."])
     def test_another_kind_of_file(self, data: bytes) -> None:
         with pytest.raises(WeightsInvalidError, match=r"^photo\.png "):
-            inspect_weights(data, "photo.png")
+            read_pickled(data, "photo.png")
 
     def test_another_zip(self) -> None:
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             archive.writestr("readme.txt", b"x")
         with pytest.raises(WeightsInvalidError, match=r"not one that torch\.save wrote"):
-            inspect_weights(buffer.getvalue(), "x")
+            read_pickled(buffer.getvalue(), "x")
 
     def test_any_wrong_byte_of_the_pickle_ends_in_one_sentence_at_most(self) -> None:
         pickled = bytearray(pickle_of(self.data))
@@ -228,6 +220,6 @@ class TestDamage:
             for flip in (1, 128):
                 changed = bytes(pickled[:place] + bytes([pickled[place] ^ flip]) + pickled[place + 1 :])
                 try:
-                    inspect_weights(rewrite(self.data, {"data.pkl": changed}), "x")
+                    read_pickled(rewrite(self.data, {"data.pkl": changed}), "x")
                 except WeightsInvalidError:
                     continue
