@@ -354,7 +354,7 @@ def config_from_mapping(cls: type[T], mapping: Mapping[str, Any], *, where: str 
     known = {field.name: types[field.name] for field in dataclasses.fields(cast("Any", cls)) if field.init}
     for key in mapping:
         if key not in known:
-            near = get_close_matches(key, known, n=1, cutoff=0.5)
+            near = get_close_matches(str(key), known, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
             raise ConfigError(f"{place}unknown key {key!r}; {hint}")
     values = {key: _from_plain(known[key], value, f"{place}{key}") for key, value in mapping.items()}

@@ -4,8 +4,10 @@ import io
 import os
 import pickle
 import struct
+import time
 import zipfile
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -183,6 +185,62 @@ class TestLies:
         with pytest.raises(WeightsInvalidError, match="unsafe name"):
             read_pickled(buffer.getvalue(), "x")
 
+    def test_a_second_archive_behind_the_first(self) -> None:
+        # Readers that look for the directory from the front and from the back see different records.
+        with pytest.raises(WeightsInvalidError, match="bytes that belong to no record"):
+            read_pickled(self.data + save({"a": torch.ones(4)}), "x")
+
+    def test_a_second_directory(self) -> None:
+        begin = self.data.index(b"PK\x01\x02")
+        with pytest.raises(WeightsInvalidError, match=r"bytes that belong to no record|unsafe name"):
+            read_pickled(self.data[:begin] + self.data[begin:-22] + self.data[begin:], "x")
+
+    @pytest.mark.parametrize("place", ["front", "end", "comment"])
+    def test_bytes_around_the_archive(self, place: str) -> None:
+        changed = {
+            "front": self.data[:4] + bytes(96) + self.data,
+            "end": self.data + bytes(100),
+            "comment": self.data[:-2] + struct.pack("<H", 3) + b"abc",
+        }[place]
+        with pytest.raises(WeightsInvalidError):
+            read_pickled(changed, "x")
+
+    def test_records_that_share_bytes(self) -> None:
+        data = bytearray(save({"a": torch.zeros(4), "b": torch.ones(4)}))
+        first, second = (data.index(b"archive/data/" + n, data.index(b"PK\x01\x02")) for n in (b"0", b"1"))
+        data[second - 4 : second] = data[first - 4 : first]  # the offset of the local header stands before the name
+        with pytest.raises(WeightsInvalidError, match="bytes that belong to no record, or to two"):
+            read_pickled(bytes(data), "x")
+
+    def test_a_local_header_that_names_another_record(self) -> None:
+        data = self.data.replace(b"archive/data/0", b"archive/data/7", 1)
+        with pytest.raises(WeightsInvalidError, match="two names for its record"):
+            read_pickled(data, "x")
+
+    @pytest.mark.parametrize("name", ["archive/DATA.PKL", "archive/Data/0"])
+    def test_a_name_that_shadows_another_where_case_does_not_count(self, name: str) -> None:
+        buffer = io.BytesIO(self.data)
+        with zipfile.ZipFile(buffer, "a") as archive:
+            archive.writestr(name, b"x")
+        with pytest.raises(WeightsInvalidError, match="unsafe name"):
+            read_pickled(buffer.getvalue(), "x")
+
+    def test_a_name_twice_in_a_dictionary(self) -> None:
+        pickled = b"\x80\x02}(X\x01\x00\x00\x00aK\x01X\x01\x00\x00\x00aK\x02u."
+        with pytest.raises(WeightsInvalidError, match="two values of the name 'a'"):
+            read_pickled(rewrite(save({}), {"data.pkl": pickled}), "x")
+
+    def test_a_wrong_byte_in_a_tensor(self) -> None:
+        data = bytearray(save({"a": torch.zeros(1000)}))
+        data[len(data) // 2] ^= 1
+        with pytest.raises(WeightsInvalidError, match="damaged record 'archive/data/0'"):
+            read_pickled(bytes(data), "x")
+
+    def test_bytes_behind_a_legacy_file(self) -> None:
+        data = save({"a": torch.zeros(4)}, _use_new_zipfile_serialization=False)
+        with pytest.raises(WeightsInvalidError, match="bytes behind its last tensor"):
+            read_pickled(data + b"x", "x")
+
     @pytest.mark.filterwarnings("ignore:Duplicate name")
     def test_a_record_twice(self) -> None:
         buffer = io.BytesIO(self.data)
@@ -190,6 +248,60 @@ class TestLies:
             archive.writestr("archive/data.pkl", pickle.dumps({}, 2))
         with pytest.raises(WeightsInvalidError, match="unsafe name"):
             read_pickled(buffer.getvalue(), "x")
+
+
+class TestFloods:
+    """Small files that would take hours, or gigabytes. Each is refused within a second of an idle machine."""
+
+    @pytest.fixture(autouse=True)
+    def soon(self) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        assert time.monotonic() - began < 20
+
+    def refuse(self, pickled: bytes, message: str) -> None:
+        with pytest.raises(WeightsInvalidError, match=message):
+            read_pickled(rewrite(save({}), {"data.pkl": pickled}), "x")
+
+    def test_lists_that_double(self) -> None:
+        double = b"q\x00](h\x00h\x00e" * 40  # each holds the one before twice
+        self.refuse(b"\x80\x02]" + double + b".", "unfolds to more than any weights file needs")
+
+    def test_a_long_text_many_times(self) -> None:
+        text = b"X" + struct.pack("<I", 100_000) + b"x" * 100_000
+        self.refuse(b"\x80\x02](" + text + b"q\x00" + b"h\x00" * 10_000 + b"e.", "unfolds to more than")
+
+    def test_a_list_in_itself(self) -> None:
+        self.refuse(b"\x80\x02]q\x00h\x00a.", "unfolds to more than")
+
+    def test_deep_lists(self) -> None:
+        self.refuse(b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b".", "unfolds to more than")
+
+    def test_a_tensor_many_times(self) -> None:
+        tensor = torch.zeros(1000)
+        with pytest.raises(WeightsInvalidError, match="claims larger tensors than it has bytes"):
+            read_pickled(save([tensor] * 1000), "x")
+
+    def test_keys_that_meet_in_one_place_of_a_table(self) -> None:
+        keys = b"".join(pickle.dumps(n * (2**61 - 1), 2)[2:-1] + b"N" for n in range(1, 50_000))
+        self.refuse(b"\x80\x02}(" + keys + b"u.", "has a key of type int, expected names")
+
+    def test_a_number_of_a_million_digits(self) -> None:
+        self.refuse(pickle.dumps({"format": 1 << 4_000_000}, 2), "other than tensors and plain values")
+
+    def test_a_memo_of_gigabytes(self) -> None:
+        pickled = b"\x80\x02}r\xff\xff\xff\x7f."
+        assert read_pickled(rewrite(save({}), {"data.pkl": pickled}), "x") == {}
+
+    def test_as_many_storages_as_fit(self) -> None:
+        claims = b"".join(
+            b"(X\x07\x00\x00\x00storagectorch\nByteStorage\nX\x05\x00\x00\x00%05dX\x03\x00\x00\x00cpuK\x00tQ" % n
+            for n in range(10_000)
+        )
+        self.refuse(b"\x80\x02](" + claims + b"e.", "other than tensors and plain values")
+
+    def test_a_header_of_megabytes(self) -> None:
+        self.refuse(b"\x80\x02" + b"N0" * 3_000_000 + b"N.", "header of more than 4 MB|tensors and plain values")
 
 
 class TestDamage:

@@ -18,8 +18,8 @@ from colorgan.model import Discriminator, Generator, Prediction, build_discrimin
 from colorgan.runtime import Runtime
 from colorgan.training.batch_norm import batch_norms_untouched
 from colorgan.training.distributed import Processes
-from colorgan.training.guard import is_gradient
 from colorgan.training.fitting import require_fitting, require_fitting_optimizer
+from colorgan.training.guard import is_gradient
 from colorgan.training.optimization import (
     AveragedGenerator,
     build_discriminator_optimizer,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from colorgan.config import config_from_mapping, config_to_mapping
-from colorgan.errors import CheckpointError, ColorganError, ConfigError
+from colorgan.errors import CheckpointError, ColorganError
 from colorgan.training.events import Budget
 from colorgan.training.recipe import Recipe
 
@@ -48,7 +48,7 @@ def stored_recipe(state: Mapping[str, Any]) -> Recipe:
     """
     try:
         return config_from_mapping(Recipe, state["recipe"], where="the checkpoint's recipe")
-    except (ConfigError, KeyError) as error:
+    except Exception as error:  # values that no recipe has can fail anywhere on the way to one
         raise CheckpointError(f"the checkpoint was made by another version of colorgan: {str(error)[:300]}") from error
 
 

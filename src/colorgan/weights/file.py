@@ -23,7 +23,7 @@ from colorgan.errors import WeightsInvalidError
 from colorgan.model import Generator, build_generator
 from colorgan.weights.tensors import is_safetensors, parse_json, read_file, unpack_pickled, unpack_safetensors
 
-__all__ = ["FORMAT", "LoadedGenerator", "load_generator", "load_tensors", "save_generator"]
+__all__ = ["FORMAT", "LoadedGenerator", "holds_generator", "load_generator", "load_tensors", "save_generator"]
 
 FORMAT = 1
 """The version of the file's layout."""
@@ -32,6 +32,7 @@ HEADER_KEY = "colorgan"
 """The name of our JSON in a safetensors file's metadata."""
 
 _LONGEST_REASON = 300  # characters of a message
+_MOST_LAYERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class LoadedGenerator:
     render: RenderConfig  # the settings that suit it
     provenance: dict[str, Any]  # who made it, from what, with what result
     sha256: str  # of the whole file
+
+    @property
+    def name(self) -> str:
+        """What the file calls itself, fit to be printed; empty if it does not."""
+        return "".join(c for c in str(self.provenance.get("name", ""))[:80] if c.isprintable())
 
 
 def save_generator(
@@ -105,9 +111,13 @@ def load_generator(path: Path, device: torch.device | str = "cpu") -> LoadedGene
         WeightsInvalidError: It is damaged, holds code, or its tensors are not those that its header implies.
     """
     data = read_file(path)
-    header, weights = _unpack(data, path)
+    header, weights = _unpack(data, str(path))
+    if header is None:
+        raise WeightsInvalidError(f"{path} is not a colorgan generator file; train one with `colorgan train`")
+    if not _are_tensors(weights):
+        raise WeightsInvalidError(f"{path} holds no named weights")
     if header["format"] != FORMAT:
-        layout = str(header["format"])[:_LONGEST_REASON]
+        layout = repr(header["format"])[:_LONGEST_REASON]
         raise WeightsInvalidError(
             f"{path} has layout {layout}, this colorgan reads layout {FORMAT}: install a newer colorgan"
         )
@@ -135,15 +145,9 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         WeightsNotFoundError: There is no such file.
         WeightsInvalidError: It is damaged, holds code, or holds something other than named tensors.
     """
-    data = read_file(path)
-    if is_safetensors(data):
-        metadata, content = unpack_safetensors(data, str(path))
-        is_ours = HEADER_KEY in metadata
-    else:
-        content = unpack_pickled(data, str(path))
-        is_ours = _is_generator(content)
-    if is_ours or not _are_tensors(content):
-        what = "a colorgan generator file" if is_ours else "something else"
+    header, content = _unpack(read_file(path), str(path))
+    if header is not None or not _are_tensors(content):
+        what = "a colorgan generator file" if header is not None else "something else"
         raise WeightsInvalidError(
             f"{path} is {what}, expected a plain file of named tensors such as torchvision's; "
             "`colorgan download-weights --list` names some"
@@ -151,30 +155,33 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     return {name: v.float() if v.is_floating_point() else v for name, v in content.items()}
 
 
-def _unpack(data: bytes, path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return header and weights of a generator file, whichever its layout."""
+def holds_generator(path: Path) -> bool:
+    """Say whether a weights file is a generator file, as far as its header tells.
+
+    Raises:
+        WeightsNotFoundError: There is no such file.
+        WeightsInvalidError: It is no weights file.
+    """
+    return _unpack(read_file(path), str(path))[0] is not None
+
+
+def _unpack(data: bytes, name: str) -> tuple[dict[str, Any] | None, Any]:
+    """Return header and content of a weights file, whichever its layout; the header of a generator file only."""
     if is_safetensors(data):
-        metadata, weights = unpack_safetensors(data, str(path))
-        header = _parse_header(metadata.get(HEADER_KEY, ""))
+        metadata, content = unpack_safetensors(data, name)
+        header = _parse_header(metadata.get(HEADER_KEY))
     else:
-        header = unpack_pickled(data, str(path))
-        weights = header.get("weights") if isinstance(header, dict) else None
-    if not _is_generator(header):
-        raise WeightsInvalidError(f"{path} is not a colorgan generator file; train one with `colorgan train`")
-    if not _are_tensors(weights):
-        raise WeightsInvalidError(f"{path} holds no named weights")
-    return header, weights
+        content = header = unpack_pickled(data, name)
+    if not isinstance(header, dict) or not {"format", "model"} <= header.keys():
+        return None, content
+    return header, header.get("weights") if header is content else content
 
 
-def _parse_header(text: str) -> Any:
+def _parse_header(text: Any) -> Any:
     try:
         return parse_json(text)
     except (ValueError, TypeError, RecursionError):
         return None
-
-
-def _is_generator(header: Any) -> bool:
-    return isinstance(header, dict) and {"format", "model"} <= header.keys()
 
 
 def _are_tensors(content: Any) -> bool:
@@ -187,6 +194,8 @@ def _are_tensors(content: Any) -> bool:
 
 def _imply_tensors(config: ModelConfig) -> dict[str, Tensor]:
     """Return the tensors that a header implies, without storage."""
+    if max(len(config.repair_widths), len(config.bottleneck_kernels)) > _MOST_LAYERS:
+        raise WeightsInvalidError(f"it describes a network of more than {_MOST_LAYERS} layers in a row")
     with torch.device("meta"):
         return nn.Module.state_dict(build_generator(config))
 

@@ -27,7 +27,7 @@ LARGEST_FILE = 4 << 30
 """Bytes above which no weights file is read."""
 
 LARGEST_PICKLE = 4 << 20  # bytes
-MOST_VALUES = 1 << 20  # plain values and characters that a pickle unfolds to
+MOST_VALUES = 1 << 19  # plain values and characters that a pickle unfolds to
 DEEPEST = 50  # lists in lists
 LARGEST_NUMBER = 1 << 127
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -146,12 +146,12 @@ class _Reader:
                 raise self.refuse(f"has a damaged record {info.filename!r}")
             yield info.filename, record
             position = begin + info.file_size + self._descriptor_size(info, begin + info.file_size)
-        if position != archive.start_dir or archive.comment:
+        if position != archive.start_dir or self.raw[-22:-18] != b"PK\x05\x06":  # the directory's end, without comment
             raise self.refuse("is an archive with bytes that belong to no record")
 
     def _header_size(self, info: zipfile.ZipInfo) -> int:
         """Return how many bytes lie before a record, whose local header must name it as the directory does."""
-        header = self.data[info.header_offset : info.header_offset + 30]
+        header = self.raw[info.header_offset : info.header_offset + 30]
         *_, name, extra = struct.unpack("<4s5H3I2H", header)
         begin = info.header_offset + 30
         if header[:4] != b"PK\x03\x04" or self.data[begin : begin + name] != info.orig_filename.encode():

@@ -100,8 +100,8 @@ def unpack_safetensors(data: bytes, name: str) -> tuple[Mapping[str, Any], dict[
         return metadata, safetensors_torch.load(data)
     except Exception as error:  # whatever a damaged header makes of the two readers
         raise WeightsInvalidError(
-            f"{name} is not a readable safetensors file ({str(error)[:200] or type(error).__name__}): it may be damaged "
-            "or incomplete; fetch it again"
+            f"{name} is not a readable safetensors file ({repr(error)[:200]}): it may be damaged or incomplete; "
+            "fetch it again"
         ) from error
 
 
