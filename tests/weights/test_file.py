@@ -158,7 +158,7 @@ class TestRefusals:
 
     def test_a_later_layout(self, saved: Path) -> None:
         change(saved, format=2)
-        with pytest.raises(WeightsInvalidError, match="has layout 2, this colorgan reads layout 1: install a newer"):
+        with pytest.raises(WeightsInvalidError, match="has layout 2, this colorgan reads 1: install a newer"):
             load_generator(saved)
 
     @pytest.mark.parametrize("part", ["model", "render", "provenance", "weights"])

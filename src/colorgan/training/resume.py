@@ -9,6 +9,7 @@ from colorgan.config import config_from_mapping, config_to_mapping
 from colorgan.errors import CheckpointError, ColorganError
 from colorgan.training.events import Budget
 from colorgan.training.recipe import Recipe
+from colorgan.weights.tensors import brief
 
 if TYPE_CHECKING:
     from colorgan.training.trainer import Trainer
@@ -49,7 +50,7 @@ def stored_recipe(state: Mapping[str, Any]) -> Recipe:
     try:
         return config_from_mapping(Recipe, state["recipe"], where="the checkpoint's recipe")
     except Exception as error:  # values that no recipe has can fail anywhere on the way to one
-        raise CheckpointError(f"the checkpoint was made by another version of colorgan: {str(error)[:300]}") from error
+        raise CheckpointError(f"the checkpoint was made by another version of colorgan: {brief(error)}") from error
 
 
 def stored_budget(state: Mapping[str, Any]) -> Budget | None:

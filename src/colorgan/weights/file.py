@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from colorgan.config import ModelConfig, RenderConfig, config_from_mapping, config_to_mapping
 from colorgan.errors import WeightsInvalidError
 from colorgan.model import Generator, build_generator
-from colorgan.weights.tensors import is_safetensors, parse_json, read_file, unpack_pickled, unpack_safetensors
+from colorgan.weights.tensors import brief, is_safetensors, parse_json, read_file, unpack_pickled, unpack_safetensors
 
 __all__ = ["FORMAT", "LoadedGenerator", "holds_generator", "load_generator", "load_tensors", "save_generator"]
 
@@ -31,7 +31,6 @@ FORMAT = 1
 HEADER_KEY = "colorgan"
 """The name of our JSON in a safetensors file's metadata."""
 
-_LONGEST_REASON = 300  # characters of a message
 _MOST_LAYERS = 100
 
 
@@ -117,9 +116,8 @@ def load_generator(path: Path, device: torch.device | str = "cpu") -> LoadedGene
     if not _are_tensors(weights):
         raise WeightsInvalidError(f"{path} holds no named weights")
     if header["format"] != FORMAT:
-        layout = repr(header["format"])[:_LONGEST_REASON]
         raise WeightsInvalidError(
-            f"{path} has layout {layout}, this colorgan reads layout {FORMAT}: install a newer colorgan"
+            f"{path} has layout {brief(header['format'])}, this colorgan reads {FORMAT}: install a newer one"
         )
     try:
         config = config_from_mapping(ModelConfig, header["model"], where="[model]")
@@ -127,9 +125,7 @@ def load_generator(path: Path, device: torch.device | str = "cpu") -> LoadedGene
         provenance = dict(header.get("provenance", {}))
         expected = _imply_tensors(config)
     except Exception as error:  # values that no network has can fail anywhere on the way to one
-        raise WeightsInvalidError(
-            f"{path} has a header that cannot be meant: {str(error)[:_LONGEST_REASON]}"
-        ) from error
+        raise WeightsInvalidError(f"{path} has a header that cannot be meant: {brief(error)}") from error
     for name, tensor in expected.items():
         _check_tensor(path, config, name, tensor, weights.get(name))
     network = build_generator(config)

@@ -12,10 +12,18 @@ from torch import Tensor
 from colorgan.errors import WeightsInvalidError, WeightsNotFoundError
 from colorgan.weights.pickled import LARGEST_FILE, StoredTensor, read_pickled
 
-__all__ = ["is_safetensors", "parse_json", "read_file", "unpack_pickled", "unpack_safetensors"]
+__all__ = ["brief", "is_safetensors", "parse_json", "read_file", "unpack_pickled", "unpack_safetensors"]
 
 LARGEST_HEADER = 4 << 20
 """Bytes of a safetensors file's header above which it is not read."""
+
+
+_LONGEST_REASON = 300  # characters
+
+
+def brief(reason: object) -> str:
+    """Return what a message may repeat of what a file says: little, and nothing that a terminal would carry out."""
+    return "".join(c if c.isprintable() else "?" for c in str(reason)[:_LONGEST_REASON])
 
 
 def read_file(path: Path) -> bytes:
@@ -100,7 +108,7 @@ def unpack_safetensors(data: bytes, name: str) -> tuple[Mapping[str, Any], dict[
         return metadata, safetensors_torch.load(data)
     except Exception as error:  # whatever a damaged header makes of the two readers
         raise WeightsInvalidError(
-            f"{name} is not a readable safetensors file ({repr(error)[:200]}): it may be damaged or incomplete; "
+            f"{name} is not a readable safetensors file ({brief(repr(error))}): it may be damaged or incomplete; "
             "fetch it again"
         ) from error
 
