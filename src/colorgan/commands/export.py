@@ -18,6 +18,7 @@ class ExportForm(StrEnum):
 
     SAFETENSORS = "safetensors"  # colorgan's own file
     HUB = "hub"  # a folder in the layout of a Hugging Face repository
+    ONNX = "onnx"  # a graph of network and rendering
 
 
 def export(
@@ -25,7 +26,12 @@ def export(
     *,
     form: Annotated[
         ExportForm,
-        typer.Option("--to", help="safetensors: a file; hub: a folder with a model card.", show_default=False),
+        typer.Option(
+            "--to",
+            help="safetensors: colorgan's own file; hub: a folder with it and a model card; onnx: a graph that takes L "
+            "and gives ab, for programs without torch (needs colorgan\\[onnx]).",
+            show_default=False,
+        ),
     ],
     weights: Annotated[str, typer.Option(help="The network: a name, a file or a folder.")] = "default",
     _quiet: QuietOption = False,
@@ -43,6 +49,11 @@ def export(
     written = target
     if form is ExportForm.HUB:
         written = write_hub_folder(target, generator)
+    elif form is ExportForm.ONNX:
+        from colorgan.rendering.onnx_file import write_onnx
+
+        distance = write_onnx(target, generator)
+        console.say(f"the graph answers as torch does, to a mean ab distance of {distance:.5f}")
     else:
         try:
             save_generator(target, generator.network, render=generator.render, provenance=generator.provenance)

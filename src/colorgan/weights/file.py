@@ -23,7 +23,15 @@ from colorgan.errors import WeightsInvalidError
 from colorgan.model import Generator, build_generator
 from colorgan.weights.tensors import brief, is_safetensors, parse_json, read_file, unpack_pickled, unpack_safetensors
 
-__all__ = ["FORMAT", "LoadedGenerator", "holds_generator", "load_generator", "load_tensors", "save_generator"]
+__all__ = [
+    "FORMAT",
+    "LoadedGenerator",
+    "holds_generator",
+    "load_generator",
+    "load_tensors",
+    "save_generator",
+    "write_whole",
+]
 
 FORMAT = 1
 """The version of the file's layout."""
@@ -73,6 +81,12 @@ def save_generator(
     }
     weights = {name: _shrink(tensor) for name, tensor in network.state_dict().items()}
     content = _pack_pickled(header, weights) if path.suffix in (".pt", ".pth") else _pack(header, weights)
+    write_whole(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write a file that takes its name only once everything is on the disk."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:
@@ -82,7 +96,6 @@ def save_generator(
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    return hashlib.sha256(content).hexdigest()
 
 
 def _shrink(tensor: Tensor) -> Tensor:
