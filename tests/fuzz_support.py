@@ -112,20 +112,20 @@ class Findings:
     @contextmanager
     def mutant(self) -> Iterator[None]:
         """Look at one mutant: it may raise an error of colorgan's own, and no other."""
-        began = time.monotonic()
+        began = time.process_time()
         try:
             yield
             self._good += 1
         except ColorganError as error:
             self._messages.append(str(error))
-        self._slowest = max(self._slowest, time.monotonic() - began)
+        self._slowest = max(self._slowest, time.process_time() - began)
 
     def judge(self, most_memory: int) -> None:
         """Require that some were refused, each in one short sentence, and that none took too much memory."""
         grown = self._memory.growth()
         sys.stdout.write(
-            f"{self._kind}: {len(self._messages)} refused, {self._good} good, slowest {self._slowest:.2f} s, "
-            f"{grown / 1e6:.0f} MB more at most\n"
+            f"{self._kind}: {len(self._messages)} refused, {self._good} good, at most {self._slowest:.2f} s of CPU, "
+            f"{grown / 1e6:.0f} MB more\n"
         )
         assert self._messages
         assert max(map(len, self._messages)) < 1500

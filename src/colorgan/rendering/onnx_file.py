@@ -29,11 +29,13 @@ _OPSET = 18
 _MOST_DISTANCE = 0.1  # mean ab distance between the two programs' answers
 _SHAPES = ((192, 256), (201, 99), (37, 50), (600, 413), (64, 900))  # on which the graph is checked
 
-# As `render_shape` and `shrink` do it: sides of about `size` squared pixels, multiples of `stride`.
+# As `render_shape` and `shrink` do it: sides of about `size` squared pixels, multiples of `stride`; each pixel the mean
+# of those around it, weighed by a triangle. ONNX has an operator for it, but onnxruntime treats edges otherwise.
 _FIT = """
 <ir_version: 9, opset_import: ["" : {opset}]>
 fit (float[1, 1, H, W] luminance) => (float[1, 1, h, w] small)
-<float size = {{{size}.0}}, float stride = {{{stride}.0}}, float most = {{{most}.0}}, int64[2] one = {{1, 1}}>
+<float size = {{{size}.0}}, float stride = {{{stride}.0}}, float most = {{{most}.0}}, float zero = {{0.0}},
+ float half = {{0.5}}, float unit = {{1.0}}, int64 first = {{0}}, int64 second = {{1}}, int64[1] last = {{1}}>
 {{
   shape = Shape <start: int = 2> (luminance)
   sides = Cast <to: int = 1> (shape)
@@ -46,12 +48,40 @@ fit (float[1, 1, H, W] luminance) => (float[1, 1, h, w] small)
   wanted = Mul (rounded, stride)
   wide = Max (wanted, stride)
   fitted = Min (wide, most)
-  whole = Cast <to: int = 7> (fitted)
-  sizes = Concat <axis: int = 0> (one, whole)
-  small = Resize <mode = "linear", antialias: int = 1, coordinate_transformation_mode = "half_pixel">
-    (luminance, , , sizes)
+  {rows}
+  {columns}
+  shorter = MatMul (y_weights, luminance)
+  turned = Transpose <perm = [1, 0]> (x_weights)
+  small = MatMul (shorter, turned)
 }}
 """
+
+_WEIGHTS = """
+  {axis}_from = Gather (sides, {which})
+  {axis}_to = Gather (fitted, {which})
+  {axis}_scale = Div ({axis}_from, {axis}_to)
+  {axis}_reach = Max ({axis}_scale, unit)
+  {axis}_numbers = Range (zero, {axis}_to, unit)
+  {axis}_middles = Add ({axis}_numbers, half)
+  {axis}_centres = Mul ({axis}_middles, {axis}_scale)
+  {axis}_column = Unsqueeze ({axis}_centres, last)
+  {axis}_given = Range (zero, {axis}_from, unit)
+  {axis}_places = Add ({axis}_given, half)
+  {axis}_offsets = Sub ({axis}_places, {axis}_column)
+  {axis}_distances = Abs ({axis}_offsets)
+  {axis}_shares = Div ({axis}_distances, {axis}_reach)
+  {axis}_slopes = Sub (unit, {axis}_shares)
+  {axis}_triangles = Relu ({axis}_slopes)
+  {axis}_sums = ReduceSum ({axis}_triangles, last)
+  {axis}_weights = Div ({axis}_triangles, {axis}_sums)
+"""
+
+
+def _fit_text(generator: LoadedGenerator) -> str:
+    size, stride = generator.render.size, generator.network.config.stride
+    rows, columns = (_WEIGHTS.format(axis=axis, which=which) for axis, which in (("y", "first"), ("x", "second")))
+    most = 16 * max(size, stride)
+    return _FIT.format(opset=_OPSET, size=size, stride=stride, most=most, rows=rows, columns=columns)
 
 
 class _Rendered(nn.Module):
@@ -112,9 +142,7 @@ def _fit(generator: LoadedGenerator, ir_version: int) -> "ModelProto":
     """Return the graph that brings a luminance of any size to the render size."""
     from onnx import compose, parser
 
-    size, stride = generator.render.size, generator.network.config.stride
-    most = 16 * max(size, stride)
-    model = parser.parse_model(_FIT.format(opset=_OPSET, size=size, stride=stride, most=most))
+    model = parser.parse_model(_fit_text(generator))
     model.ir_version = ir_version
     return compose.add_prefix(model, "fit/", rename_inputs=False)
 
