@@ -26,7 +26,7 @@ from fuzz_support import Findings, mutate_bytes, mutate_pickle, mutate_values, s
 from weights_support import pack_safetensors, read_content
 
 MUTANTS = int(os.environ.get("COLORGAN_MUTANTS", "30"))  # of each kind
-MOST_MEMORY = 128 << 20  # bytes, for files of up to 9 MB
+MOST_MEMORY = 128 << 20  # bytes, for files of 4 MB
 
 
 def pack(content: Any, *, legacy: bool = False) -> bytes:

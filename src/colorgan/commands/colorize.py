@@ -69,7 +69,9 @@ def colorize(
             rich_help_panel=_COLORS,
         ),
     ] = ColorInput.SKIP,
-    weights: Annotated[str, typer.Option(help="The network: a name or a file.", rich_help_panel=_COLORS)] = "default",
+    weights: Annotated[
+        str, typer.Option(help="The network: a name, a file or a folder of a hub.", rich_help_panel=_COLORS)
+    ] = "default",
     hint: Annotated[
         list[str] | None,
         typer.Option(
