@@ -16,7 +16,7 @@ from colorgan.errors import ColorganError, DataError, UsageError
 from support import run_colorgan
 
 HEAVY = {"torch", "torchvision", "numpy", "PIL", "imageio", "tifffile"}
-COMMANDS = ("colorize", "train", "eval", "download-weights")
+COMMANDS = ("colorize", "train", "eval", "download-weights", "export")
 
 
 def heavy_modules(statement: str) -> set[str]:

@@ -98,4 +98,6 @@ class TestPackage:
     def test_runtime_dependencies(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         names = {re.split(r"[\[>=<]", dependency)[0] for dependency in project["dependencies"]}
-        assert names == {"torch", "torchvision", "typer", "rich", "pillow", "imageio", "platformdirs"}
+        assert names == {
+            "torch", "torchvision", "safetensors", "typer", "rich", "pillow", "imageio", "platformdirs", "filelock",
+        }  # fmt: skip

@@ -1,11 +1,19 @@
-"""A file server that misbehaves on command, for the tests of weights."""
+"""What tests of weights share: a file server that misbehaves on command, and generator files made by hand."""
 
 import contextlib
 import hashlib
+import json
+import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from colorgan.weights.registry import RegistryEntry, WeightsKind
 
@@ -146,3 +154,27 @@ def make_entry(*urls: str, **changes: object) -> RegistryEntry:
         "file": "thing.pth",
     }
     return RegistryEntry(**(values | changes))
+
+
+def pack_safetensors(header: bytes, tensors: bytes = b"") -> bytes:
+    """Put a safetensors file together by hand."""
+    return struct.pack("<Q", len(header)) + header + tensors
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """Read a generator file with other readers than colorgan's: header, and the tensors as "weights"."""
+    if path.suffix != ".safetensors":
+        content: dict[str, Any] = torch.load(path, weights_only=True)
+        return content
+    with safe_open(path, "pt") as file:
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        return {**json.loads(file.metadata()["colorgan"]), "weights": weights}
+
+
+def write_content(path: Path, content: dict[str, Any]) -> None:
+    """Write a generator file without colorgan's writer."""
+    if path.suffix != ".safetensors":
+        torch.save(content, path)
+        return
+    header = {key: value for key, value in content.items() if key != "weights"}
+    save_file(content["weights"], path, {"colorgan": json.dumps(header)})

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from colorgan import __version__, console
-from colorgan.commands import colorize, evaluate, train, weights
+from colorgan.commands import colorize, evaluate, export, train, weights
 from colorgan.errors import ColorganError
 
 __all__ = ["app", "main"]
@@ -27,6 +27,7 @@ app.command("colorize")(colorize.colorize)
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("download-weights")(weights.download_weights)
+app.command("export")(export.export)
 
 
 def _version_of(package: str) -> str:

@@ -248,6 +248,7 @@ class TestUsage:
             (("{photo}", "-o", "out", "--format", "gif"), "unknown format"),
             (("{photo}", "-o", "out", "--compare", "--chroma-only"), "different results"),
             (("{photo}", "-o", "out", "--pick", "3"), "needs --variants"),
+            (("{photo}", "-o", "out", "--serve", "--report", "r.html"), "leave --compare, --chroma-only, --variants"),
             (("{folder}", "-o", "out", "--exclude", "*"), "hold no photographs"),
         ],
     )

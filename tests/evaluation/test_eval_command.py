@@ -84,12 +84,12 @@ def test_after_a_training_run_nothing_else_need_be_said(photo_folder, tiny_confi
     photos, run = photo_folder(3), tmp_path / "runs" / "first"
     run.mkdir(parents=True)
     write_record(run, photos, photos, ["photo001.png"], {})
-    save_generator(run / "best.pt", build_generator(tiny_config))
+    save_generator(run / "best.safetensors", build_generator(tiny_config))
     monkeypatch.chdir(tmp_path)
     result = run_eval("--metric", "psnr", "--json")
     content = json.loads(result.stdout)
     assert content["pictures"] == 1
-    assert content["candidates"][2]["name"] == str(Path("runs/first/best.pt"))
+    assert content["candidates"][2]["name"] == str(Path("runs/first/best.safetensors"))
 
 
 def test_pairs_alone_measure_no_model(photo_folder, tmp_path):

@@ -25,7 +25,8 @@ class TestFindData:
         assert [p.name for p in found.photos] == ["n01440764/photo000.png"]
         assert found.source == str(tmp_path / "data" / "val")
 
-    def test_the_latest_run_comes_first(self, tmp_path, photo_folder: MakeFolder):
+    @pytest.mark.parametrize("weights", ["best.safetensors", "best.pt"])
+    def test_the_latest_run_comes_first(self, tmp_path, photo_folder: MakeFolder, weights: str):
         photos = photo_folder(4)
         photo_folder(1, name="imagenet-mini/val")
         for age, name in enumerate(["new", "old"]):
@@ -33,10 +34,10 @@ class TestFindData:
             run.mkdir(parents=True)
             write_record(run, photos, photos, [f"photo00{age}.png", "photo003.png"], {})
             os.utime(run / "run.json", (1000 - age, 1000 - age))
-        (tmp_path / "runs" / "new" / "best.pt").touch()
+        (tmp_path / "runs" / "new" / weights).touch()
         found = find_data(None, root=tmp_path)
         assert [p.name for p in found.photos] == ["photo000.png", "photo003.png"]
-        assert found.weights == tmp_path / "runs" / "new" / "best.pt"
+        assert found.weights == tmp_path / "runs" / "new" / weights
 
     def test_a_run_without_weights(self, tmp_path, photo_folder: MakeFolder):
         run = tmp_path / "runs" / "only"

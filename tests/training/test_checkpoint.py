@@ -8,7 +8,10 @@ import torch
 from colorgan.errors import CheckpointError
 from colorgan.training.checkpoint import find_checkpoints, load_checkpoint, load_latest, save_checkpoint
 
-STATE = {"step": 3, "weights": torch.arange(1000.0)}
+STATE = {
+    "step": 3, "seconds": 1.5, "best_score": -float("inf"), "seed": 0, "world": 1, "recipe": {}, "average": {},
+    "generator": {"weights": torch.arange(1000.0)}, "optimizer": {}, "loss": {}, "scaler": {},
+}  # fmt: skip
 
 
 class TestSaveCheckpoint:
@@ -16,7 +19,7 @@ class TestSaveCheckpoint:
         path = save_checkpoint(tmp_path, 3, STATE, kept=1)
         found = load_checkpoint(path)
         assert found["step"] == 3
-        assert torch.equal(found["weights"], STATE["weights"])
+        assert torch.equal(found["generator"]["weights"], STATE["generator"]["weights"])
 
     def test_keeps_the_last_few(self, tmp_path):
         for step in range(1, 6):

@@ -90,7 +90,7 @@ class TestTwoProcesses:
 
     def test_one_process_talks_and_writes(self, twofold):
         run_dir, done = twofold
-        assert done.stdout.splitlines() == [str(run_dir / "best.pt")]
+        assert done.stdout.splitlines() == [str(run_dir / "best.safetensors")]
         assert done.stderr.count("photographs to train on") == 1
         assert "2 processes" in done.stderr
         assert len(list(run_dir.glob("checkpoint-*.pt"))) == 1

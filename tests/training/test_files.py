@@ -16,7 +16,7 @@ from colorgan.training.journal import read_journal
 from colorgan.weights.file import load_generator
 from training_support import TINY
 
-FILES = ("journal.jsonl", "checkpoint-", "best.pt", "last.pt", "sheet-", "curves.png")
+FILES = ("journal.jsonl", "checkpoint-", "best.safetensors", "last.safetensors", "sheet-", "curves.png")
 REFUSALS = (errno.ENOSPC, errno.EACCES)
 
 
@@ -100,13 +100,13 @@ class TestRun:
         trainer = make_trainer("run.validation_steps=1", steps=3)
         events = trainer.run()
         next(event for event in events if isinstance(event, StepDone) and event.step == 2)
-        before = (trainer.run_dir / "best.pt").read_bytes()
+        before = (trainer.run_dir / "best.safetensors").read_bytes()
         trainer.best_score = -100.0  # so that there is a new best one
-        refuse("best.pt", errno.ENOSPC)
-        with pytest.raises(TrainingError, match=r"best\.pt cannot be written"):
+        refuse("best.safetensors", errno.ENOSPC)
+        with pytest.raises(TrainingError, match=r"best\.safetensors cannot be written"):
             list(events)
-        assert (trainer.run_dir / "best.pt").read_bytes() == before
-        load_generator(trainer.run_dir / "best.pt")
+        assert (trainer.run_dir / "best.safetensors").read_bytes() == before
+        load_generator(trainer.run_dir / "best.safetensors")
 
     def test_goes_on_once_there_is_room(self, make_trainer, refuse):
         trainer = make_trainer("run.checkpoint_minutes=0", steps=4)

@@ -11,8 +11,8 @@ from colorgan.training.guard import LossGuard
 class TestLossGuard:
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
     def test_names_the_term_that_is_not_a_number(self, value):
-        with pytest.raises(TrainingError, match=r"perceptual became .* at step 7.*last\.pt is from before"):
-            LossGuard().check(7, {"bins": 1.0, "perceptual": value, "total": value}, Path("last.pt"))
+        with pytest.raises(TrainingError, match=r"perceptual became .* at step 7.*last\.safetensors is from before"):
+            LossGuard().check(7, {"bins": 1.0, "perceptual": value, "total": value}, Path("last.safetensors"))
 
     def test_passes_over_a_few_gradients_that_are_not_finite(self):
         guard = LossGuard()

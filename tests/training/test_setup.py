@@ -188,7 +188,7 @@ class TestRepairRecipe:
         setup = prepare_training(options)
         events = list(setup.trainer.run())
         assert any(isinstance(event, Finished) for event in events)
-        result = load_generator(tmp_path / "run" / "last.pt")
+        result = load_generator(tmp_path / "run" / "last.safetensors")
         assert result.render == RenderConfig(size=48)
         assert result.network.config.repair_widths == (4, 4)
         before = load_generator(tmp_path / "trunk.pt").network.state_dict()

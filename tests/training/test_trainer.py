@@ -38,8 +38,8 @@ class TestRun:
         assert [e.step for e in of_kind(events, Saved)] == [5]
         (finished,) = of_kind(events, Finished)
         assert not finished.stopped
-        assert finished.weights == trainer.run_dir / "best.pt"
-        for name in ("best.pt", "last.pt", "curves.png", "journal.jsonl", "sheet-00000002.png"):
+        assert finished.weights == trainer.run_dir / "best.safetensors"
+        for name in ("best.safetensors", "last.safetensors", "curves.png", "journal.jsonl", "sheet-00000002.png"):
             assert (trainer.run_dir / name).exists(), name
 
     def test_the_journal_holds_every_number(self, make_trainer):
@@ -62,7 +62,7 @@ class TestRun:
     def test_the_weights_rebuild_the_averaged_generator(self, make_trainer):
         trainer = make_trainer(steps=2)
         list(trainer.run())
-        loaded = load_generator(trainer.run_dir / "last.pt")
+        loaded = load_generator(trainer.run_dir / "last.safetensors")
         averaged = trainer.players.average.network.state_dict()
         for name, tensor in loaded.network.state_dict().items():
             assert torch.allclose(tensor.float(), averaged[name].float(), atol=2e-3, rtol=2e-3), name
@@ -150,7 +150,7 @@ class TestStop:
         assert (path.name, damaged) == ("checkpoint-00000003.pt", [])
         tensors = [*state["generator"].values(), *state["average"].values(), *state["discriminator"].values()]
         assert all(bool(t.isfinite().all()) for t in tensors)
-        load_generator(trainer.run_dir / "best.pt")
+        load_generator(trainer.run_dir / "best.safetensors")
         assert read_journal(trainer.journal.path)[-1]["kind"] == "failed"
 
     def test_says_when_nothing_can_be_trained_on(self, make_trainer, tmp_path):

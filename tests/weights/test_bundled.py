@@ -6,6 +6,7 @@ import torch
 from colorgan.weights.file import load_generator
 from colorgan.weights.registry import read_registry
 from colorgan.weights.store import WeightsStore, hash_file, resolve_weights
+from weights_support import read_content
 
 BUNDLED = [entry for entry in read_registry() if entry.bundled]
 
@@ -30,6 +31,8 @@ def test_rebuilds_its_network(entry) -> None:
     assert loaded.provenance["version"] == entry.version
 
 
-def test_is_read_by_torch_itself_without_running_code() -> None:
-    content = torch.load(resolve_weights("default"), weights_only=True)
+def test_is_read_by_the_reader_of_its_layout() -> None:
+    content = read_content(resolve_weights("default"))
     assert content.keys() == {"format", "model", "render", "provenance", "weights"}
+    network = load_generator(resolve_weights("default")).network.state_dict()
+    assert all(torch.equal(content["weights"][name].to(tensor.dtype), tensor) for name, tensor in network.items())

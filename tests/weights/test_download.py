@@ -209,6 +209,17 @@ class TestBadServer:
             follow(request, io.BytesIO(), 302, "Found", Message(), "http://example.org/a")
         assert follow(request, io.BytesIO(), 302, "Found", Message(), "https://example.net/a") is not None
 
+    @pytest.mark.parametrize("place", ["http://[::1", "http://" + 70 * "a" + "..b/"])
+    def test_redirecting_to_an_address_that_cannot_be(self, world: World, place: str) -> None:
+        with pytest.raises(DownloadError, match=r"leads to an address that cannot be|cannot be reached"):
+            world.fetch(world.files.url("a", Reply.status(302, Location=place)))
+
+    def test_a_size_of_thousands_of_digits(self, world: World) -> None:
+        reply = Reply.status(200, Content_Length=5000 * "9")
+        with pytest.raises(DownloadError, match="announces a size of 5,000 digits"):
+            world.fetch(world.files.url("a", reply))
+        assert not world.target.exists()
+
     def test_nobody_listens(self, world: World) -> None:
         with pytest.raises(DownloadError, match="cannot be reached"):
             world.fetch("http://127.0.0.1:9/a")

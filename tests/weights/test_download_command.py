@@ -11,6 +11,8 @@ import torch
 
 from colorgan import cli
 from colorgan.commands import weights as command
+from colorgan.model import Generator
+from colorgan.weights.file import save_generator
 from colorgan.weights.registry import format_registry_file
 from colorgan.weights.store import WeightsStore, resolve_weights
 from weights_support import CONTENT, FileServer, Reply, make_entry
@@ -214,6 +216,15 @@ class TestUrl:
         url, sha256, _ = backbone
         assert run("gpu-box", "--url", url, "--sha256", sha256).out == f"{stored('gpu-box.pth')}\n"
 
+    def test_a_generator_keeps_its_suffix_and_is_told_as_one(
+        self, run: Callable[..., Answer], file_server: FileServer, tiny_generator: Generator
+    ) -> None:
+        save_generator(Path(file_server.folder) / "g.safetensors", tiny_generator)
+        source = Path(file_server.folder) / "g.safetensors"
+        sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
+        assert run("--url", source.as_uri(), "--sha256", sha256).out == f"{stored('g.safetensors')}\n"
+        assert WeightsStore().registry["g"].kind == "generator"
+
     def test_with_another_hash(self, run: Callable[..., Answer], backbone: tuple[str, str, bytes]) -> None:
         answer = run("--url", backbone[0], "--sha256", SHA256)
         assert answer.code == 1
@@ -303,7 +314,8 @@ class TestLookAfter:
         (["--url", "https://example.org/a.pth"], "--url and --sha256 belong together"),
         (["--sha256", SHA256], "--url and --sha256 belong together"),
         (["--url", "https://example.org/a.pth", "--sha256", "abc"], "--sha256 must be 64 hexadecimal digits"),
-        (["--url", "ftp://example.org/a.pth", "--sha256", SHA256], "--url must begin with"),
+        (["--url", "ftp://example.org/a.pth", "--sha256", SHA256], "a URL must begin with https"),
+        (["--url", "http://[::1", "--sha256", SHA256], "'http://[::1' is no URL: Invalid IPv6 URL"),
         (["a", "b", "--url", "https://example.org/a.pth", "--sha256", SHA256], "--url fetches one file"),
         (["--url", "https://example.org/..%5Ca.pth", "--sha256", SHA256], "cannot name a weights file"),
         (["../evil", "--url", "https://example.org/a.pth", "--sha256", SHA256], "cannot name a weights file"),

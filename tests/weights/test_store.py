@@ -144,6 +144,6 @@ class TestStore:
 
 
 def test_looking_up_needs_no_torch() -> None:
-    code = "import sys, colorgan.weights.download, colorgan.weights.inspection; print('torch' in sys.modules)"
+    code = "import sys, colorgan.weights.download, colorgan.weights.pickled; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -108,7 +108,7 @@ class Colorizer:
         runtime = pick_runtime(device, precision)
         source = resolve_weights(weights)
         loaded = load_generator(source, runtime.device)
-        name = str(loaded.provenance.get("name") or Path(weights).stem)
+        name = loaded.name or Path(weights).stem
         network = prepare_for_inference(loaded.network, runtime.dtype)
         return cls(network, loaded.render, runtime, name=name, sha256=loaded.sha256, source=source)
 

@@ -72,7 +72,9 @@ def colorize(
             rich_help_panel=_COLORS,
         ),
     ] = ColorInput.SKIP,
-    weights: Annotated[str, typer.Option(help="The network: a name or a file.", rich_help_panel=_COLORS)] = "default",
+    weights: Annotated[
+        str, typer.Option(help="The network: a name, a file or a folder of a hub.", rich_help_panel=_COLORS)
+    ] = "default",
     hint: Annotated[
         list[str] | None,
         typer.Option(
@@ -283,9 +285,11 @@ def colorize(
         return
     if output is None:
         raise UsageError("no place for the results was given; give a folder with -o")
-    if serve and (compare or chroma_only or variants > 1 or json or shard is not None):
+    aside = (save_mask, report, contact_sheet, shard)
+    if serve and (compare or chroma_only or variants > 1 or json or any(given is not None for given in aside)):
         raise UsageError(
-            "--serve writes plain results; leave --compare, --chroma-only, --variants, --json, --shard out"
+            "--serve writes one plain result whenever it is saved; leave --compare, --chroma-only, --variants, "
+            "--save-mask, --report, --contact-sheet, --json and --shard out"
         )
     if save_mask is not None and repair == "off":
         raise UsageError("--save-mask writes what --repair filled; give --repair auto, a mask or a folder of masks")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import unquote, urlsplit
 
 import typer
 
@@ -92,8 +91,6 @@ def _check_options(names: Sequence[str], modes: Sequence[bool], url: str | None,
         raise UsageError("--url and --sha256 belong together: a file from anywhere is only taken if its hash is known")
     if sha256 is not None and (len(sha256) != 64 or set(sha256.lower()) - set("0123456789abcdef")):
         raise UsageError(f"--sha256 must be 64 hexadecimal digits, got {sha256!r}")
-    if url is not None and urlsplit(url).scheme not in ("http", "https", "file"):
-        raise UsageError(f"--url must begin with https://, http:// or file://, got {url!r}")
     if url is not None and len(names) > 1:
         raise UsageError(f"--url fetches one file, got {len(names)} names for it")
     is_list, is_verify, _, is_from, is_url = modes
@@ -190,12 +187,12 @@ def _fetch_url(
     as_json: bool,
 ) -> None:
     """Fetch a file from anywhere and keep it under a name."""
-    from colorgan.weights.registry import RegistryEntry, WeightsKind
+    from colorgan.weights.registry import RegistryEntry, WeightsKind, file_of_url
 
-    file = unquote(urlsplit(url).path).rpartition("/")[2]
+    file = file_of_url(url)
     name = names[0] if names else Path(file).stem
     if name not in store.registry:
-        suffix = Path(file).suffix if Path(file).suffix in (".pt", ".pth") else ".pt"
+        suffix = Path(file).suffix if Path(file).suffix in (".safetensors", ".pt", ".pth") else ".pt"
         entry = RegistryEntry(name=name, kind=WeightsKind.GENERATOR, urls=(url,), sha256=sha256, file=f"{name}{suffix}")
     elif store.registry[name].fits_sha256(sha256) and not store.registry[name].bundled:
         entry = dataclasses.replace(store.registry[name], urls=(url,), file=store.registry[name].file)
@@ -216,15 +213,14 @@ def _fetch_url(
 
 def _tell_kind(path: Path) -> Any:
     """Look at a file to tell a generator from a backbone; one that holds neither is deleted."""
-    from colorgan.weights.inspection import inspect_weights
+    from colorgan.weights.file import holds_generator
     from colorgan.weights.registry import WeightsKind
 
     try:
-        content = inspect_weights(path.read_bytes(), path.name)
+        return WeightsKind.GENERATOR if holds_generator(path) else WeightsKind.BACKBONE
     except WeightsError:
         path.unlink()
         raise
-    return WeightsKind.GENERATOR if {"format", "model"} <= content.keys() else WeightsKind.BACKBONE
 
 
 def _print_list(statuses: Iterable["WeightsStatus"], *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from colorgan.files import is_folder
 __all__ = ["EvaluationData", "find_data"]
 
 _IMAGENET_MINI = "imagenet-mini"
-_RUN_WEIGHTS = "best.pt"  # what a training run leaves behind, for `colorize --weights`
+_RUN_WEIGHTS = ("best.safetensors", "best.pt")  # what a training run leaves behind; the second of version 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ def find_data(data: Path | None, *, root: Path = Path()) -> EvaluationData:
         return _from_folder(data)
     run = latest_run(root / RUNS_FOLDER)
     if run is not None:
-        weights = run / _RUN_WEIGHTS
+        weights = next((run / name for name in _RUN_WEIGHTS if (run / name).is_file()), None)
         source = f"the validation photographs of the training run {run}"
-        return EvaluationData(validation_photos(run), source, weights if weights.is_file() else None)
+        return EvaluationData(validation_photos(run), source, weights)
     if (root / _IMAGENET_MINI).is_dir():
         return _from_folder(root / _IMAGENET_MINI)
     raise DataError(

@@ -12,7 +12,7 @@ from colorgan.config import ModelConfig, RenderConfig
 from colorgan.model import Generator, Prediction
 from colorgan.rendering.hints import weigh_advice
 
-__all__ = ["Rendering", "mostly_known", "predict_rendering", "render_shape", "shrink"]
+__all__ = ["Rendering", "mostly_known", "predict_rendering", "render_shape", "render_small", "shrink"]
 
 TYPICAL_CHROMA = 11.0
 """The root-mean-square chroma to which `evenness` draws pictures: the median of what the first generator predicted."""
@@ -90,6 +90,15 @@ def predict_rendering(
         return plain._replace(ab=plain.ab * _enliven(plain.ab, config))
     answer = _ask(network, luminance, config, known, hints, shape, confidence, lean)
     return answer._replace(ab=_take_advice(plain.ab, answer.ab, luminance, hints, config))
+
+
+def render_small(network: Generator, luminance: Tensor, config: RenderConfig) -> tuple[Tensor, Tensor | None]:
+    """Return ab, with the strength of the settings, and confidence for a batch that has the render size already."""
+    answers = [_read(network(luminance), config, True, (0.0, 0.0))]
+    if config.flip:
+        answers.append(_mirror(_read(network(luminance.flip(-1)), config, True, (0.0, 0.0))))
+    ab, confidence, _ = answers[0] if len(answers) == 1 else _average(answers)
+    return ab * _enliven(ab, config) * config.strength, confidence
 
 
 def _take_advice(plain: Tensor, hinted: Tensor, luminance: Tensor, hints: Tensor, config: RenderConfig) -> Tensor:

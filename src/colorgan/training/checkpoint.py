@@ -2,18 +2,24 @@
 
 import hashlib
 import io
+import math
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from colorgan.errors import CheckpointError
+from colorgan.errors import CheckpointError, WeightsError
 from colorgan.training.files import refusals_explained, write_file
+from colorgan.weights.tensors import unpack_pickled
 
 __all__ = ["checkpoint_path", "find_checkpoints", "load_checkpoint", "load_latest", "save_checkpoint"]
 
 _PATTERN = "checkpoint-*.pt"
 _DIGEST_BYTES = 32
+_FIELDS: dict[str, Any] = {
+    "step": int, "seconds": int | float, "best_score": int | float, "seed": int, "world": int,
+    "recipe": dict, "generator": dict, "average": dict, "optimizer": dict, "loss": dict, "scaler": dict,
+}  # fmt: skip
 
 
 def save_checkpoint(folder: Path, step: int, state: dict[str, Any], *, kept: int) -> Path:
@@ -51,17 +57,35 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint to the CPU.
 
     Raises:
-        CheckpointError: It is missing, torn or damaged.
+        CheckpointError: It is missing, torn, damaged, or holds something other than a run's state.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"the checkpoint {path} cannot be read: {error.strerror}") from error
     content, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+    del data
     if hashlib.sha256(content).digest() != digest:
         raise CheckpointError(f"the checkpoint {path} is torn or damaged; resume from an earlier one")
-    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    return state
+    try:
+        state = unpack_pickled(content, f"the checkpoint {path}")
+    except WeightsError as error:
+        raise CheckpointError(str(error)) from error
+    if not _has_fields(state):
+        raise CheckpointError(f"{path} is not a checkpoint of this version of colorgan; resume from another one")
+    return dict(state)
+
+
+def _has_fields(state: Any) -> bool:
+    """Say whether a state has the values that every checkpoint has; what is in them is for the run to judge."""
+    return (
+        isinstance(state, dict)
+        and all(isinstance(state.get(name), kind) for name, kind in _FIELDS.items())
+        and state["step"] >= 0
+        and state["world"] >= 1
+        and 0 <= state["seconds"] < math.inf
+        and not math.isnan(state["best_score"])
+    )
 
 
 def load_latest(folder: Path) -> tuple[dict[str, Any], Path, list[Path]]:

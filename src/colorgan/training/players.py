@@ -18,6 +18,7 @@ from colorgan.model import Discriminator, Generator, Prediction, build_discrimin
 from colorgan.runtime import Runtime
 from colorgan.training.batch_norm import batch_norms_untouched
 from colorgan.training.distributed import Processes
+from colorgan.training.fitting import require_fitting, require_fitting_optimizer
 from colorgan.training.guard import is_gradient
 from colorgan.training.optimization import (
     AveragedGenerator,
@@ -281,7 +282,12 @@ class Players:
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` returned."""
+        """Take over what `state_dict` returned.
+
+        Raises:
+            CheckpointError: It is not the state of these networks; nothing was taken over.
+        """
+        self._require_fitting(state)
         self.generator.load_state_dict(state["generator"])
         self.average.network.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -291,3 +297,13 @@ class Players:
         if self.discriminator is not None and self.discriminator_optimizer is not None:
             self.discriminator.load_state_dict(state["discriminator"])
             self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
+
+    def _require_fitting(self, state: Mapping[str, Any]) -> None:
+        own = self.state_dict()
+        for part in ("generator", "average", "loss", "discriminator"):
+            if part in own:
+                require_fitting(own[part], state.get(part), part)
+        require_fitting_optimizer(self.optimizer, state.get("optimizer"), "optimizer")
+        if self.discriminator_optimizer is not None:
+            name = "discriminator_optimizer"
+            require_fitting_optimizer(self.discriminator_optimizer, state.get(name), name)

@@ -1,13 +1,15 @@
 """What a checkpoint says of its run, and whether it is the run that wants to go on."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from colorgan.config import config_from_mapping, config_to_mapping
-from colorgan.errors import CheckpointError, ConfigError
+from colorgan.errors import CheckpointError, ColorganError
 from colorgan.training.events import Budget
 from colorgan.training.recipe import Recipe
+from colorgan.weights.tensors import brief
 
 if TYPE_CHECKING:
     from colorgan.training.trainer import Trainer
@@ -47,14 +49,26 @@ def stored_recipe(state: Mapping[str, Any]) -> Recipe:
     """
     try:
         return config_from_mapping(Recipe, state["recipe"], where="the checkpoint's recipe")
-    except (ConfigError, KeyError) as error:
-        raise CheckpointError(f"the checkpoint was made by another version of colorgan: {error}") from error
+    except Exception as error:  # values that no recipe has can fail anywhere on the way to one
+        raise CheckpointError(f"the checkpoint was made by another version of colorgan: {brief(error)}") from error
 
 
 def stored_budget(state: Mapping[str, Any]) -> Budget | None:
-    """Return how long a checkpoint's run was to be; None if it does not say."""
+    """Return how long a checkpoint's run was to be; None if it does not say.
+
+    Raises:
+        CheckpointError: It says something that is not a number of steps or minutes.
+    """
     budget = state.get("budget")
-    return None if budget is None else Budget(budget["steps"], budget["minutes"])
+    if budget is None:
+        return None
+    try:
+        steps, minutes = budget["steps"], budget["minutes"]
+        if not all(value is None or 0 < value < math.inf for value in (steps, minutes)):
+            raise ValueError  # noqa: TRY301 - said below, as whatever else is wrong with it
+        return Budget(None if steps is None else int(steps), None if minutes is None else float(minutes))
+    except (KeyError, TypeError, ValueError, ColorganError) as error:
+        raise CheckpointError("the checkpoint says nothing usable of its budget; give --steps or --minutes") from error
 
 
 def require_same_run(trainer: "Trainer", state: Mapping[str, Any]) -> None:

@@ -46,7 +46,7 @@ from colorgan.weights.file import save_generator
 
 __all__ = ["BEST_NAME", "CURVES_NAME", "LAST_NAME", "Budget", "Event", "StepDone", "Trainer"]
 
-BEST_NAME, LAST_NAME, CURVES_NAME = "best.pt", "last.pt", "curves.png"
+BEST_NAME, LAST_NAME, CURVES_NAME = "best.safetensors", "last.safetensors", "curves.png"
 _SHEET_ROWS = 8
 
 

@@ -11,6 +11,7 @@ import ssl
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -18,9 +19,10 @@ from typing import IO, Protocol
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
+from filelock import FileLock, Timeout
+
 from colorgan import __version__
 from colorgan.errors import DownloadError
-from colorgan.weights.lock import LockTimeoutError, hold_lock
 from colorgan.weights.registry import RegistryEntry
 from colorgan.weights.store import hash_file, part_of
 
@@ -28,6 +30,7 @@ __all__ = ["FetchPolicy", "FetchReporter", "fetch_weights"]
 
 BLOCK = 1 << 18  # bytes read at once
 LARGEST_UNKNOWN = 4 << 30  # bytes taken from a server where neither the registry nor the server says a size
+LONGEST_SIZE = 18  # digits of the size that a server announces
 FRESH_START = 1 << 20  # bytes after which a connection that broke counts as the first failure again
 
 
@@ -104,21 +107,16 @@ def fetch_weights(
     if not force and _is_right(entry, target):  # asked before the lock too: the folder may be read-only
         return False
     part = part_of(target)
-    lock = target.with_name(f".{target.name}.lock")
+    lock = FileLock(target.with_name(f".{target.name}.lock"))
     wait_note = f"waiting for another process that fetches {target.name}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with hold_lock(
-            lock,
-            timeout=policy.lock_timeout,
-            on_wait=lambda: reporter.note(wait_note),
-            sleep=policy.sleep,
-        ):
+        with _take_turn(lock, policy.lock_timeout, lambda: reporter.note(wait_note)):
             if not force and _is_right(entry, target):
                 return False
             _Fetch(entry, part, policy, reporter).run()
             part.replace(target)
-    except LockTimeoutError:
+    except Timeout:
         raise DownloadError(
             f"another process has been fetching {target} for more than {policy.lock_timeout:.0f} s; "
             "end it, or try again later"
@@ -129,6 +127,15 @@ def fetch_weights(
             "folder with COLORGAN_DATA_DIR"
         ) from error
     return True
+
+
+def _take_turn(lock: FileLock, timeout: float, on_wait: Callable[[], None]) -> AbstractContextManager[object]:
+    """Lock out other processes; the system releases the lock when its holder ends, however that happens."""
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        on_wait()
+        return lock.acquire(timeout=timeout)
 
 
 def _is_right(entry: RegistryEntry, path: Path) -> bool:
@@ -247,6 +254,8 @@ class _Fetch:
             raise _judge_status(error) from error
         except (OSError, http.client.HTTPException) as error:
             raise _judge_failure(url, error) from error
+        except ValueError as error:  # of urllib: a host, or a place that it redirects to, that cannot be
+            raise _MirrorError(f"is or leads to an address that cannot be ({error})") from error
         return response
 
     def _check_range(self, headers: Message, start: int) -> None:
@@ -333,7 +342,11 @@ def _make_opener() -> urllib.request.OpenerDirector:
 
 def _announced_total(headers: Message, start: int) -> int | None:
     length = headers.get("Content-Length", "")
-    return start + int(length) if length.isascii() and length.isdecimal() else None
+    if not (length.isascii() and length.isdecimal()):
+        return None
+    if len(length) > LONGEST_SIZE:
+        raise _MirrorError(f"announces a size of {len(length):,} digits")
+    return start + int(length)
 
 
 def _judge_status(error: HTTPError) -> Exception:

@@ -1,31 +1,44 @@
 """The generator file: one file that rebuilds its network without any other.
 
-It holds `{"format": 1, "model": ModelConfig, "render": RenderConfig, "provenance": {...}, "weights": state_dict}`,
-configurations as plain values, tensors of two or more dimensions in half precision. It is written by `torch.save`,
-looked into by `colorgan.weights.inspection`, and only then read with `weights_only=True`: nothing in it is ever
-executed, and nothing is allocated for tensors that it does not hold or that its network does not need.
+It is a safetensors file: the tensors of the state dict, those of two or more dimensions in half precision, and JSON
+in the header's metadata, `{"format": 1, "model": ModelConfig, "render": RenderConfig, "provenance": {...}}`. Nothing in
+such a file can be executed. Files of colorgan 0.1, written by `torch.save`, are read too (`colorgan.weights.pickled`).
 """
 
 import hashlib
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import torch as safetensors_torch
 from torch import Tensor, nn
 
 from colorgan.config import ModelConfig, RenderConfig, config_from_mapping, config_to_mapping
-from colorgan.errors import ColorganError, WeightsInvalidError, WeightsNotFoundError
+from colorgan.errors import WeightsInvalidError
 from colorgan.files import write_whole
 from colorgan.model import Generator, build_generator
-from colorgan.weights.inspection import LARGEST_FILE, StoredTensor, inspect_weights
+from colorgan.weights.tensors import brief, is_safetensors, parse_json, read_file, unpack_pickled, unpack_safetensors
 
-__all__ = ["FORMAT", "LoadedGenerator", "load_generator", "load_tensors", "save_generator"]
+__all__ = [
+    "FORMAT",
+    "LoadedGenerator",
+    "holds_generator",
+    "load_generator",
+    "load_tensors",
+    "save_generator",
+]
 
 FORMAT = 1
 """The version of the file's layout."""
+
+HEADER_KEY = "colorgan"
+"""The name of our JSON in a safetensors file's metadata."""
+
+_MOST_LAYERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,11 @@ class LoadedGenerator:
     render: RenderConfig  # the settings that suit it
     provenance: dict[str, Any]  # who made it, from what, with what result
     sha256: str  # of the whole file
+
+    @property
+    def name(self) -> str:
+        """What the file calls itself, fit to be printed; empty if it does not."""
+        return "".join(c for c in str(self.provenance.get("name", ""))[:80] if c.isprintable())
 
 
 def save_generator(
@@ -48,27 +66,39 @@ def save_generator(
     """Write a generator file, atomically, and return its sha256.
 
     Args:
-        path: Where to; an existing file is replaced only once the new one is complete.
+        path: Where to; an existing file is replaced only once the new one is complete. A name that ends in .pt or
+            .pth gets the layout of colorgan 0.1, every other name that of safetensors.
         network: The generator.
         render: The settings that suit it; the defaults if left out.
         provenance: Plain values that say where it comes from.
     """
-    content = {
+    header = {
         "format": FORMAT,
         "model": config_to_mapping(network.config),
         "render": config_to_mapping(render or RenderConfig()),
         "provenance": dict(provenance or {}),
-        "weights": {name: _shrink(tensor) for name, tensor in network.state_dict().items()},
     }
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    write_whole(path, buffer.getbuffer())
-    return hashlib.sha256(buffer.getbuffer()).hexdigest()
+    weights = {name: _shrink(tensor) for name, tensor in network.state_dict().items()}
+    content = _pack_pickled(header, weights) if path.suffix in (".pt", ".pth") else _pack(header, weights)
+    write_whole(path, content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def _shrink(tensor: Tensor) -> Tensor:
     tensor = tensor.detach().cpu().contiguous()
     return tensor.half() if tensor.is_floating_point() and tensor.dim() >= 2 else tensor
+
+
+def _pack(header: Mapping[str, Any], weights: dict[str, Tensor]) -> bytes:
+    # "format": "pt" is what other readers of safetensors expect of a file of torch's tensors.
+    metadata = {"format": "pt", HEADER_KEY: json.dumps(header, ensure_ascii=False)}
+    return safetensors_torch.save(weights, metadata)
+
+
+def _pack_pickled(header: Mapping[str, Any], weights: dict[str, Tensor]) -> memoryview:
+    buffer = io.BytesIO()
+    torch.save({**header, "weights": weights}, buffer)
+    return buffer.getbuffer()
 
 
 def load_generator(path: Path, device: torch.device | str = "cpu") -> LoadedGenerator:
@@ -78,25 +108,25 @@ def load_generator(path: Path, device: torch.device | str = "cpu") -> LoadedGene
         WeightsNotFoundError: There is no such file.
         WeightsInvalidError: It is damaged, holds code, or its tensors are not those that its header implies.
     """
-    data = _read(path)
-    outline = inspect_weights(data, str(path))
-    if not _is_generator(outline):
+    data = read_file(path)
+    header, weights = _unpack(data, str(path))
+    if header is None:
         raise WeightsInvalidError(f"{path} is not a colorgan generator file; train one with `colorgan train`")
-    if outline["format"] != FORMAT:
+    if not _are_tensors(weights):
+        raise WeightsInvalidError(f"{path} holds no named weights")
+    if header["format"] != FORMAT:
         raise WeightsInvalidError(
-            f"{path} has layout {outline['format']!r}, this colorgan reads layout {FORMAT}: install a newer colorgan"
+            f"{path} has layout {brief(header['format'])}, this colorgan reads {FORMAT}: install a newer one"
         )
     try:
-        config = config_from_mapping(ModelConfig, outline["model"], where="[model]")
-        render = config_from_mapping(RenderConfig, outline.get("render", {}), where="[render]")
-        provenance = dict(outline.get("provenance", {}))
-    except (ColorganError, TypeError, AttributeError, ValueError) as error:
-        raise WeightsInvalidError(f"{path} has a header that cannot be meant: {error}") from error
-    expected = _imply_tensors(path, config, outline["weights"])
-    weights = _load(path, data)["weights"]
-    for name in expected:
-        if not bool(torch.isfinite(weights[name]).all()):
-            raise WeightsInvalidError(f"{path}: {name} holds values that are not numbers")
+        config = config_from_mapping(ModelConfig, header["model"], where="[model]")
+        render = config_from_mapping(RenderConfig, header.get("render", {}), where="[render]")
+        provenance = dict(header.get("provenance", {}))
+        expected = _imply_tensors(config)
+    except Exception as error:  # values that no network has can fail anywhere on the way to one
+        raise WeightsInvalidError(f"{path} has a header that cannot be meant: {brief(error)}") from error
+    for name, tensor in expected.items():
+        _check_tensor(path, config, name, tensor, weights.get(name))
     network = build_generator(config)
     network.load_state_dict({name: weights[name].to(tensor.dtype) for name, tensor in expected.items()})
     sha256 = hashlib.sha256(data).hexdigest()
@@ -110,67 +140,72 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         WeightsNotFoundError: There is no such file.
         WeightsInvalidError: It is damaged, holds code, or holds something other than named tensors.
     """
-    data = _read(path)
-    outline = inspect_weights(data, str(path))
-    if (
-        not isinstance(outline, dict)
-        or not outline
-        or not all(isinstance(k, str) and isinstance(v, StoredTensor) for k, v in outline.items())
-    ):
-        what = "a colorgan generator file" if _is_generator(outline) else "something else"
+    header, content = _unpack(read_file(path), str(path))
+    if header is not None or not _are_tensors(content):
+        what = "a colorgan generator file" if header is not None else "something else"
         raise WeightsInvalidError(
             f"{path} is {what}, expected a plain file of named tensors such as torchvision's; "
             "`colorgan download-weights --list` names some"
         )
-    return {name: v.float() if v.is_floating_point() else v for name, v in _load(path, data).items()}
+    return {name: v.float() if v.is_floating_point() else v for name, v in content.items()}
 
 
-def _is_generator(outline: Any) -> bool:
-    return isinstance(outline, dict) and {"format", "model", "weights"} <= outline.keys()
+def holds_generator(path: Path) -> bool:
+    """Say whether a weights file is a generator file, as far as its header tells.
+
+    Raises:
+        WeightsNotFoundError: There is no such file.
+        WeightsInvalidError: It is no weights file.
+    """
+    return _unpack(read_file(path), str(path))[0] is not None
 
 
-def _read(path: Path) -> bytes:
+def _unpack(data: bytes, name: str) -> tuple[dict[str, Any] | None, Any]:
+    """Return header and content of a weights file, whichever its layout; the header of a generator file only."""
+    if is_safetensors(data):
+        metadata, content = unpack_safetensors(data, name)
+        header = _parse_header(metadata.get(HEADER_KEY))
+    else:
+        content = header = unpack_pickled(data, name)
+    if not isinstance(header, dict) or not {"format", "model"} <= header.keys():
+        return None, content
+    return header, header.get("weights") if header is content else content
+
+
+def _parse_header(text: Any) -> Any:
     try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            raise WeightsInvalidError(
-                f"{path} has {size:,} bytes, more than any weights file that colorgan reads ({LARGEST_FILE:,})"
-            )
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise WeightsNotFoundError(f"there is no weights file {path}") from None
-    except OSError as error:
-        raise WeightsInvalidError(f"{path} cannot be read: {error.strerror}") from error
+        return parse_json(text)
+    except (ValueError, TypeError, RecursionError):
+        return None
 
 
-def _load(path: Path, data: bytes) -> dict[str, Any]:
-    """Read an inspected file."""
-    try:
-        content: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load has no error type of its own for a damaged file
-        raise WeightsInvalidError(
-            f"{path} is not a readable weights file ({type(error).__name__}): it may be damaged "
-            "or incomplete; fetch it again"
-        ) from error
-    return content
+def _are_tensors(content: Any) -> bool:
+    return (
+        isinstance(content, dict)
+        and len(content) > 0
+        and all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in content.items())
+    )
 
 
-def _imply_tensors(path: Path, config: ModelConfig, outline: Any) -> dict[str, Tensor]:
-    """Return the tensors that a header implies, without storage, if the file has each of them in its shape."""
-    if not isinstance(outline, dict):
-        raise WeightsInvalidError(f"{path} holds no named weights")
+def _imply_tensors(config: ModelConfig) -> dict[str, Tensor]:
+    """Return the tensors that a header implies, without storage."""
+    if max(len(config.repair_widths), len(config.bottleneck_kernels)) > _MOST_LAYERS:
+        raise WeightsInvalidError(f"it describes a network of more than {_MOST_LAYERS} layers in a row")
     with torch.device("meta"):
-        expected: dict[str, Tensor] = nn.Module.state_dict(build_generator(config))
-    for name, tensor in expected.items():
-        given = outline.get(name)
-        if not isinstance(given, StoredTensor):
-            raise WeightsInvalidError(
-                f"{path} lacks the tensor {name} that its header ({config.encoder} encoder) implies: it is damaged, "
-                "or made for another network"
-            )
-        if given.shape != tensor.shape:
-            raise WeightsInvalidError(
-                f"{path}: {name} has shape {given.shape}, its header ({config.encoder} encoder) implies "
-                f"{tuple(tensor.shape)}: it is made for another network"
-            )
-    return expected
+        return nn.Module.state_dict(build_generator(config))
+
+
+def _check_tensor(path: Path, config: ModelConfig, name: str, expected: Tensor, given: Tensor | None) -> None:
+    """Refuse a tensor that is not the one that the header implies."""
+    if given is None:
+        raise WeightsInvalidError(
+            f"{path} lacks the tensor {name} that its header ({config.encoder} encoder) implies: it is damaged, "
+            "or made for another network"
+        )
+    if given.shape != expected.shape:
+        raise WeightsInvalidError(
+            f"{path}: {name} has shape {tuple(given.shape)}, its header ({config.encoder} encoder) implies "
+            f"{tuple(expected.shape)}: it is made for another network"
+        )
+    if given.is_floating_point() != expected.is_floating_point() or not bool(torch.isfinite(given).all()):
+        raise WeightsInvalidError(f"{path}: {name} holds values that are not numbers")

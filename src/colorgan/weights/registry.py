@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 from colorgan.config import config_from_mapping
 from colorgan.errors import ConfigError, WeightsNotFoundError
 
-__all__ = ["Registry", "RegistryEntry", "WeightsKind", "format_registry_file", "read_registry"]
+__all__ = ["Registry", "RegistryEntry", "WeightsKind", "file_of_url", "format_registry_file", "read_registry"]
 
 BUILT_IN = Path(__file__).with_name("registry.toml")
 
@@ -58,7 +58,7 @@ class RegistryEntry:
     def __post_init__(self) -> None:
         """Refuse entries that cannot be meant, or that would be stored outside the store."""
         if not self.file and self.urls:
-            object.__setattr__(self, "file", unquote(urlsplit(self.urls[0]).path).rpartition("/")[2])
+            object.__setattr__(self, "file", file_of_url(self.urls[0]))
         for name in (self.name, *self.aliases, self.file):
             if not _NAME.fullmatch(name) or _WINDOWS_DEVICE.fullmatch(name):
                 raise ConfigError(f"{name!r} cannot name a weights file; use letters, digits, '.', '-' and '_' only")
@@ -69,8 +69,7 @@ class RegistryEntry:
         if not self.urls and not self.bundled:
             raise ConfigError("urls must name at least one place to fetch the file from")
         for url in self.urls:
-            if urlsplit(url).scheme not in ("http", "https", "file"):
-                raise ConfigError(f"a URL must begin with https://, http:// or file://, got {url!r}")
+            file_of_url(url)
 
     @property
     def is_exact(self) -> bool:
@@ -86,6 +85,21 @@ class RegistryEntry:
     def fits_sha256(self, sha256: str) -> bool:
         """Whether a file with this sha256 (64 digits) is this one, as far as is published."""
         return sha256.startswith(self.sha256)
+
+
+def file_of_url(url: str) -> str:
+    """Return the name of the file that a URL ends in.
+
+    Raises:
+        ConfigError: It is no URL that colorgan fetches.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:  # a bracket without its other half, for example
+        raise ConfigError(f"{url!r} is no URL: {error}") from None
+    if parts.scheme not in ("http", "https", "file"):
+        raise ConfigError(f"a URL must begin with https://, http:// or file://, got {url!r}")
+    return unquote(parts.path).rpartition("/")[2]
 
 
 class Registry:

@@ -44,6 +44,8 @@ def hash_file(path: Path) -> str:
 def resolve_weights(name_or_path: str | Path) -> Path:
     """Find a weights file by its registered name or its path; names win, `./default` is a path.
 
+    A folder that holds a `model.safetensors` (the layout of a Hugging Face repository) stands for that file.
+
     Raises:
         WeightsNotFoundError: There is no such name or file, or it is known but not on this machine.
         WeightsInvalidError: The file in the store is not of the size that the registry gives.
@@ -94,7 +96,7 @@ class WeightsStore:
         if path.is_file():
             return path
         if path.is_dir():
-            raise WeightsNotFoundError(f"{path} is a folder; pass the weights file in it")
+            return _resolve_folder(path)
         if isinstance(name_or_path, Path) or path.suffix or len(path.parts) != 1:
             raise WeightsNotFoundError(
                 f"there is no weights file {path}; pass an existing file, or a name that "
@@ -158,6 +160,14 @@ class WeightsStore:
         except OSError as error:
             raise WeightsInvalidError(f"{path} cannot be removed: {error.strerror}") from error
         return path
+
+
+def _resolve_folder(folder: Path) -> Path:
+    """Return the weights file of a folder in the layout of a Hugging Face repository."""
+    model = folder / "model.safetensors"
+    if not model.is_file():
+        raise WeightsNotFoundError(f"{folder} is a folder without {model.name}; pass the weights file in it")
+    return model
 
 
 def part_of(path: Path) -> Path:

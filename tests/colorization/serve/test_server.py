@@ -4,6 +4,8 @@ import os
 import queue
 import re
 import shutil
+import socket
+import struct
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -86,6 +88,13 @@ class TestAnswers:
         assert "http" not in page
         assert not re.search(r'(src|href)="(?!data:)', page)
 
+    def test_the_policy_lets_the_page_show_its_icon(self, server: PageServer) -> None:
+        with urlopen(server.url, timeout=30) as answer:
+            page, policy = answer.read().decode(), answer.headers["Content-Security-Policy"]
+        (icon,) = re.findall(r'<link rel="icon" href="(\w+:)', page)
+        (allowed,) = re.findall(r"img-src ([^;]*)", policy)
+        assert icon in allowed.split()
+
     def test_pictures(self, server: PageServer) -> None:
         with urlopen(server.url + "pictures", timeout=30) as answer:
             assert json.load(answer) == [{"name": "a.png", "strength": 1.0, "hints": []}]
@@ -134,6 +143,45 @@ class TestRefusals:
         assert status_of(server.url + "save/0", b"{", Content_Type="application/json") == 400
         assert status_of(server.url + "save/0", b"{}", Content_Type="application/json") == 422
         assert status_of(server.url + "after/0", WISH[:5], Content_Type="application/json") == 400
+
+    @pytest.mark.parametrize("length", ["9" * 5000, "-1", "1e3", "", "0x10", "99999999"])
+    def test_lengths_that_cannot_be(self, server: PageServer, length: str) -> None:
+        assert status_of(server.url + "save/0", WISH, Content_Type="application/json", Content_Length=length) == 400
+
+    def test_more_hints_than_a_person_gives(self, server: PageServer) -> None:
+        hints = [{"x": "1%", "y": "1%", "color": "#102030"}] * 15_000
+        wish = json.dumps({"hints": hints, "strength": 1}).encode()
+        assert len(wish) < 1 << 20
+        assert status_of(server.url + "after/0", wish, Content_Type="application/json") == 422
+
+    @pytest.mark.parametrize("strength", ["1e999", "NaN", "9" * 4000, "-1", "3"])
+    def test_strengths_that_cannot_be(self, server: PageServer, strength: str) -> None:
+        wish = f'{{"hints": [], "strength": {strength}}}'.encode()
+        assert status_of(server.url + "after/0", wish, Content_Type="application/json") == 422
+
+    @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"POST /x HTTP/1.1\r\nContent-Length: 10\r\n\r\n{"])
+    def test_who_says_nothing_more_is_left(
+        self, server: PageServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], sent: bytes
+    ) -> None:
+        assert 1 <= server.RequestHandlerClass.timeout <= 60
+        monkeypatch.setattr(server.RequestHandlerClass, "timeout", 0.2)
+        sent = sent.replace(b"/x", f"/{server.token}/save/0".encode())
+        sent = sent.replace(
+            b"Content-Length", f"Content-Type: application/json\r\nHost: {server.hosts[0]}\r\nContent-Length".encode()
+        )
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=20) as connection:
+            connection.sendall(sent)
+            assert connection.recv(1000) == b""  # closed from the other side
+        assert capfd.readouterr().err == ""
+
+    def test_who_goes_away_is_not_missed(self, server: PageServer, capfd: pytest.CaptureFixture[str]) -> None:
+        for _ in range(3):
+            connection = socket.create_connection(("127.0.0.1", server.server_port), timeout=20)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close by a reset
+            connection.sendall(f"GET /{server.token}/before/0 HTTP/1.0\r\nHost: {server.hosts[0]}\r\n\r\n".encode())
+            connection.close()
+        assert status_of(server.url + "before/0") == 200
+        assert capfd.readouterr().err == ""
 
     def test_get_never_saves(self, server: PageServer) -> None:
         assert status_of(server.url + "save/0") == 404

@@ -24,6 +24,8 @@ __all__ = ["Desk", "Wish"]
 
 _LONGEST = 1000  # pixels of the longer side of what the page shows
 _QUALITY = 88
+_MOST_HINTS = 1000  # of a wish: each takes its time, and the next wish waits for it
+_OVER_STRENGTH = 1000  # what no strength is; which ones can be is for the colorizer to say
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,12 @@ class Wish:
             raise UsageError("a wish has hints and a strength")
         if not all(isinstance(hint, Mapping) and {"x", "y", "color"} <= hint.keys() for hint in values["hints"]):
             raise UsageError("a hint has x, y and color")
+        if len(values["hints"]) > _MOST_HINTS:
+            raise UsageError(f"a wish has up to {_MOST_HINTS} hints, got {len(values['hints']):,}; remove some")
         hints = (hint_from_values(h["x"], h["y"], h["color"], "hint") for h in values["hints"])
         strength = values.get("strength")
-        if not isinstance(strength, int | float) or isinstance(strength, bool):
-            raise UsageError(f"the strength must be a number, got {strength!r}")
+        if not isinstance(strength, int | float) or isinstance(strength, bool) or not abs(strength) < _OVER_STRENGTH:
+            raise UsageError(f"the strength must be a number, got {str(strength)[:20]!r}")
         return cls(tuple(hints), float(strength))
 
 

@@ -8,6 +8,7 @@ Photographs are asked for by number, never by path.
 import hmac
 import json
 import secrets
+import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
@@ -19,9 +20,10 @@ from colorgan.errors import ColorganError, UsageError
 __all__ = ["PageServer"]
 
 _MOST_BYTES = 1 << 20  # of a request
+_PATIENCE = 10.0  # seconds without a byte of a request, or without the page taking one of an answer
 _JPEG, _JSON, _HTML = "image/jpeg", "application/json", "text/html; charset=utf-8"
 _POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self' blob:; "
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
@@ -48,6 +50,11 @@ class PageServer(ThreadingHTTPServer):
         except OSError as error:
             raise UsageError(f"port {port} cannot be used ({error.strerror}); give another --port") from error
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Pass over a browser that went away; anything else is a fault, and is shown."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
     @property
     def hosts(self) -> tuple[str, str]:
         """The names under which this server may be asked."""
@@ -70,6 +77,7 @@ class _Refusal(Exception):  # noqa: N818 - an answer, not an error
 class _Handler(BaseHTTPRequestHandler):
     server: PageServer
     server_version, sys_version = "colorgan", ""
+    timeout = _PATIENCE
 
     def do_GET(self) -> None:
         self._answer()
@@ -119,13 +127,13 @@ class _Handler(BaseHTTPRequestHandler):
         if origin is not None and origin not in [f"http://{host}" for host in self.server.hosts]:
             raise _Refusal(HTTPStatus.FORBIDDEN, "this origin is not the page's")
         action, number, *more = rest
-        if any(more) or (number and not (number.isascii() and number.isdecimal() and len(number) < 10)):
+        if any(more) or (number and not _is_number(number)):
             raise _Refusal(HTTPStatus.NOT_FOUND, "there is no such thing here")
         return action, int(number) if number else None
 
     def _wish(self) -> Wish:
         length = self.headers.get("Content-Length", "")
-        if self.headers.get_content_type() != _JSON or not length.isdecimal() or int(length) > _MOST_BYTES:
+        if self.headers.get_content_type() != _JSON or not _is_number(length) or int(length) > _MOST_BYTES:
             raise _Refusal(HTTPStatus.BAD_REQUEST, "a wish is a little JSON")
         try:
             return Wish.from_mapping(json.loads(self.rfile.read(int(length))))
@@ -141,6 +149,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 10
 
 
 def _error(error: Exception) -> bytes:
