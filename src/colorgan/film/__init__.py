@@ -1,0 +1,8 @@
+"""Moving pictures: the frames of a film coloured steadily, and everything else in its file kept."""
+
+from colorgan.film.encode import VideoCodec
+from colorgan.film.options import FilmOptions, parse_time
+from colorgan.film.source import probe_film
+from colorgan.film.work import FilmOutcome, Progress, color_film
+
+__all__ = ["FilmOptions", "FilmOutcome", "Progress", "VideoCodec", "color_film", "parse_time", "probe_film"]

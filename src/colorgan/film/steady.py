@@ -1,0 +1,161 @@
+"""Colours that stay: what the network said of some frames of a scene, averaged along what moves.
+
+Each key frame's colours become a mean of those of the key frames around it in both directions, each carried along the
+motion, each weighted by how far away it is in time and by how much it looks like this one there. That is a recursive
+filter, run forwards and backwards: `sum_k = own + keep * likeness * carried(sum_(k-1))`, the weights likewise. Frames
+between two key frames take both, carried to them and weighted in the same way.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from colorgan.colorization import Palette
+from colorgan.config import RenderConfig
+from colorgan.film.motion import carry, estimate_motion, likeness
+from colorgan.rendering import enliven
+
+__all__ = ["Carried", "Key", "Tint", "interpolate", "measure_typical", "steady_keys"]
+
+_KEEP = 0.92  # of what was remembered at the key frame before
+_LEAST_TRUST = 0.02  # in a neighbour that looks different, where there is no other
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A frame that the network was asked about."""
+
+    number: int  # in the film
+    thumb: Tensor  # L (1, 1, h, w)
+    said: Tensor  # a, b as the network gave them, and how far they are to be trusted: (1, 3, h, w)
+
+
+@dataclass(frozen=True, slots=True)
+class Tint:
+    """A key frame's steadied colours."""
+
+    number: int
+    thumb: Tensor
+    ab: Tensor  # (1, 2, h, w)
+    to_last: Tensor | None = None  # where its pixels lie in the key frame before
+    to_next: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What the next part of a scene has to know of those before it."""
+
+    tint: Tint  # its last key frame
+    total: Tensor  # the forward sum there (1, 3, h, w)
+    weight: Tensor  # and its weight (1, 1, h, w)
+    typical: float  # root-mean-square chroma that saturation is measured by
+
+
+def measure_typical(keys: Sequence[Key]) -> float:
+    """Return the root-mean-square chroma of what the network said."""
+    return float(torch.stack([key.said[:, :2].square().sum(1).mean() for key in keys]).mean().sqrt().clamp_min(1e-3))
+
+
+@torch.inference_mode()
+def steady_keys(
+    keys: Sequence[Key],
+    carried: Carried | None,
+    config: RenderConfig,
+    *,
+    palette: Palette | None = None,
+    keep: float = _KEEP,
+) -> tuple[list[Tint], Carried]:
+    """Make the colours of key frames of one scene steady and give them their saturation, the same for all.
+
+    Args:
+        keys: In order, at least one.
+        carried: From the part of the scene before; None begins a scene.
+        config: For vividness, evenness and the like.
+        palette: Colours that the scene leans towards.
+        keep: 0 leaves each as it is.
+
+    Returns:
+        The colours of each, with that which was carried at their head, and what the next part has to know.
+    """
+    typical = measure_typical(keys) if carried is None else carried.typical
+    thumbs = [key.thumb for key in keys] if carried is None else [carried.tint.thumb, *(key.thumb for key in keys)]
+    back = [estimate_motion(here, there) for there, here in zip(thumbs, thumbs[1:], strict=False)]
+    forth = [estimate_motion(here, there) for here, there in zip(thumbs, thumbs[1:], strict=False)]
+    own = [_weighted(key.said) for key in keys]
+    start = None if carried is None else torch.cat((carried.total, carried.weight), dim=1)
+    sums = _remember(own, thumbs, back, start, keep)
+    ahead = _remember(own[::-1], thumbs[::-1][: len(own)], forth[::-1][: len(own) - 1], None, keep)[::-1]
+    means = torch.cat([past + future - alone for past, future, alone in zip(sums, ahead, own, strict=True)])
+    said, trusted = means[:, :2] / means[:, 3:], means[:, 2:3] / means[:, 3:]
+    ab = said * enliven(said, config, torch.tensor(typical))  # (K, 2, h, w)
+    ab = (ab if palette is None else _advise(palette, ab)) * trusted
+    tints = [] if carried is None else [carried.tint]
+    tints += [Tint(key.number, key.thumb, one[None]) for key, one in zip(keys, ab, strict=True)]
+    tints = _with_motion(tints, back, forth)
+    return tints, Carried(tints[-1], sums[-1][:, :3], sums[-1][:, 3:], typical)
+
+
+def _advise(palette: Palette, ab: Tensor) -> Tensor:
+    """Let a whole scene `(K, 2, h, w)` lean towards a palette, each of its frames in the same way."""
+    return palette.advise(ab.movedim(0, 1)).movedim(1, 0)
+
+
+def _weighted(said: Tensor) -> Tensor:
+    return torch.cat((said, torch.ones_like(said[:, :1])), dim=1)
+
+
+def _remember(
+    own: Sequence[Tensor], thumbs: Sequence[Tensor], motions: Sequence[Tensor], start: Tensor | None, keep: float
+) -> list[Tensor]:
+    """Add up, with weights in the last channel; if there is a start, it belongs to the first of the thumbs."""
+    sums: list[Tensor] = [] if start is None else [start]
+    for index, said in enumerate(own, start=len(sums)):
+        if index == 0:
+            sums.append(said)
+            continue
+        motion, last = motions[index - 1], thumbs[index - 1]
+        share = keep * _trust(thumbs[index], last, motion)
+        sums.append(said + share * carry(sums[-1], motion))
+    return sums if start is None else sums[1:]
+
+
+def _trust(here: Tensor, there: Tensor, motion: Tensor) -> Tensor:
+    """Say how far another picture's colours hold here, 0..1."""
+    inside = carry(torch.ones_like(there), motion, beyond="zeros")
+    return likeness(here, carry(there, motion)) * inside
+
+
+def _with_motion(tints: list[Tint], back: list[Tensor], forth: list[Tensor]) -> list[Tint]:
+    last = [None, *back]
+    following = [*forth, None]
+    return [
+        Tint(tint.number, tint.thumb, tint.ab, to_last, to_next)
+        for tint, to_last, to_next in zip(tints, last, following, strict=True)
+    ]
+
+
+@torch.inference_mode()
+def interpolate(thumb: Tensor, number: int, before: Tint, after: Tint, *, stray: bool = False) -> Tensor:
+    """Return the colours `(1, 2, h, w)` of a frame between two key frames.
+
+    Args:
+        thumb: L of the frame.
+        number: Its place in the film.
+        before: The key frame before it, or it itself.
+        after: The key frame after it; the same as `before` where there is none.
+        stray: Whether the frame is out of line, so that nothing can be followed into it.
+    """
+    if number <= before.number or before.number == after.number:
+        return before.ab
+    if number >= after.number:
+        return after.ab
+    share = (number - before.number) / (after.number - before.number)
+    if stray or before.to_next is None or after.to_last is None:
+        return torch.lerp(before.ab, after.ab, share)
+    back = estimate_motion(thumb, before.thumb, after.to_last * share, steps=1)
+    forth = estimate_motion(thumb, after.thumb, before.to_next * (1 - share), steps=1)
+    past = (1 - share) * (_trust(thumb, before.thumb, back) + _LEAST_TRUST)
+    future = share * (_trust(thumb, after.thumb, forth) + _LEAST_TRUST)
+    return (past * carry(before.ab, back) + future * carry(after.ab, forth)) / (past + future)
