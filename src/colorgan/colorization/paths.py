@@ -12,7 +12,7 @@ from colorgan.colorization.plan import STREAM, Job, Plan, find_sources, make_pla
 from colorgan.colorization.work import ColorizeOptions, Event
 from colorgan.config import Existing
 from colorgan.errors import ImageReadError, UsageError
-from colorgan.images import is_image_name, read_photos
+from colorgan.images import is_film_name, is_image_name, read_photos
 
 __all__ = ["add_hints", "colorize_paths", "plan_paths"]
 
@@ -74,21 +74,26 @@ def plan_paths(
     exclude: Sequence[str] = (),
     image_format: str | None = None,
     existing: Existing = Existing.SKIP,
+    films: bool = False,
 ) -> Plan:
-    """Look for the photographs and plan their results; see `colorize_paths`.
+    """Look for the photographs, and for films if they are wanted, and plan their results; see `colorize_paths`.
 
     Raises:
         UsageError: The plan cannot be carried out.
     """
+
+    def is_wanted(name: str) -> bool:
+        return is_image_name(name) or (films and is_film_name(name))
+
     sources = find_sources(
         inputs,
-        is_image_name=is_image_name,
+        is_image_name=is_wanted,
         include=include,
         exclude=exclude,
         skip_folder=None if output == STREAM else output,
     )
     single = len(inputs) == 1 and not inputs[0].is_dir()
-    as_file = single and output != STREAM and not output.is_dir() and is_image_name(output.name)
+    as_file = single and output != STREAM and not output.is_dir() and is_wanted(output.name)
     plan = make_plan(sources, output, image_format=image_format, as_file=as_file)
     if existing is Existing.ERROR:
         there = [job.target for job in plan.jobs if job.target != STREAM and job.target.exists()]

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from colorgan.colorization.hints import Hint
 from colorgan.colorization.look import Adjustment
 from colorgan.errors import ConfigError, UsageError
-from colorgan.images import SUFFIX_OF, format_of
+from colorgan.images import SUFFIX_OF, film_suffix, format_of, is_film_name
 
 __all__ = ["STREAM", "Job", "Plan", "Source", "Sources", "find_sources", "make_plan", "page_path", "target_suffix"]
 
@@ -176,6 +176,8 @@ def target_suffix(suffix: str, image_format: str | None = None) -> str:
     Raises:
         UsageError: The format is not one that can be written.
     """
+    if is_film_name("x" + suffix):
+        return film_suffix(suffix)
     own = format_of(Path("x" + suffix))
     if image_format is None:
         return ".png" if own in (None, "PPM") else suffix

@@ -9,6 +9,18 @@ import typer
 
 from colorgan import console
 from colorgan.commands.colorize_display import RunDisplay, describe_inputs, print_plan, summarize, track_album
+from colorgan.commands.films import (
+    CrfOption,
+    DeinterlaceOption,
+    EndOption,
+    KeyFramesOption,
+    StartOption,
+    VideoCodecOption,
+    color_films,
+    film_options,
+    scenes_of,
+    split_plan,
+)
 from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
 from colorgan.config import ColorInput, Existing, PrecisionChoice
 from colorgan.errors import UsageError
@@ -27,7 +39,8 @@ def colorize(
     inputs: Annotated[
         list[Path],
         typer.Argument(
-            help="Photographs, folders of them (searched recursively), or - for standard input.", show_default=False
+            help="Photographs, films, folders of them (searched recursively), or - for standard input.",
+            show_default=False,
         ),
     ],
     output: Annotated[
@@ -246,6 +259,12 @@ def colorize(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Of the page; 0 takes a free one.", rich_help_panel=_PAGE)
     ] = 0,
+    video_codec: VideoCodecOption = "auto",
+    crf: CrfOption = None,
+    key_frames: KeyFramesOption = "auto",
+    start: StartOption = None,
+    end: EndOption = None,
+    deinterlace: DeinterlaceOption = False,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -293,6 +312,7 @@ def colorize(
         exclude=exclude or (),
         image_format=image_format or ("png" if chroma_only else None),
         existing=existing,
+        films=True,
     )
     if ranks.leads:
         _tell_passed_over(plan)
@@ -305,6 +325,10 @@ def colorize(
     if dry_run:
         print_plan(plan)
         return
+    plan, films = split_plan(plan)
+    film = film_options(
+        codec=video_codec, crf=crf, key_frames=key_frames, start=start, end=end, deinterlace=deinterlace
+    ) if films else None  # fmt: skip
     threads = workers or max(1, library.count_cores() // ranks.count_here)
     alone = ranks.count == 1 and not serve
     with library.start_crew(plan.jobs, device, threads) if alone else nullcontext() as crew:  # before anything computes
@@ -342,7 +366,11 @@ def colorize(
         silent = output == library.STREAM
         display = RunDisplay(len(plan.jobs), model, json=json, silent=silent, streams=ranks.count == 1)
         events = library.run_jobs(plan.jobs, colorizer, options, workers=threads, crew=crew)
-        outcomes = ranks.gather(display.follow(events, fail_fast=fail_fast))
+        outcomes = display.follow(events, fail_fast=fail_fast)
+        if film is not None:
+            display.planned += len(films)
+            outcomes += color_films(films, colorizer, options, film, display, fail_fast=fail_fast)
+        outcomes = ranks.gather(outcomes)
     if ranks.leads:
         if ranks.count > 1:
             display.print_results(outcomes)
@@ -350,9 +378,9 @@ def colorize(
             name.replace("_", " ").capitalize(): str(value) for name, value in library.settings_of(options).items()
         }
         if report is not None:
-            library.write_report(report, outcomes, facts)
+            library.write_report(report, list(scenes_of(outcomes)), facts)
         if contact_sheet is not None:
-            library.write_sheet(contact_sheet, outcomes)
+            library.write_sheet(contact_sheet, list(scenes_of(outcomes)))
         summarize(outcomes, display.planned)
     if any(outcome.status is library.Status.FAILED for outcome in outcomes) or plan.sources.unreadable:
         raise typer.Exit(1)

@@ -2,7 +2,17 @@
 
 from colorgan.film.encode import VideoCodec
 from colorgan.film.options import FilmOptions, parse_time
+from colorgan.film.run import run_films
 from colorgan.film.source import probe_film
 from colorgan.film.work import FilmOutcome, Progress, color_film
 
-__all__ = ["FilmOptions", "FilmOutcome", "Progress", "VideoCodec", "color_film", "parse_time", "probe_film"]
+__all__ = [
+    "FilmOptions",
+    "FilmOutcome",
+    "Progress",
+    "VideoCodec",
+    "color_film",
+    "parse_time",
+    "probe_film",
+    "run_films",
+]

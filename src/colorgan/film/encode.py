@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import av
 import numpy as np
@@ -16,7 +16,11 @@ from av.video.frame import VideoFrame
 
 from colorgan.errors import UsageError
 from colorgan.film.light import Levels
-from colorgan.film.source import FilmFacts, Luma
+from colorgan.film.source import FilmFacts, Luma, plane_levels
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
 
 __all__ = ["Encoding", "Stored", "VideoCodec", "choose_encoding", "make_frame", "open_encoder", "read_packets"]
 
@@ -139,9 +143,7 @@ def make_frame(luma: Luma, chroma: tuple[Levels, Levels], encoding: Encoding, fa
     bits = frame.format.components[0].bits
     for plane, levels in zip(frame.planes, (luma, *chroma), strict=True):
         codes = levels >> (facts.bits - bits) if facts.bits > bits else levels
-        kind = np.dtype(np.uint8 if bits == 8 else np.uint16)
-        rows = np.frombuffer(plane, kind).reshape(-1, plane.line_size // kind.itemsize)
-        np.copyto(rows[: plane.height, : plane.width], codes, casting="unsafe")
+        np.copyto(plane_levels(plane, deep=bits > 8), codes, casting="unsafe")
     frame.colorspace, frame.color_range = facts.matrix, 2 if facts.full_range else 1
     frame.color_primaries, frame.color_trc = facts.tags.primaries, facts.tags.transfer
     frame.time_base = facts.time_base
@@ -158,7 +160,7 @@ class Stored:
     data: bytes
 
 
-def write_packet(file: BinaryIO, packet: av.Packet) -> None:
+def write_packet(file: BinaryIO, packet: "Packet[VideoStream]") -> None:
     """Append a packet to a file of packets."""
     data = bytes(packet)
     file.write(_HEAD.pack(packet.pts or 0, packet.duration or 0, len(data), packet.is_keyframe))

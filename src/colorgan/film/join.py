@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import numpy as np
@@ -20,6 +20,9 @@ from colorgan.errors import UsageError
 from colorgan.film.encode import Encoding, configure, make_frame, nominal_duration, read_packets
 from colorgan.film.source import FilmFacts, open_film
 from colorgan.film.workspace import Segment
+
+if TYPE_CHECKING:
+    from av.packet import Packet
 
 __all__ = ["FORMATS", "Span", "join_film"]
 
@@ -90,14 +93,14 @@ def _template(encoding: Encoding, facts: FilmFacts) -> Iterator[VideoStream]:
     buffer = io.BytesIO()
     middle = np.uint8 if facts.bits == 8 else np.uint16
     with av.open(buffer, "w", format="mov" if encoding.encoder == "ffv1" else "mp4") as container:
-        stream = container.add_stream(encoding.encoder, time_base=facts.time_base)
-        configure(stream.codec_context, encoding, facts)  # type: ignore[arg-type]
+        stream = cast("VideoStream", container.add_stream(encoding.encoder, time_base=facts.time_base))
+        configure(stream.codec_context, encoding, facts)
         stream.time_base = facts.time_base
         across, down = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}[encoding.pixel_format[3:6]]
         luma = np.full((encoding.height, encoding.width), 1 << (facts.bits - 1), middle)
         frame = make_frame(luma, (luma[::down, ::across], luma[::down, ::across]), encoding, facts)
         frame.pts = 0
-        for packet in (*stream.encode(frame), *stream.encode()):  # type: ignore[attr-defined]
+        for packet in (*stream.encode(frame), *stream.encode()):
             container.mux(packet)
     content = bytearray(buffer.getvalue())
     if facts.display:
@@ -143,9 +146,7 @@ def _add_others(
             streams[stream.index] = copy
         else:
             what = f"{stream.type} stream {stream.index} ({getattr(stream.codec_context, 'name', 'unknown')})"
-            left_out.append(
-                f"its {what} cannot be held by .{Path(new.name).suffix or container_format} and is left out"
-            )
+            left_out.append(f"its {what} cannot be held by {container_format} and is left out")
     return streams, left_out
 
 
@@ -156,9 +157,9 @@ def _comes_with_chapters(stream: Stream, old: InputContainer) -> bool:
 
 def _can_hold(container_format: str, stream: Stream) -> bool:
     """Try whether a container takes a stream."""
-    if stream.codec_context is None and stream.type != "attachment":
-        return False
-    if stream.type == "attachment" and container_format != "matroska":
+    if stream.type == "attachment":
+        return container_format == "matroska"
+    if cast("Any", stream).codec_context is None:  # a codec that nobody knows
         return False
     try:
         with av.open(io.BytesIO(), "w", format=container_format) as trial:
@@ -177,21 +178,20 @@ def _describe(
     if strip:
         return
     new.metadata.update({key: value for key, value in old.metadata.items() if key.lower() not in _OWN_TAGS})
-    new.set_chapters([chapter for chapter in map(lambda c: _moved(c, offset, span), old.chapters()) if chapter])
+    moved = (_moved(chapter, offset, span) for chapter in old.chapters())
+    new.set_chapters([chapter for chapter in moved if chapter is not None])
 
 
 def _moved(chapter: Any, offset: Fraction, span: Span) -> Any:
     """Move a chapter to where its scenes are in the result; None if they are not."""
     base = chapter["time_base"] or Fraction(1, 1000)
-    begin = max(Fraction(chapter["start"]) * base, span.begin or Fraction(0)) - offset
-    end = Fraction(chapter["end"]) * base
+    begin: Fraction = max(Fraction(chapter["start"]) * base - offset, Fraction(0))
+    end: Fraction = Fraction(chapter["end"]) * base
     end = (end if span.end is None else min(end, span.end)) - offset
-    if end <= max(begin, 0):
-        return None
-    return chapter | {"start": round(max(begin, Fraction(0)) / base), "end": round(end / base)}
+    return chapter | {"start": round(begin / base), "end": round(end / base)} if begin < end else None
 
 
-_Timed = tuple[Fraction, av.Packet]
+_Timed = tuple[Fraction, "Packet[Any]"]
 
 
 def _picture_packets(
@@ -211,15 +211,14 @@ def _picture_packets(
     parts = list(parts)
     delay, shift = max(segment.delay for segment, _ in parts), round(offset / facts.time_base)
     step = min(nominal_duration(facts), max(1, parts[0][0].duration))
-    first, waiting, count = parts[0][0].begin - shift, [], 0
+    first, count = parts[0][0].begin - shift, 0
+    waiting: list[int] = []
     for segment, path in parts:
         for stored in read_packets(path):
             pts = stored.pts - shift
             heapq.heappush(waiting, pts)
-            if count >= delay:
-                dts = heapq.heappop(waiting)
-            else:
-                dts = first - (delay - count) * step if strict else first
+            ahead = (delay - count) * step if strict else 0
+            dts = heapq.heappop(waiting) if count >= delay else first - ahead
             count += 1
             packet = av.Packet(_with_lengths(stored.data) if in_units else stored.data)
             packet.pts, packet.dts, packet.time_base = pts, min(dts, pts), facts.time_base

@@ -92,12 +92,12 @@ def _resize(motion: Tensor, shape: tuple[int, int]) -> Tensor:
 def _refine(here: Tensor, there: Tensor, motion: Tensor, steps: int) -> Tensor:
     across, down = _slopes(here)
     products = torch.cat((across * across, across * down, down * down), dim=1)
-    xx, xy, yy = _box(products, _RADIUS).split(1, dim=1)
+    xx, xy, yy = _box(products, _RADIUS).unsqueeze(2).unbind(1)
     xx, yy = xx + _DAMPING, yy + _DAMPING
     determinant = xx * yy - xy * xy
     for _ in range(steps):
         off = here - carry(there, motion)
-        px, py = _box(torch.cat((across * off, down * off), dim=1), _RADIUS).split(1, dim=1)
+        px, py = _box(torch.cat((across * off, down * off), dim=1), _RADIUS).unsqueeze(2).unbind(1)
         step = torch.cat((yy * px - xy * py, xx * py - xy * px), dim=1) / determinant
         motion = _box(motion + step.clamp(-_MOST_STEP, _MOST_STEP), 1)
     return motion

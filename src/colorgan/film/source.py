@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import numpy as np
@@ -13,6 +13,7 @@ from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -20,7 +21,10 @@ from colorgan.errors import ImageReadError
 from colorgan.images import PhotoKind
 from colorgan.images.classify import SAMPLES, classify
 
-__all__ = ["ColorTags", "FilmFacts", "FilmReader", "Picture", "open_film", "probe_film"]
+if TYPE_CHECKING:
+    from av.packet import Packet
+
+__all__ = ["ColorTags", "FilmFacts", "FilmReader", "Picture", "open_film", "plane_levels", "probe_film"]
 
 Luma = NDArray[Any]
 
@@ -117,7 +121,7 @@ def probe_film(path: Path) -> FilmFacts:
             raise ImageReadError(f"{path} holds no frame that can be decoded; copy it again from where it came")
         kinds = [_kind_of(frame) for frame in samples]
         color = kinds.count(PhotoKind.COLOR) * 2 > len(kinds)
-        return _facts(stream, samples[0], PhotoKind.COLOR if color else PhotoKind.GREY, _count(container, stream))
+        return _facts(stream, samples[0], PhotoKind.COLOR if color else PhotoKind.GREY, _count(stream))
 
 
 def _sample(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
@@ -150,7 +154,7 @@ def _facts(stream: VideoStream, frame: VideoFrame, kind: PhotoKind, count: int) 
     layout = _layout(frame) if planar else "444"
     converted = "" if planar and not native.is_big_endian else f"yuv{layout}p{'' if bits == 8 else f'{bits}le'}"
     tags = ColorTags(frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc)
-    display = next((bytes(data) for data in frame.side_data if data.type == SideDataType.DISPLAYMATRIX), b"")
+    display = bytes(cast("Any", frame.side_data).get(SideDataType.DISPLAYMATRIX, b""))
     return FilmFacts(
         width=frame.width,
         height=frame.height,
@@ -196,15 +200,15 @@ def _matrix(tag: int, height: int) -> int:
     return _BT709 if tag == _UNSPECIFIED and height > _HIGH_DEFINITION else _BT601
 
 
-def _count(container: InputContainer, stream: VideoStream) -> int:
+def _count(stream: VideoStream) -> int:
     if stream.frames:
         return stream.frames
-    seconds = _promised(container, stream)
+    seconds = _promised(stream)
     rate = stream.average_rate or stream.guessed_rate
     return 0 if seconds is None or rate is None else round(seconds * rate)
 
 
-def _promised(container: InputContainer, stream: VideoStream) -> float | None:
+def _promised(stream: VideoStream) -> float | None:
     """Return how long the container says that the pictures last."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
@@ -225,6 +229,14 @@ def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
             yield from packet.decode()
         except av.InvalidDataError:
             continue
+
+
+def plane_levels(plane: VideoPlane, *, deep: bool) -> Luma:
+    """Return a plane's levels as they lie in memory, `(h, w)` uint8 or, if it is deep, uint16."""
+    kind: np.dtype[Any] = np.dtype(np.uint16 if deep else np.uint8)
+    width = plane.line_size // kind.itemsize
+    rows: Luma = np.frombuffer(cast("Any", plane), kind)[: plane.height * width]
+    return rows.reshape(plane.height, width)[:, : plane.width]
 
 
 @dataclass(slots=True)
@@ -252,11 +264,11 @@ class FilmReader:
         """
         with open_film(self.path) as (container, stream):
             stream.thread_type = "AUTO"
-            promised = _promised(container, stream)
+            promised = _promised(stream)
             if self.begin is not None:
                 container.seek(self.begin, stream=stream)
             last: int | None = None
-            for frame in self._frames(container, stream):
+            for frame in self._frames(container.demux(stream)):
                 picture = self._picture(frame, last)
                 last = picture.pts
                 if self.begin is not None and picture.pts < self.begin:
@@ -266,8 +278,7 @@ class FilmReader:
                 yield picture
             self._check_end(last, stream, promised)
 
-    def _frames(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-        packets = container.demux(stream)
+    def _frames(self, packets: "Iterator[Packet[VideoStream]]") -> Iterator[VideoFrame]:
         while True:
             try:
                 packet = next(packets)
@@ -297,10 +308,7 @@ class FilmReader:
         if self.facts.converted:
             matrix = {"src_colorspace": self.facts.matrix} if not frame.format.is_rgb else {}
             frame = frame.reformat(format=self.facts.converted, dst_colorspace=self.facts.matrix, **matrix)
-        plane = frame.planes[0]
-        kind = np.dtype(np.uint8 if self.facts.bits == 8 else np.uint16)
-        rows = np.frombuffer(plane, kind)[: frame.height * plane.line_size // kind.itemsize]
-        return rows.reshape(frame.height, -1)[:, : frame.width]
+        return plane_levels(frame.planes[0], deep=self.facts.bits > 8)
 
     def _check_end(self, last: int | None, stream: VideoStream, promised: float | None) -> None:
         if last is None:
@@ -310,6 +318,6 @@ class FilmReader:
         reached = float((last - (stream.start_time or 0)) * self.facts.time_base + 1 / self.facts.rate)
         if reached < promised * (1 - _SHORT) - 1:
             raise ImageReadError(
-                f"{self.path} is cut off: it promises {promised:.1f} s and its pictures end after {reached:.1f} s; copy "
-                "it again from where it came, or colour what is there with --end"
+                f"{self.path} is cut off: it promises {promised:.1f} s and its pictures end after {reached:.1f} s; "
+                "copy it again from where it came, or colour what is there with --end"
             )

@@ -8,6 +8,7 @@ between two key frames take both, carried to them and weighted in the same way.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -65,7 +66,6 @@ def steady_keys(
     config: RenderConfig,
     *,
     palette: Palette | None = None,
-    keep: float = _KEEP,
 ) -> tuple[list[Tint], Carried]:
     """Make the colours of key frames of one scene steady and give them their saturation, the same for all.
 
@@ -74,19 +74,18 @@ def steady_keys(
         carried: From the part of the scene before; None begins a scene.
         config: For vividness, evenness and the like.
         palette: Colours that the scene leans towards.
-        keep: 0 leaves each as it is.
 
     Returns:
         The colours of each, with that which was carried at their head, and what the next part has to know.
     """
     typical = measure_typical(keys) if carried is None else carried.typical
     thumbs = [key.thumb for key in keys] if carried is None else [carried.tint.thumb, *(key.thumb for key in keys)]
-    back = [estimate_motion(here, there) for there, here in zip(thumbs, thumbs[1:], strict=False)]
-    forth = [estimate_motion(here, there) for here, there in zip(thumbs, thumbs[1:], strict=False)]
+    back = [estimate_motion(here, there) for there, here in pairwise(thumbs)]
+    forth = [estimate_motion(here, there) for here, there in pairwise(thumbs)]
     own = [_weighted(key.said) for key in keys]
     start = None if carried is None else torch.cat((carried.total, carried.weight), dim=1)
-    sums = _remember(own, thumbs, back, start, keep)
-    ahead = _remember(own[::-1], thumbs[::-1][: len(own)], forth[::-1][: len(own) - 1], None, keep)[::-1]
+    sums = _remember(own, thumbs, back, start)
+    ahead = _remember(own[::-1], thumbs[::-1][: len(own)], forth[::-1][: len(own) - 1], None)[::-1]
     means = torch.cat([past + future - alone for past, future, alone in zip(sums, ahead, own, strict=True)])
     said, trusted = means[:, :2] / means[:, 3:], means[:, 2:3] / means[:, 3:]
     ab = said * enliven(said, config, torch.tensor(typical))  # (K, 2, h, w)
@@ -107,7 +106,7 @@ def _weighted(said: Tensor) -> Tensor:
 
 
 def _remember(
-    own: Sequence[Tensor], thumbs: Sequence[Tensor], motions: Sequence[Tensor], start: Tensor | None, keep: float
+    own: Sequence[Tensor], thumbs: Sequence[Tensor], motions: Sequence[Tensor], start: Tensor | None
 ) -> list[Tensor]:
     """Add up, with weights in the last channel; if there is a start, it belongs to the first of the thumbs."""
     sums: list[Tensor] = [] if start is None else [start]
@@ -116,7 +115,7 @@ def _remember(
             sums.append(said)
             continue
         motion, last = motions[index - 1], thumbs[index - 1]
-        share = keep * _trust(thumbs[index], last, motion)
+        share = _KEEP * _trust(thumbs[index], last, motion)
         sums.append(said + share * carry(sums[-1], motion))
     return sums if start is None else sums[1:]
 

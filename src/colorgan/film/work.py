@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -35,7 +36,11 @@ from colorgan.images import Photo, PhotoKind, atomic_file
 from colorgan.images.atomic import unwritable
 from colorgan.rendering import ChromaField, fit_chroma
 
-__all__ = ["FilmOutcome", "Progress", "color_film", "color_frames"]
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+__all__ = ["FilmOutcome", "Progress", "color_film"]
 
 _SEGMENT = 240  # frames, at least: what a run that is broken off has to do again, at most that and a scene more
 _PARTS_AHEAD = 2
@@ -168,10 +173,7 @@ class _Run:
             yield Notice(f"{self.job.source} is interlaced and stays so; --deinterlace makes it progressive")
         try:
             yield from self._make_segments()
-            if not self.frames:
-                raise ImageReadError(f"{self.job.source} has no frames between --start and --end")
-            if _identity(self.job.source) != self.before:
-                raise ImageReadError(f"{self.job.source} changed while it was being coloured; run again")
+            self._check()
             yield from map(Notice, self._join())
         except ImageReadError:
             self.workspace.remove()  # another run would fail likewise, or begin anew
@@ -179,6 +181,12 @@ class _Run:
         except OSError as error:
             raise unwritable(self.job.target, error) from error
         self.workspace.remove()
+
+    def _check(self) -> None:
+        if not self.frames:
+            raise ImageReadError(f"{self.job.source} has no frames between --start and --end")
+        if _identity(self.job.source) != self.before:
+            raise ImageReadError(f"{self.job.source} changed while it was being coloured; run again")
 
     def _reader(self) -> FilmReader:
         base, start = self.facts.time_base, self.workspace.segments
@@ -271,13 +279,13 @@ class _Painter:
 
     def __init__(self, run: _Run, part: Part, carried: Carried | None) -> None:
         self.run, self.part = run, part
-        options, keep = run.options, {} if run.film.steady else {"keep": 0.0}
-        settings = options.render
-        self.tints, self.carried = steady_keys(
-            part.keys, None if part.begins else carried, settings, palette=options.palette, **keep
-        )
-        if not run.film.steady:
-            self.tints = [tint for key in part.keys for tint in steady_keys([key], None, settings, **keep)[0]]
+        options, before = run.options, None if part.begins else carried
+        self.carried: Carried | None = None
+        if run.film.steady:
+            self.tints, self.carried = steady_keys(part.keys, before, options.render, palette=options.palette)
+        else:  # each on its own
+            alone = [steady_keys([key], None, options.render, palette=options.palette)[0] for key in part.keys]
+            self.tints = [tint for tints in alone for tint in tints]
         self.number = part.first
         self.place = 0  # of the last tint at or before the frame
 
@@ -328,7 +336,7 @@ class _SegmentWriter:
         self.count += 1
         self._write(self.encoder.encode(frame))
 
-    def _write(self, packets: list[av.Packet]) -> None:
+    def _write(self, packets: "list[Packet[VideoStream]]") -> None:
         for packet in packets:
             self.times.append(packet.pts or 0)
             write_packet(self.file, packet)
