@@ -11,13 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["carry", "estimate_motion", "likeness"]
+__all__ = ["carry", "estimate_motion", "likeness", "reverse_motion", "trusted"]
 
 _RADIUS = 3  # of a window
 _SMALLEST = 6  # shorter side of the coarsest level
 _STEPS = 3  # at each level
 _DAMPING = 4.0  # squared units of L a pixel: below it there is nothing to see a motion by
 _MOST_STEP = 1.5  # pixels
+_REWEIGHTED = 4  # times that the camera's motion is fitted
+_OUTLIER = 0.7  # pixels off the camera's motion by which something moves on its own
 _TOLERANCE = 6.0  # units of L that grain and flicker may differ by
 
 
@@ -35,14 +37,24 @@ def estimate_motion(here: Tensor, there: Tensor, guess: Tensor | None = None, *,
     """
     here, there = _level_out(here), _level_out(there)
     if guess is not None:
-        return _refine(here, there, guess, steps)
+        return _refine(here, there, guess, guess, steps)
     levels = [(here, there)]
     while min(levels[-1][0].shape[-2:]) >= 2 * _SMALLEST:
         levels.append((_halve(levels[-1][0]), _halve(levels[-1][1])))
-    motion = torch.zeros(1, 2, *levels[-1][0].shape[-2:])
-    for one, other in reversed(levels):
-        motion = _refine(one, other, _resize(motion, (one.shape[-2], one.shape[-1])), steps)
+    prior = motion = _find_pan(here, there)
+    for level, (one, other) in reversed(list(enumerate(levels))):
+        shape = (one.shape[-2], one.shape[-1])
+        motion = _refine(one, other, _resize(motion, shape), _resize(prior, shape), steps)
+        prior = _fit_camera(one, other, motion) if level else prior
     return motion
+
+
+def reverse_motion(motion: Tensor) -> Tensor:
+    """Return about the motion from the other picture to this one."""
+    back = -motion
+    for _ in range(_STEPS):
+        back = -carry(motion, back)
+    return back
 
 
 def carry(what: Tensor, motion: Tensor, *, beyond: str = "border") -> Tensor:
@@ -65,6 +77,12 @@ def likeness(here: Tensor, carried: Tensor) -> Tensor:
     return torch.exp(-(difference / _TOLERANCE).square())
 
 
+def trusted(here: Tensor, there: Tensor, motion: Tensor) -> Tensor:
+    """Say how far what is known of another picture holds here, 0..1: where it looks alike, and not beyond its edges."""
+    inside = carry(torch.ones_like(there), motion, beyond="zeros")
+    return likeness(here, carry(there, motion)) * inside
+
+
 @cache
 def _places(h: int, w: int) -> Tensor:
     """Return the middles of all pixels as `grid_sample` counts them, `(1, 2, h, w)`."""
@@ -75,6 +93,24 @@ def _places(h: int, w: int) -> Tensor:
 def _level_out(luminance: Tensor) -> Tensor:
     """Take the mean light away: old films flicker."""
     return luminance - luminance.mean()
+
+
+def _find_pan(here: Tensor, there: Tensor) -> Tensor:
+    """Return the shift of the whole picture, if there is one that explains more than none does.
+
+    Phase correlation: C. D. Kuglin and D. C. Hines, "The Phase Correlation Image Alignment Method", 1975.
+    """
+    h, w = here.shape[-2:]
+    window = torch.hann_window(h + 2)[1:-1, None] * torch.hann_window(w + 2)[None, 1:-1]
+    one, other = (torch.fft.rfft2(picture[0, 0] * window) for picture in (here, there))
+    cross = one.conj() * other
+    peak = int(torch.fft.irfft2(cross / cross.abs().clamp_min(1e-6), s=(h, w)).argmax())
+    y, x = (place - n if 2 * place > n else place for place, n in ((peak // w, h), (peak % w, w)))
+    pan = torch.tensor([x, y], dtype=torch.float32)[None, :, None, None].expand(1, 2, h, w)
+    still = (here - there).abs()
+    inside = carry(torch.ones_like(there), pan, beyond="zeros")
+    panned = ((here - carry(there, pan)).abs() * inside).sum() / inside.sum().clamp_min(1)
+    return pan if panned < still.mean() else torch.zeros_like(pan)
 
 
 def _halve(x: Tensor) -> Tensor:
@@ -89,7 +125,8 @@ def _resize(motion: Tensor, shape: tuple[int, int]) -> Tensor:
     return larger * torch.tensor([shape[1] / w, shape[0] / h])[None, :, None, None]
 
 
-def _refine(here: Tensor, there: Tensor, motion: Tensor, steps: int) -> Tensor:
+def _refine(here: Tensor, there: Tensor, motion: Tensor, prior: Tensor, steps: int) -> Tensor:
+    """Follow the pixels from where they are thought to be; those in flat places go where `prior` says."""
     across, down = _slopes(here)
     products = torch.cat((across * across, across * down, down * down), dim=1)
     xx, xy, yy = _box(products, _RADIUS).unsqueeze(2).unbind(1)
@@ -97,10 +134,31 @@ def _refine(here: Tensor, there: Tensor, motion: Tensor, steps: int) -> Tensor:
     determinant = xx * yy - xy * xy
     for _ in range(steps):
         off = here - carry(there, motion)
-        px, py = _box(torch.cat((across * off, down * off), dim=1), _RADIUS).unsqueeze(2).unbind(1)
+        pull = _box(torch.cat((across * off, down * off), dim=1), _RADIUS) + _DAMPING * (prior - motion)
+        px, py = pull.unsqueeze(2).unbind(1)
         step = torch.cat((yy * px - xy * py, xx * py - xy * px), dim=1) / determinant
         motion = _box(motion + step.clamp(-_MOST_STEP, _MOST_STEP), 1)
     return motion
+
+
+def _fit_camera(here: Tensor, there: Tensor, motion: Tensor) -> Tensor:
+    """Return the affine motion that most of the picture follows: a camera that pans, turns or zooms.
+
+    Fitted to the motion where there is something to see it by and where it fits, by reweighted least squares.
+    """
+    h, w = motion.shape[-2:]
+    across, down = _slopes(here)
+    seen = _box(across * across + down * down, _RADIUS)
+    trust = (seen / (seen + _DAMPING) * trusted(here, there, motion)).flatten()
+    places = torch.cat((torch.ones(1, 1, h, w), _places(h, w)), dim=1)[0].flatten(1)  # (3, N)
+    wanted, weight = motion[0].flatten(1), trust  # (2, N)
+    for _ in range(_REWEIGHTED):
+        weighted = places * weight
+        normal = weighted @ places.T + 1e-3 * torch.eye(3)
+        model = torch.linalg.solve(normal, weighted @ wanted.T).T  # (2, 3)
+        missed = (wanted - model @ places).norm(dim=0)
+        weight = trust / (1 + (missed / _OUTLIER) ** 2)
+    return (model @ places).view(1, 2, h, w)
 
 
 def _slopes(x: Tensor) -> tuple[Tensor, Tensor]:

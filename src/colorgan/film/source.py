@@ -24,7 +24,16 @@ from colorgan.images.classify import SAMPLES, classify
 if TYPE_CHECKING:
     from av.packet import Packet
 
-__all__ = ["ColorTags", "FilmFacts", "FilmReader", "Picture", "open_film", "plane_levels", "probe_film"]
+__all__ = [
+    "ColorTags",
+    "FilmFacts",
+    "FilmReader",
+    "Picture",
+    "decode_frames",
+    "open_film",
+    "plane_levels",
+    "probe_film",
+]
 
 Luma = NDArray[Any]
 
@@ -133,7 +142,7 @@ def _sample(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
                 container.seek((container.start_time or 0) + duration * number // _PROBES)
             except av.FFmpegError:
                 return
-        frame = next(_decode(container, stream), None)
+        frame = next(decode_frames(container, stream), None)
         if frame is not None:
             yield frame
         if not duration:
@@ -222,7 +231,7 @@ def _promised(stream: VideoStream) -> float | None:
     return None
 
 
-def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+def decode_frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     """Yield what can be decoded; see `FilmReader` for what cannot."""
     for packet in container.demux(stream):
         try:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from colorgan.colorization import Palette
 from colorgan.config import RenderConfig
-from colorgan.film.motion import carry, estimate_motion, likeness
+from colorgan.film.motion import carry, estimate_motion, reverse_motion, trusted
 from colorgan.rendering import enliven
 
 __all__ = ["Carried", "Key", "Tint", "interpolate", "measure_typical", "steady_keys"]
@@ -81,7 +81,10 @@ def steady_keys(
     typical = measure_typical(keys) if carried is None else carried.typical
     thumbs = [key.thumb for key in keys] if carried is None else [carried.tint.thumb, *(key.thumb for key in keys)]
     back = [estimate_motion(here, there) for there, here in pairwise(thumbs)]
-    forth = [estimate_motion(here, there) for here, there in pairwise(thumbs)]
+    forth = [
+        estimate_motion(here, there, reverse_motion(motion), steps=2)
+        for (here, there), motion in zip(pairwise(thumbs), back, strict=True)
+    ]
     own = [_weighted(key.said) for key in keys]
     start = None if carried is None else torch.cat((carried.total, carried.weight), dim=1)
     sums = _remember(own, thumbs, back, start)
@@ -115,15 +118,9 @@ def _remember(
             sums.append(said)
             continue
         motion, last = motions[index - 1], thumbs[index - 1]
-        share = _KEEP * _trust(thumbs[index], last, motion)
+        share = _KEEP * trusted(thumbs[index], last, motion)
         sums.append(said + share * carry(sums[-1], motion))
     return sums if start is None else sums[1:]
-
-
-def _trust(here: Tensor, there: Tensor, motion: Tensor) -> Tensor:
-    """Say how far another picture's colours hold here, 0..1."""
-    inside = carry(torch.ones_like(there), motion, beyond="zeros")
-    return likeness(here, carry(there, motion)) * inside
 
 
 def _with_motion(tints: list[Tint], back: list[Tensor], forth: list[Tensor]) -> list[Tint]:
@@ -155,6 +152,6 @@ def interpolate(thumb: Tensor, number: int, before: Tint, after: Tint, *, stray:
         return torch.lerp(before.ab, after.ab, share)
     back = estimate_motion(thumb, before.thumb, after.to_last * share, steps=1)
     forth = estimate_motion(thumb, after.thumb, before.to_next * (1 - share), steps=1)
-    past = (1 - share) * (_trust(thumb, before.thumb, back) + _LEAST_TRUST)
-    future = share * (_trust(thumb, after.thumb, forth) + _LEAST_TRUST)
+    past = (1 - share) * (trusted(thumb, before.thumb, back) + _LEAST_TRUST)
+    future = share * (trusted(thumb, after.thumb, forth) + _LEAST_TRUST)
     return (past * carry(before.ab, back) + future * carry(after.ab, forth)) / (past + future)

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,7 @@ from colorgan.colorization import ColorizeOptions, Colorizer, Job, Notice, Outco
 from colorgan.colorization.products import Preview, make_preview
 from colorgan.config import ColorInput, Existing, config_to_mapping
 from colorgan.errors import ImageReadError, ImageWriteError
-from colorgan.film.ahead import Ahead
+from colorgan.film.coloring import Colored, Coloring
 from colorgan.film.encode import (
     choose_encoding,
     delay_of,
@@ -26,15 +27,14 @@ from colorgan.film.encode import (
     write_packet,
 )
 from colorgan.film.join import Span, check_container, join_film
-from colorgan.film.light import Levels, Light, paint_chroma, thumb_of
-from colorgan.film.look import Part, look_ahead
+from colorgan.film.light import Levels, Light
+from colorgan.film.look import Part
 from colorgan.film.options import FilmOptions
 from colorgan.film.source import FilmFacts, FilmReader, Picture, probe_film
-from colorgan.film.steady import Carried, interpolate, steady_keys
+from colorgan.film.steady import Carried
 from colorgan.film.workspace import Segment, Workspace, fingerprint_of
 from colorgan.images import Photo, PhotoKind, atomic_file
 from colorgan.images.atomic import unwritable
-from colorgan.rendering import ChromaField, fit_chroma
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["FilmOutcome", "Progress", "color_film"]
 
 _SEGMENT = 240  # frames, at least: what a run that is broken off has to do again, at most that and a scene more
-_PARTS_AHEAD = 2
-_KEYS_A_SECOND = 4
 _PROGRESS = 0.25  # seconds
 
 
@@ -134,7 +132,13 @@ class _Run:
     ) -> None:
         self.job, self.options, self.film, self.facts = job, options, film, facts
         self.colorizer = colorizer
-        self.light = Light(facts, colorizer, options.render)
+        self.coloring = Coloring(
+            light=Light(facts, colorizer, options.render),
+            every=film.key_frames,
+            steady=film.steady,
+            palette=options.palette,
+            confidence=options.mute_uncertain,
+        )
         self.encoding = choose_encoding(
             facts, film.codec, film.crf, job.target.suffix, double=options.product is Product.COMPARISON
         )
@@ -198,40 +202,35 @@ class _Run:
     def _make_segments(self) -> Iterator[Progress | Notice]:
         carried, number = self.workspace.carried(), self.frames
         looking, painting = self._reader(), self._reader()
-        every = self.film.key_frames or max(1, round(self.facts.rate / _KEYS_A_SECOND))
-        parts = look_ahead(
-            looking.pictures(),
-            self.light,
-            every=every if self.film.steady else 1,
-            start=number,
-            goes_on=carried is not None,
-            confidence=self.options.mute_uncertain,
-        )
         clock = _Clock(self.job, self._expected(), number, before=number)
-        pictures = painting.pictures()
         segment: _SegmentWriter | None = None
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            with Ahead(parts, _PARTS_AHEAD) as ahead:
-                for part in ahead:
-                    segment = segment or _SegmentWriter(self, part)
-                    painter = _Painter(self, part, carried)
-                    for picture in _take(pictures, part.last - part.first + 1):
-                        segment.add(picture, painter.paint(picture))
-                        if (progress := clock.tick()) is not None:
-                            yield progress
-                    carried = painter.carried
-                    segment.scenes += part.begins
-                    if segment.count >= _SEGMENT:
-                        segment.close(carried, ends=part.ends)
+            with closing(self.coloring.frames(looking, painting, number, carried)) as frames:
+                for colored in frames:
+                    segment = segment or _SegmentWriter(self, colored.part)
+                    segment.add(colored.picture, self.coloring.paint(colored, self.options.render.strength))
+                    self._preview(colored)
+                    if colored.number == colored.part.last and segment.count >= _SEGMENT:
+                        segment.close(colored.after, ends=colored.part.ends)
                         segment = None
+                    if (progress := clock.tick()) is not None:
+                        yield progress
             if segment is not None:
                 segment.close(None, ends=True)
         finally:
             torch.set_num_threads(threads)
         if painting.damaged:
             yield Notice(f"{self.job.source}: {painting.damaged} damaged pieces were passed over")
+
+    def _preview(self, colored: Colored) -> None:
+        """Keep a small copy of the middle of each scene, for reports."""
+        part = colored.part
+        if self.options.previews and part.begins and colored.number == (part.first + part.last) // 2:
+            upright = np.ascontiguousarray(np.rot90(colored.grey, self.facts.turn))
+            photo = Photo(grey=upright, depth=8, kind=PhotoKind.GREY)
+            self.previews.append(make_preview(photo, colored.field(self.options.render.strength)))
 
     def _expected(self) -> int:
         """Return about how many frames there will be."""
@@ -266,49 +265,6 @@ def _identity(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _take(pictures: Iterator[Picture], count: int) -> Iterator[Picture]:
-    for _ in range(count):
-        picture = next(pictures, None)
-        if picture is None:
-            raise ImageReadError("it gave fewer frames when it was read again; did it change?")
-        yield picture
-
-
-class _Painter:
-    """Colours the frames of one part."""
-
-    def __init__(self, run: _Run, part: Part, carried: Carried | None) -> None:
-        self.run, self.part = run, part
-        options, before = run.options, None if part.begins else carried
-        self.carried: Carried | None = None
-        if run.film.steady:
-            self.tints, self.carried = steady_keys(part.keys, before, options.render, palette=options.palette)
-        else:  # each on its own
-            alone = [steady_keys([key], None, options.render, palette=options.palette)[0] for key in part.keys]
-            self.tints = [tint for tints in alone for tint in tints]
-        self.number = part.first
-        self.place = 0  # of the last tint at or before the frame
-
-    def paint(self, picture: Picture) -> tuple[Levels, Levels]:
-        """Return Cb and Cr of the next frame."""
-        grey = self.run.light.grey(picture.luma)
-        sketch = self.run.light.sketch(grey)
-        number, self.number = self.number, self.number + 1
-        while self.place + 1 < len(self.tints) and self.tints[self.place + 1].number <= number:
-            self.place += 1
-        before, after = self.tints[self.place], self.tints[min(self.place + 1, len(self.tints) - 1)]
-        thumb = thumb_of(sketch.luminance)
-        ab = interpolate(thumb, number, before, after, stray=number in self.part.strays)
-        field = fit_chroma(ab[0], sketch.luminance).scaled(self.run.options.render.strength)
-        if self.run.options.previews and self.part.begins and number == (self.part.first + self.part.last) // 2:
-            self.run.previews.append(self._preview(grey, field))
-        return paint_chroma(grey, field, self.run.facts)
-
-    def _preview(self, grey: Levels, field: ChromaField) -> Preview:
-        upright = np.ascontiguousarray(np.rot90(grey, self.run.facts.turn))
-        return make_preview(Photo(grey=upright, depth=8, kind=PhotoKind.GREY), field)
-
-
 class _SegmentWriter:
     """Encodes frames into the file of a segment."""
 
@@ -327,14 +283,15 @@ class _SegmentWriter:
         """Encode a frame."""
         luma, planes = picture.luma, chroma
         if self.run.encoding.width == 2 * self.run.facts.width:
-            grey = [np.full_like(levels, 1 << (self.run.facts.bits - 1)) for levels in chroma]
-            luma = np.concatenate((luma, luma), axis=1)
-            planes = tuple(np.concatenate(pair, axis=1) for pair in zip(grey, chroma, strict=True))  # type: ignore[assignment]
+            luma, planes = np.hstack((luma, luma)), (self._beside_grey(chroma[0]), self._beside_grey(chroma[1]))
         frame = make_frame(luma, planes, self.run.encoding, self.run.facts)
         frame.pts, frame.duration = picture.pts, picture.duration
         self.end, self.duration = picture.pts, picture.duration
         self.count += 1
         self._write(self.encoder.encode(frame))
+
+    def _beside_grey(self, levels: Levels) -> Levels:
+        return np.hstack((np.full_like(levels, 1 << (self.run.facts.bits - 1)), levels))
 
     def _write(self, packets: "list[Packet[VideoStream]]") -> None:
         for packet in packets:
