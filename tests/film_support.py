@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import torch
 from PIL import Image
 
 from support import draw_photo
@@ -26,6 +27,14 @@ def draw_frames(count: int, size: tuple[int, int] = (96, 64), cuts: Sequence[int
             photo = photo.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
         frames.append(np.asarray(photo)[:, number : number + width])
     return frames
+
+
+def luminance(seed: int, left: int, top: int, size: tuple[int, int] = (64, 40)) -> torch.Tensor:
+    """Cut a window out of a drawn photograph, L `(1, 1, h, w)`."""
+    photo = np.asarray(draw_photo(seed, (120, 90)).convert("L").resize((240, 180)), np.float32)
+    texture = np.random.default_rng(seed).normal(0, 60, (45, 60)).astype(np.float32)
+    photo = photo * 0.8 + np.asarray(Image.fromarray(texture).resize((240, 180), Image.Resampling.BICUBIC))
+    return torch.from_numpy(photo[top : top + size[1], left : left + size[0]] * (100 / 255))[None, None]
 
 
 def write_film(
@@ -90,6 +99,19 @@ def write_film(
         start = content.index(b"tkhd") + 44
         content[start : start + 36] = struct.pack(">9i", *struct.unpack("=9i", TURNED))
     path.write_bytes(content)
+    return path
+
+
+def write_color_film(path: Path, count: int, size: tuple[int, int] = (96, 64)) -> Path:
+    """Write a film in colour that pans over a drawn photograph."""
+    photo = draw_photo(1, (size[0] + count, size[1]))
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv444p"
+        for number in range(count):
+            frame = av.VideoFrame.from_image(photo.crop((number, 0, number + size[0], size[1])))
+            film.mux(stream.encode(frame.reformat(format="yuv444p")))
+        film.mux(stream.encode())
     return path
 
 

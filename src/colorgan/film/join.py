@@ -80,6 +80,8 @@ def join_film(
             others = _other_packets(old, streams, span, offset)
             for _, packet in heapq.merge(packets, others, key=lambda pair: pair[0]):
                 new.mux(packet)
+    if facts.turn and encoding.encoder == "ffv1":
+        left_out.append("that it is to be turned when it is shown cannot be written beside ffv1, and is left out")
     return [f"{source}: {text}" for text in left_out]
 
 
@@ -88,11 +90,12 @@ def _template(encoding: Encoding, facts: FilmFacts) -> Iterator[VideoStream]:
     """Give a stream like the one that is to be written.
 
     PyAV lets a display matrix be copied from stream to stream, but not be set: so a film of one grey frame is written
-    to memory, the source's matrix is put into it, and it is read again.
+    to memory, the source's matrix is put into it, and it is read again. FFV1 has no place in an MP4, and loses it.
     """
+    in_mp4 = encoding.encoder != "ffv1"
     buffer = io.BytesIO()
     middle = np.uint8 if facts.bits == 8 else np.uint16
-    with av.open(buffer, "w", format="mov" if encoding.encoder == "ffv1" else "mp4") as container:
+    with av.open(buffer, "w", format="mp4" if in_mp4 else "matroska") as container:
         stream = cast("VideoStream", container.add_stream(encoding.encoder, time_base=facts.time_base))
         configure(stream.codec_context, encoding, facts)
         stream.time_base = facts.time_base
@@ -103,7 +106,7 @@ def _template(encoding: Encoding, facts: FilmFacts) -> Iterator[VideoStream]:
         for packet in (*stream.encode(frame), *stream.encode()):
             container.mux(packet)
     content = bytearray(buffer.getvalue())
-    if facts.display:
+    if facts.display and in_mp4:
         _put_matrix(content, facts.display)
     with av.open(io.BytesIO(content)) as container:
         yield container.streams.video[0]
@@ -255,12 +258,17 @@ def _other_packets(old: InputContainer, streams: dict[int, Stream], span: Span, 
         yield time - offset, packet
 
 
-def check_container(target: Path) -> None:
-    """Refuse names that are none of a container.
+def check_container(target: Path, encoder: str) -> None:
+    """Refuse names that are none of a container, or of one that cannot hold what an encoder writes.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is such a name.
     """
     if target.suffix.lower() not in FORMATS:
         known = ", ".join(FORMATS)
         raise UsageError(f"films are written as {known}, got {target.name}; give another name with -o")
+    try:
+        with av.open(io.BytesIO(), "w", format=FORMATS[target.suffix.lower()]) as trial:
+            trial.add_stream(encoder)
+    except ValueError:
+        raise UsageError(f"{target.suffix} cannot hold {encoder}; give a name that ends in .mkv with -o") from None

@@ -95,7 +95,6 @@ def color_film(
         UsageError: The options do not suit it.
     """
     started = time.monotonic()
-    check_container(job.target)
     if options.existing is Existing.SKIP and job.target.exists():
         yield FilmOutcome(job=job, status=Status.SKIPPED, reason="its result is there already")
         return
@@ -142,6 +141,7 @@ class _Run:
         self.encoding = choose_encoding(
             facts, film.codec, film.crf, job.target.suffix, double=options.product is Product.COMPARISON
         )
+        check_container(job.target, self.encoding.encoder)
         self.before = _identity(job.source)
         self.workspace = Workspace(job.target, fingerprint_of(self._decisive()))
         self.previews: list[Preview] = []
@@ -219,8 +219,11 @@ class _Run:
                         yield progress
             if segment is not None:
                 segment.close(None, ends=True)
+                segment = None
         finally:
             torch.set_num_threads(threads)
+            if segment is not None:
+                segment.file.close()
         if painting.damaged:
             yield Notice(f"{self.job.source}: {painting.damaged} damaged pieces were passed over")
 
