@@ -217,24 +217,24 @@ class TestGoingOn:
         monkeypatch.setattr(work, "_SEGMENT", 8)
         monkeypatch.setattr("colorgan.film.look._MOST_FRAMES", 12)
         monkeypatch.setattr(work, "_PROGRESS", 0.0)
-        source = write_film(tmp_path / "a.mp4", draw_frames(45, cuts=cuts), sound=True)
-        run(source, tmp_path / "whole.mp4", colorizer, options)
-        target = tmp_path / "new.mp4"
-        events = run_films([Job(0, source, target)], colorizer, options, FilmOptions())
+        source = write_film(tmp_path / "a.mkv", draw_frames(45, cuts=cuts), sound=True)
+        run(source, tmp_path / "whole.mkv", colorizer, options, codec=VideoCodec.FFV1)
+        target = tmp_path / "new.mkv"
+        events = run_films([Job(0, source, target)], colorizer, options, FilmOptions(codec=VideoCodec.FFV1))
         for event in events:
             if isinstance(event, work.Progress) and event.done == 31:
                 break
         events.close()
         assert not target.exists()
-        assert (tmp_path / ".new.mp4.colorgan" / "state.json").exists()
-        outcome, notices = run(source, target, colorizer, options)
+        assert (tmp_path / ".new.mkv.colorgan" / "state.json").exists()
+        outcome, notices = run(source, target, colorizer, options, codec=VideoCodec.FFV1)
         assert outcome.pages == 45
         assert "going on after" in notices[0]
-        assert read_film(target)[0] == read_film(tmp_path / "whole.mp4")[0]
-        for one, other in zip(read_film(target)[1], read_film(tmp_path / "whole.mp4")[1], strict=True):
+        assert read_film(target)[0] == read_film(tmp_path / "whole.mkv")[0]
+        for one, other in zip(read_film(target)[1], read_film(tmp_path / "whole.mkv")[1], strict=True):
             assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
         assert packets_of(target, "audio") == packets_of(source, "audio")
-        assert not (tmp_path / ".new.mp4.colorgan").exists()
+        assert not (tmp_path / ".new.mkv.colorgan").exists()
 
     def test_other_settings_begin_anew(
         self, tmp_path: Path, colorizer: Colorizer, options: ColorizeOptions, monkeypatch: pytest.MonkeyPatch
