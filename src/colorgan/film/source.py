@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.filter import Graph
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 from av.video.frame import VideoFrame
@@ -257,12 +259,14 @@ class FilmReader:
         facts: What `probe_film` said.
         begin: The first time stamp that is wanted; None begins at the beginning.
         end: The first time stamp that is not wanted; None goes on to the end.
+        deinterlace: Whether to make each frame of what its two fields show.
     """
 
     path: Path
     facts: FilmFacts
     begin: int | None = None
     end: int | None = None
+    deinterlace: bool = False
     damaged: int = field(default=0, init=False)  # packets that could not be decoded
 
     def pictures(self) -> Iterator[Picture]:
@@ -277,7 +281,8 @@ class FilmReader:
             if self.begin is not None:
                 container.seek(self.begin, stream=stream)
             last: int | None = None
-            for frame in self._frames(container.demux(stream)):
+            frames = self._frames(container.demux(stream))
+            for frame in self._deinterlaced(frames, stream) if self.deinterlace else frames:
                 picture = self._picture(frame, last)
                 last = picture.pts
                 if self.begin is not None and picture.pts < self.begin:
@@ -299,6 +304,23 @@ class FilmReader:
                 yield from packet.decode()
             except av.InvalidDataError:
                 self.damaged += 1
+
+    def _deinterlaced(self, frames: Iterator[VideoFrame], stream: VideoStream) -> Iterator[VideoFrame]:
+        """Pass frames through FFmpeg's "Bob Weaver" filter, a frame for a frame."""
+        graph = Graph()
+        graph.link_nodes(graph.add_buffer(template=stream), graph.add("bwdif", "mode=0"), graph.add("buffersink"))
+        graph.configure()
+        for frame in chain(frames, (None,)):
+            graph.push(frame)
+            while True:
+                try:
+                    made = graph.pull()
+                except (av.BlockingIOError, av.EOFError):
+                    break
+                if isinstance(made, VideoFrame) and made.pts is not None and made.time_base is not None:
+                    made.pts = round(made.pts * made.time_base / self.facts.time_base)
+                    made.duration = 0
+                    yield made
 
     def _picture(self, frame: VideoFrame, last: int | None) -> Picture:
         facts = self.facts

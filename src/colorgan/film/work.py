@@ -109,6 +109,8 @@ def color_film(
             pages=facts.frames,
         )
         return
+    if film.deinterlace:
+        facts = dataclasses.replace(facts, interlaced=False)
     run = _Run(job, colorizer, options, film, facts)
     yield from run.go()
     yield FilmOutcome(
@@ -173,7 +175,7 @@ class _Run:
             raise unwritable(self.job.target, error) from error
         if self.frames:
             yield Notice(f"{self.job.source}: going on after {self.frames} frames that are done already")
-        if self.facts.interlaced and not self.film.deinterlace:
+        if self.facts.interlaced:
             yield Notice(f"{self.job.source} is interlaced and stays so; --deinterlace makes it progressive")
         try:
             yield from self._make_segments()
@@ -197,7 +199,7 @@ class _Run:
         begin = None if self.film.begin is None else round(self.film.begin / base)
         begin = start[-1].end + 1 if start else begin
         end = None if self.film.end is None else round(self.film.end / base)
-        return FilmReader(self.job.source, self.facts, begin, end)
+        return FilmReader(self.job.source, self.facts, begin, end, deinterlace=self.film.deinterlace)
 
     def _make_segments(self) -> Iterator[Progress | Notice]:
         carried, number = self.workspace.carried(), self.frames
