@@ -126,13 +126,19 @@ def add_hints(plan: Plan, hints: Sequence[Hint] | Path) -> Plan:
         by_name = {names[0]: tuple(hints)} if hints else {}
     jobs = tuple(dataclasses.replace(job, hints=by_name.get(names[job.number], ())) for job in plan.jobs)
     for job in jobs:
+        _check_times(job)
         _check_places(job)
     return Plan(jobs, plan.sources)
 
 
+def _check_times(job: Job) -> None:
+    if not is_film_name(job.source) and any(hint.time is not None for hint in job.hints):
+        raise UsageError(f"{job.source}: only hints of films have a time; leave it out; nothing was done")
+
+
 def _check_places(job: Job) -> None:
     """Refuse hints outside a photograph; standard input, which can be read only once, is checked when it is read."""
-    if job.source == STREAM or all(hint.percent for hint in job.hints):
+    if job.source == STREAM or is_film_name(job.source) or all(hint.percent for hint in job.hints):
         return
     try:
         photo = read_photos(job.source)[0]

@@ -99,7 +99,8 @@ def film_options(
     Raises:
         UsageError: One cannot be meant.
     """
-    from colorgan.film import FilmOptions, VideoCodec, parse_time
+    from colorgan.colorization import parse_time
+    from colorgan.film import FilmOptions, VideoCodec
 
     if codec not in list(VideoCodec):
         raise UsageError(f"--video-codec must be one of {', '.join(VideoCodec)}, got {codec!r}")

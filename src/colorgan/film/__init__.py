@@ -2,7 +2,7 @@
 
 from colorgan.film.encode import VideoCodec
 from colorgan.film.measure import ClipScores, Score, measure_clip
-from colorgan.film.options import FilmOptions, parse_time
+from colorgan.film.options import FilmOptions
 from colorgan.film.run import run_films
 from colorgan.film.source import probe_film
 from colorgan.film.work import FilmOutcome, Progress, color_film
@@ -16,7 +16,6 @@ __all__ = [
     "VideoCodec",
     "color_film",
     "measure_clip",
-    "parse_time",
     "probe_film",
     "run_films",
 ]

@@ -47,6 +47,7 @@ class Coloring:
     steady: bool = True  # False: each frame on its own
     palette: Palette | None = None
     confidence: bool = False  # whether colours that are a guess are muted
+    hints: tuple[tuple[int, Tensor], ...] = ()  # time stamps in order, and the hints of each
 
     def frames(
         self, looking: FilmReader, painting: FilmReader, start: int = 0, carried: Carried | None = None
@@ -70,6 +71,7 @@ class Coloring:
             start=start,
             goes_on=carried is not None,
             confidence=self.confidence,
+            hints=self.hints,
         )
         pictures = painting.pictures()
         with Ahead(parts, _PARTS_AHEAD) as ahead:
@@ -84,7 +86,7 @@ class Coloring:
     def _tint(self, part: Part, carried: Carried | None) -> tuple[list[Tint], Carried | None]:
         before, config = None if part.begins else carried, self.light.config
         if self.steady:
-            return steady_keys(part.keys, before, config, palette=self.palette)
+            return steady_keys(part.keys, before, config, palette=self.palette, advice=part.advice)
         alone = [steady_keys([key], None, config, palette=self.palette)[0] for key in part.keys]
         return [tint for tints in alone for tint in tints], None
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -19,6 +19,7 @@ from colorgan.film.steady import Key
 __all__ = ["Part", "look_ahead"]
 
 _BATCH = 4  # frames that the network is asked about at once
+_TOLD = 5.0  # units of ab by which hints change a colour that is theirs then
 _MOST_FRAMES = 360  # of a part: what is remembered of one, and what is lost when a run is broken off
 
 
@@ -32,6 +33,7 @@ class Part:
     last: int = -1  # frame, included
     ends: bool = True  # the scene
     keys: list[Key] = field(default_factory=list)
+    advice: dict[int, Tensor] = field(default_factory=dict)  # what hints say of a key frame; see `_advise`
     strays: set[int] = field(default_factory=set)  # frames that are out of line
 
 
@@ -41,6 +43,7 @@ class _Seen:
     pts: int
     sketch: Sketch
     thumb: Tensor
+    points: Tensor | None  # hints at this frame
 
 
 class _Builder:
@@ -64,7 +67,10 @@ class _Builder:
         if self.part is None:
             self.part = Part(seen.number, not self.goes_on, seen.pts)
         self.newest = seen
-        if verdict.stray:
+        if seen.points is not None:
+            self.part.advice[seen.number] = _advise(seen, seen.points, self.light)
+            self._ask(seen)
+        elif verdict.stray:
             self.part.strays.add(seen.number)
         elif self.key < self.part.first or seen.number - self.key >= self.every:
             self._ask(seen)
@@ -114,6 +120,7 @@ def look_ahead(
     start: int = 0,
     goes_on: bool = False,
     confidence: bool = False,
+    hints: Sequence[tuple[int, Tensor]] = (),
 ) -> Iterator[Part]:
     """Look at frames and yield the parts of the film, each as soon as it is complete.
 
@@ -124,14 +131,18 @@ def look_ahead(
         start: The number of the first frame; one above 0 goes on within a film.
         goes_on: Whether the first frame belongs to the scene of the one before it.
         confidence: Whether colours that are a guess shall be trusted less.
+        hints: Time stamps in order, and the hints of each as `colorgan.rendering.draw_hints` takes them.
     """
     finder, builder = CutFinder(), _Builder(light, every, goes_on=goes_on, confidence=confidence)
     waiting: deque[_Seen] = deque()
+    due = deque(hints)
     for number, picture in enumerate(pictures, start=start):
         done = None
         with torch.inference_mode():
             sketch = light.sketch(light.grey(picture.luma))
-            waiting.append(_Seen(number, picture.pts, sketch, thumb_of(sketch.luminance)))
+            points = [due.popleft()[1] for _ in range(len(due)) if due[0][0] < picture.pts + picture.duration]
+            told = torch.cat(points) if points else None
+            waiting.append(_Seen(number, picture.pts, sketch, thumb_of(sketch.luminance), told))
             if (verdict := finder.show(glance(waiting[-1].thumb))) is not None:
                 done = builder.add(waiting.popleft(), verdict)
         if done is not None:
@@ -148,6 +159,22 @@ def look_ahead(
 def _plain(config: RenderConfig) -> RenderConfig:
     """Return settings under which the network's answer is left as it is: what strengthens it waits for the scene."""
     return dataclasses.replace(config, vividness=1.0, evenness=0.0, chroma_gamma=1.0, chroma_limit=0.0)
+
+
+def _advise(seen: _Seen, points: Tensor, light: Light) -> Tensor:
+    """Return a frame's colours with hints, without strength, and how far they are the hints': `(1, 3, h, w)`.
+
+    The frame is coloured with them and without, as a photograph would be.
+    """
+    sketch, config = dataclasses.replace(seen.sketch, points=points), light.config
+    (told,), (plain,) = (light.colorizer.predict([one], config) for one in (sketch, seen.sketch))
+    with_hints, without = light.colorizer.fit(sketch, told, config), light.colorizer.fit(seen.sketch, plain, config)
+    colors, before = (
+        (field.slope * sketch.luminance + field.offset) / max(config.strength, 1e-3) for field in (with_hints, without)
+    )
+    told_share = ((colors - before).norm(dim=0, keepdim=True) / _TOLD).clamp(max=1)
+    both = torch.cat((colors, told_share))[None]
+    return F.interpolate(both, size=seen.thumb.shape[-2:], mode="bilinear", align_corners=False, antialias=True)
 
 
 def _said(answer: Colors, thumb: Tensor) -> Tensor:

@@ -57,18 +57,20 @@ def reverse_motion(motion: Tensor) -> Tensor:
     return back
 
 
-def carry(what: Tensor, motion: Tensor, *, beyond: str = "border") -> Tensor:
+def carry(what: Tensor, motion: Tensor, *, beyond: str = "border", sharp: bool = False) -> Tensor:
     """Fetch what another picture `(1, C, h, w)` has where this one's pixels lie in it; see `estimate_motion`.
 
     Args:
         what: Of the other picture.
         motion: Of this one.
         beyond: What lies beyond its edges: "border" repeats them, "zeros" is nothing.
+        sharp: Whether to interpolate bicubically, for what is carried again and again.
     """
     h, w = what.shape[-2:]
     scale = torch.tensor([2 / w, 2 / h])[None, :, None, None]
     grid = (_places(h, w) + motion * scale).permute(0, 2, 3, 1)
-    return F.grid_sample(what, grid, mode="bilinear", padding_mode=beyond, align_corners=False)
+    mode = "bicubic" if sharp else "bilinear"
+    return F.grid_sample(what, grid, mode=mode, padding_mode=beyond, align_corners=False)
 
 
 def likeness(here: Tensor, carried: Tensor) -> Tensor:

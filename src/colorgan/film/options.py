@@ -6,7 +6,7 @@ from fractions import Fraction
 from colorgan.errors import UsageError
 from colorgan.film.encode import VideoCodec
 
-__all__ = ["FilmOptions", "parse_time"]
+__all__ = ["FilmOptions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +31,3 @@ class FilmOptions:
             raise UsageError(f"--key-frames must be auto or 1 and more, got {self.key_frames}")
         if self.begin is not None and self.end is not None and self.begin >= self.end:
             raise UsageError(f"--start must lie before --end, got {float(self.begin):g} and {float(self.end):g} s")
-
-
-def parse_time(text: str) -> Fraction:
-    """Read a time: seconds, "90" or "63.2", or "1:03.2", or "00:01:03.2".
-
-    Raises:
-        UsageError: It is none.
-    """
-    try:
-        parts = [Fraction(part) for part in text.strip().split(":")]
-    except (ValueError, ZeroDivisionError):
-        parts = []
-    if not 1 <= len(parts) <= 3 or min(parts) < 0:
-        raise UsageError(f"a time looks like 63.2, 1:03.2 or 00:01:03.2, got {text!r}")
-    seconds = Fraction(0)
-    for part in parts:
-        seconds = seconds * 60 + part
-    return seconds

@@ -6,7 +6,7 @@ filter, run forwards and backwards: `sum_k = own + keep * likeness * carried(sum
 between two key frames take both, carried to them and weighted in the same way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,6 +21,7 @@ from colorgan.rendering import enliven
 __all__ = ["Carried", "Key", "Tint", "interpolate", "measure_typical", "steady_keys"]
 
 _KEEP = 0.92  # of what was remembered at the key frame before
+_SURE = 0.5  # likeness from which on a hint is passed on in full
 _LEAST_TRUST = 0.02  # in a neighbour that looks different, where there is no other
 
 
@@ -52,6 +53,7 @@ class Carried:
     total: Tensor  # the forward sum there (1, 3, h, w)
     weight: Tensor  # and its weight (1, 1, h, w)
     typical: float  # root-mean-square chroma that saturation is measured by
+    advice: Tensor | None = None  # what hints said of it (1, 3, h, w): colours, and how far they are the hints'
 
 
 def measure_typical(keys: Sequence[Key]) -> float:
@@ -66,6 +68,7 @@ def steady_keys(
     config: RenderConfig,
     *,
     palette: Palette | None = None,
+    advice: Mapping[int, Tensor] | None = None,
 ) -> tuple[list[Tint], Carried]:
     """Make the colours of key frames of one scene steady and give them their saturation, the same for all.
 
@@ -74,6 +77,7 @@ def steady_keys(
         carried: From the part of the scene before; None begins a scene.
         config: For vividness, evenness and the like.
         palette: Colours that the scene leans towards.
+        advice: What hints say of some of the key frames, by their numbers; it follows what moves through the scene.
 
     Returns:
         The colours of each, with that which was carried at their head, and what the next part has to know.
@@ -93,10 +97,46 @@ def steady_keys(
     said, trusted = means[:, :2] / means[:, 3:], means[:, 2:3] / means[:, 3:]
     ab = said * enliven(said, config, torch.tensor(typical))  # (K, 2, h, w)
     ab = (ab if palette is None else _advise(palette, ab)) * trusted
+    told = _spread_advice(keys, carried, advice or {}, thumbs, back, forth)
+    ab = ab if told is None else torch.lerp(ab, told[:, :2], told[:, 2:])
     tints = [] if carried is None else [carried.tint]
     tints += [Tint(key.number, key.thumb, one[None]) for key, one in zip(keys, ab, strict=True)]
     tints = _with_motion(tints, back, forth)
-    return tints, Carried(tints[-1], sums[-1][:, :3], sums[-1][:, 3:], typical)
+    return tints, Carried(tints[-1], sums[-1][:, :3], sums[-1][:, 3:], typical, None if told is None else told[-1:])
+
+
+def _spread_advice(
+    keys: Sequence[Key],
+    carried: Carried | None,
+    advice: Mapping[int, Tensor],
+    thumbs: Sequence[Tensor],
+    back: Sequence[Tensor],
+    forth: Sequence[Tensor],
+) -> Tensor | None:
+    """Carry what hints say from key frame to key frame, `(K, 3, h, w)`; None where there are none."""
+    before = None if carried is None else carried.advice
+    if not advice and before is None:
+        return None
+    silent = torch.zeros(1, 3, *keys[0].thumb.shape[-2:])
+    own = [advice.get(key.number, silent) for key in keys]
+    own = own if carried is None else [silent if before is None else before, *own]
+    past = _pass_on(own, thumbs, back)
+    future = _pass_on(own[::-1], thumbs[::-1], forth[::-1])[::-1]
+    both = [_louder(one, other) for one, other in zip(past, future, strict=True)]
+    return torch.cat(both[-len(keys) :])
+
+
+def _pass_on(own: Sequence[Tensor], thumbs: Sequence[Tensor], motions: Sequence[Tensor]) -> list[Tensor]:
+    passed = [own[0]]
+    for here, (last, thumb), motion in zip(own[1:], pairwise(thumbs), motions, strict=True):
+        moved = carry(passed[-1], motion)
+        share = moved[:, 2:] * (trusted(thumb, last, motion) / _SURE).clamp(max=1)
+        passed.append(_louder(here, torch.cat((moved[:, :2], share), dim=1)))
+    return passed
+
+
+def _louder(one: Tensor, other: Tensor) -> Tensor:
+    return torch.where(one[:, 2:] >= other[:, 2:], one, other)
 
 
 def _advise(palette: Palette, ab: Tensor) -> Tensor:
@@ -119,7 +159,7 @@ def _remember(
             continue
         motion, last = motions[index - 1], thumbs[index - 1]
         share = _KEEP * trusted(thumbs[index], last, motion)
-        sums.append(said + share * carry(sums[-1], motion))
+        sums.append(said + share * carry(sums[-1], motion, sharp=True))
     return sums if start is None else sums[1:]
 
 

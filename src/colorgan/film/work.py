@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 import torch
+from torch import Tensor
 
 from colorgan.colorization import ColorizeOptions, Colorizer, Job, Notice, Outcome, Product, Status, settings_of
+from colorgan.colorization.hints import Hint, hints_to_points
 from colorgan.colorization.products import Preview, make_preview
 from colorgan.config import ColorInput, Existing, config_to_mapping
 from colorgan.errors import ImageReadError, ImageWriteError
@@ -139,6 +141,7 @@ class _Run:
             steady=film.steady,
             palette=options.palette,
             confidence=options.mute_uncertain,
+            hints=_hints_of(job, facts),
         )
         self.encoding = choose_encoding(
             facts, film.codec, film.crf, job.target.suffix, double=options.product is Product.COMPARISON
@@ -161,6 +164,7 @@ class _Run:
             "render": config_to_mapping(self.options.render),
             "options": settings_of(self.options),
             "palette": None if self.options.palette is None else self.options.palette.mean.tolist(),
+            "hints": [str(hint) for hint in self.job.hints],
             "film": dataclasses.asdict(self.film),
             "encoding": dataclasses.asdict(self.encoding),
             "libraries": av.library_versions,
@@ -247,7 +251,8 @@ class _Run:
 
     def _join(self) -> list[str]:
         parts = [(segment, self.workspace.path_of(segment.file)) for segment in self.workspace.segments]
-        note = str(self.colorizer.provenance(settings_of(self.options)))
+        hinted = {"hints": [str(hint) for hint in self.job.hints]} if self.job.hints else {}
+        note = str(self.colorizer.provenance(settings_of(self.options) | hinted))
         with atomic_file(self.job.target) as file:
             return join_film(
                 self.job.source,
@@ -260,6 +265,19 @@ class _Run:
                 note,
                 strip=self.options.strip_metadata,
             )
+
+
+def _hints_of(job: Job, facts: FilmFacts) -> tuple[tuple[int, Tensor], ...]:
+    """Return the hints by their time stamps; one without a time is of the first frame.
+
+    Raises:
+        UsageError: One lies outside the picture.
+    """
+    width, height = (facts.height, facts.width) if facts.turn % 2 else (facts.width, facts.height)
+    by_time: dict[int, list[Hint]] = {}
+    for hint in sorted(job.hints, key=lambda hint: hint.time or 0):
+        by_time.setdefault(int(Fraction(hint.time or 0) / facts.time_base), []).append(hint)
+    return tuple((time, hints_to_points(hints, width, height)) for time, hints in by_time.items())
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -121,10 +121,12 @@ def _save(carried: Carried, path: Path) -> None:
             total=carried.total.numpy(),
             weight=carried.weight.numpy(),
             typical=carried.typical,
+            **({} if carried.advice is None else {"advice": carried.advice.numpy()}),
         )
 
 
 def _load(path: Path) -> Carried:
     with np.load(path) as saved:
         thumb, ab, total, weight = (torch.from_numpy(saved[name]) for name in ("thumb", "ab", "total", "weight"))
-        return Carried(Tint(int(saved["number"]), thumb, ab), total, weight, float(saved["typical"]))
+        advice = torch.from_numpy(saved["advice"]) if "advice" in saved else None
+        return Carried(Tint(int(saved["number"]), thumb, ab), total, weight, float(saved["typical"]), advice)
