@@ -20,7 +20,7 @@ from colorgan.rendering import enliven
 
 __all__ = ["Carried", "Key", "Tint", "interpolate", "measure_typical", "steady_keys"]
 
-_KEEP = 0.92  # of what was remembered at the key frame before
+_KEEP = 0.85  # of what was remembered at the key frame before
 _SURE = 0.5  # likeness from which on a hint is passed on in full
 _LEAST_TRUST = 0.02  # in a neighbour that looks different, where there is no other
 
