@@ -369,7 +369,7 @@ def colorize(
         outcomes = display.follow(events, fail_fast=fail_fast)
         if film is not None:
             display.planned += len(films)
-            outcomes += color_films(films, colorizer, options, film, display, fail_fast=fail_fast)
+            outcomes += color_films(films, colorizer, options, film, display, output, fail_fast=fail_fast)
         outcomes = ranks.gather(outcomes)
     if ranks.leads:
         if ranks.count > 1:

@@ -1,5 +1,6 @@
 """What `colorgan colorize` does with films: its options, and what is shown."""
 
+import dataclasses
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -122,13 +123,16 @@ def color_films(
     options: "ColorizeOptions",
     film: "FilmOptions",
     display: "RunDisplay",
+    output: Path,
     *,
     fail_fast: bool = False,
 ) -> "list[Outcome]":
     """Colour films, show how far they are, print their results, and return what became of them."""
     from colorgan.colorization import Notice, Status
-    from colorgan.film import Progress, run_films
+    from colorgan.film import Progress, VideoCodec, run_films
 
+    if film.codec is VideoCodec.FFV1:  # needs Matroska, whatever the source is; a name that was given is not changed
+        jobs = [job if job.target in (output, job.target.with_suffix(".mkv")) else _as_matroska(job) for job in jobs]
     outcomes: list[Outcome] = []
     with console.progress_bar(unit="frames") as progress, closing(run_films(jobs, colorizer, options, film)) as events:  # type: ignore[type-var]
         task = progress.add_task("colouring", total=None, note="")
@@ -147,6 +151,10 @@ def color_films(
                 if fail_fast and event.status is Status.FAILED:
                     break
     return outcomes
+
+
+def _as_matroska(job: "Job") -> "Job":
+    return dataclasses.replace(job, target=job.target.with_name(f"{job.target.name}.mkv"))
 
 
 class _Teller:
@@ -174,8 +182,6 @@ def _show(outcome: "FilmOutcome", display: "RunDisplay") -> None:
 
 def scenes_of(outcomes: "Iterable[Outcome]") -> "Iterator[Outcome]":
     """Give an outcome for each scene of a film, named after its place, as reports show them."""
-    import dataclasses
-
     from colorgan.film import FilmOutcome
 
     for outcome in outcomes:

@@ -1,6 +1,6 @@
 """Frames in, frames with their colours out: looking ahead in one thread while what was seen is coloured in another."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -51,7 +51,7 @@ class Coloring:
 
     def frames(
         self, looking: FilmReader, painting: FilmReader, start: int = 0, carried: Carried | None = None
-    ) -> Iterator[Colored]:
+    ) -> Generator[Colored]:
         """Yield the frames in order, with their colours.
 
         Args:

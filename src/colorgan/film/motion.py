@@ -160,7 +160,8 @@ def _fit_camera(here: Tensor, there: Tensor, motion: Tensor) -> Tensor:
         model = torch.linalg.solve(normal, weighted @ wanted.T).T  # (2, 3)
         missed = (wanted - model @ places).norm(dim=0)
         weight = trust / (1 + (missed / _OUTLIER) ** 2)
-    return (model @ places).view(1, 2, h, w)
+    fitted: Tensor = (model @ places).view(1, 2, h, w)
+    return fitted
 
 
 def _slopes(x: Tensor) -> tuple[Tensor, Tensor]:

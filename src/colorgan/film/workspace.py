@@ -111,7 +111,7 @@ def fingerprint_of(facts: Mapping[str, Any]) -> str:
 
 
 def _save(carried: Carried, path: Path) -> None:
-    tint = carried.tint
+    tint, nothing = carried.tint, torch.zeros(0)
     with path.open("wb") as file:
         np.savez(
             file,
@@ -121,12 +121,12 @@ def _save(carried: Carried, path: Path) -> None:
             total=carried.total.numpy(),
             weight=carried.weight.numpy(),
             typical=carried.typical,
-            **({} if carried.advice is None else {"advice": carried.advice.numpy()}),
+            advice=(nothing if carried.advice is None else carried.advice).numpy(),
         )
 
 
 def _load(path: Path) -> Carried:
     with np.load(path) as saved:
         thumb, ab, total, weight = (torch.from_numpy(saved[name]) for name in ("thumb", "ab", "total", "weight"))
-        advice = torch.from_numpy(saved["advice"]) if "advice" in saved else None
+        advice = torch.from_numpy(saved["advice"]) if saved["advice"].size else None
         return Carried(Tint(int(saved["number"]), thumb, ab), total, weight, float(saved["typical"]), advice)
