@@ -227,7 +227,7 @@ def timed(work, *arguments) -> tuple[float, float]:
 def speed(photos: list[tuple[str, Image.Image]], folder: Path) -> None:
     colorizer = Colorizer.load()
     path = folder / "old.mp4"
-    old_film(path, photos, 12, (960, 540))
+    old_film(path, photos, 6, (960, 540))
     whole(path, folder / "warm.mp4", colorizer)
     for _ in range(3):
         bare, full = timed(floor, path), timed(whole, path, folder / "out.mp4", colorizer)

@@ -46,7 +46,7 @@ class _Encoder:
 
 _ALL_8_10 = tuple(f"yuv{layout}p{bits}" for layout in ("420", "422", "444") for bits in ("", "10le"))
 _ENCODERS = {
-    VideoCodec.H264: _Encoder("libx264", 16, _ALL_8_10, {"preset": "medium"}),
+    VideoCodec.H264: _Encoder("libx264", 16, _ALL_8_10, {"preset": "faster"}),
     VideoCodec.HEVC: _Encoder("libx265", 18, _ALL_8_10, {"preset": "medium", "x265-params": "log-level=error"}),
     VideoCodec.VP9: _Encoder("libvpx-vp9", 20, _ALL_8_10, {"deadline": "good", "cpu-used": "4", "row-mt": "1"}),
     VideoCodec.AV1: _Encoder("libsvtav1", 24, ("yuv420p", "yuv420p10le"), {"preset": "8"}),
