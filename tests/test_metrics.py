@@ -2,12 +2,23 @@ import math
 
 import numpy as np
 import pytest
+import scipy.spatial.distance
 import skimage.color
 import skimage.metrics
 import torch
 from torch import Tensor
 
-from colorgan.metrics import PSNR_LIMIT, ab_rmse, colorfulness, delta_e, delta_e_2000, psnr, ssim
+from colorgan.metrics import (
+    PSNR_LIMIT,
+    ab_rmse,
+    color_distribution_consistency,
+    color_histograms,
+    colorfulness,
+    delta_e,
+    delta_e_2000,
+    psnr,
+    ssim,
+)
 from support import draw_photo
 
 METRICS = [psnr, ssim, delta_e, ab_rmse]
@@ -188,3 +199,32 @@ class TestAbRmse:
     def test_luminance_does_not_matter(self):
         grey = torch.linspace(0, 1, 20).view(1, 1, 4, 5).expand(1, 3, 4, 5)
         assert ab_rmse(grey, 1 - grey).item() < 1e-4
+
+
+class TestColorDistributionConsistency:
+    def test_against_scipy(self):
+        frames = torch.from_numpy(np.random.default_rng(0).integers(0, 60, (7, 3, 9, 11), dtype=np.uint8))
+        frames[3:, 1] += 40
+        arrays = frames.numpy()
+        expected = []
+        for step in (1, 2, 4):
+            pairs = [
+                scipy.spatial.distance.jensenshannon(
+                    *(np.bincount(arrays[n, channel].ravel(), minlength=256) / 99 for n in (i, i + step))
+                )
+                ** 2
+                for i in range(7 - step)
+                for channel in range(3)
+            ]
+            expected.append(np.mean(pairs))
+        assert color_distribution_consistency(color_histograms(frames)) == pytest.approx(np.mean(expected), rel=1e-9)
+
+    def test_what_stands_still_scores_nought_and_opposites_the_most(self):
+        still = torch.full((5, 3, 4, 4), 7, dtype=torch.uint8)
+        assert color_distribution_consistency(color_histograms(still)) == 0
+        black_and_white = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, 4, 4)
+        histograms = color_histograms(black_and_white)
+        assert color_distribution_consistency(histograms) == pytest.approx(math.log(2))
+
+    def test_films_of_one_frame(self):
+        assert color_distribution_consistency(color_histograms(torch.zeros(1, 3, 2, 2, dtype=torch.uint8))) == 0

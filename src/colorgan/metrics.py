@@ -1,6 +1,7 @@
 """Measures of coloured pictures: one pure function each, one value a picture.
 
-All take sRGB `(B, 3, H, W)` in 0..1 and return `(B,)` in float32. None needs gradients.
+All take sRGB `(B, 3, H, W)` in 0..1 and return `(B,)` in float32, but for those of films, which say what they take.
+None needs gradients.
 """
 
 import math
@@ -16,6 +17,8 @@ __all__ = [
     "PSNR_LIMIT",
     "ab_rmse",
     "ab_rmse_of_lab",
+    "color_distribution_consistency",
+    "color_histograms",
     "colorfulness",
     "delta_e",
     "delta_e_2000",
@@ -170,3 +173,38 @@ def _mean_hue(h1: Tensor, h2: Tensor, grey: Tensor) -> Tensor:
     total = h1 + h2
     mean = torch.where((h1 - h2).abs() <= 180, total / 2, (total + torch.where(total < 360, 360.0, -360.0)) / 2)
     return torch.where(grey, total, mean)
+
+
+def color_histograms(rgb: Tensor) -> Tensor:
+    """Return the histogram of each frame's and each channel's 8-bit levels, as shares: `(B, 3, 256)`, float64.
+
+    Args:
+        rgb: Frames `(B, 3, H, W)`, uint8.
+    """
+    flat = rgb.flatten(2).long()  # (B, 3, N)
+    counts = torch.zeros(*flat.shape[:2], 256, dtype=torch.float64)
+    counts.scatter_add_(2, flat, torch.ones(1, 1, 1, dtype=torch.float64).expand(flat.shape))
+    return counts / flat.shape[2]
+
+
+def color_distribution_consistency(histograms: Tensor, steps: tuple[int, ...] = (1, 2, 4)) -> float:
+    """Return the colour distribution consistency of a film, 0 if the distribution of its colours never changes.
+
+    Y. Liu et al., "Temporally Consistent Video Colorization with Deep Feature Propagation and Self-regularization
+    Learning" (2021): the Jensen-Shannon divergence (natural logarithm) between the histograms of frames t apart, its
+    mean over the frames, over the channels, and over t = 1, 2, 4. It says nothing of colours being right, and a grey
+    or dull film scores well: compare at equal colourfulness.
+
+    Args:
+        histograms: Of the frames in order `(N, 3, 256)`; see `color_histograms`.
+        steps: The distances t; those that the film is too short for are left out.
+    """
+    distances = [
+        _jensen_shannon(histograms[:-step], histograms[step:]).mean() for step in steps if step < len(histograms)
+    ]
+    return float(torch.stack(distances).mean()) if distances else 0.0
+
+
+def _jensen_shannon(one: Tensor, other: Tensor) -> Tensor:
+    middle = (one + other) / 2
+    return (torch.xlogy(one, one / middle).nan_to_num() + torch.xlogy(other, other / middle).nan_to_num()).sum(-1) / 2

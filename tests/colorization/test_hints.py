@@ -287,3 +287,23 @@ def test_refused_before_any_work(
     with pytest.raises(UsageError, match=message):
         app(["colorize", "in", "-o", "out", *arguments], standalone_mode=False)
     assert not (tmp_path / "out").exists()
+
+
+class TestTimes:
+    def test_of_films(self, tmp_path: Path) -> None:
+        file = tmp_path / "hints.json"
+        row = {"time": "00:01:03.2", "x": 412, "y": 630, "color": "#3355aa"}
+        file.write_text(json.dumps({"film.mp4": [row, row | {"time": 5}]}))
+        first, second = read_hints(file, ["film.mp4"])["film.mp4"]
+        assert (first.time, second.time) == (63.2, 5.0)
+        file.write_text(hints_to_json({"film.mp4": [first]}))
+        assert read_hints(file, ["film.mp4"])["film.mp4"] == (first,)
+        file.write_text(json.dumps([row | {"time": "soon"}]))
+        with pytest.raises(UsageError, match=r"looks like 63\.2"):
+            read_hints(file, ["film.mp4"])
+
+    def test_photographs_have_none(self, tmp_path: Path) -> None:
+        draw_photo(1).save(tmp_path / "a.png")
+        plan = plan_paths([tmp_path / "a.png"], tmp_path / "out")
+        with pytest.raises(UsageError, match="only hints of films have a time"):
+            add_hints(plan, [Hint(1, 1, "#000000", time=2.0)])

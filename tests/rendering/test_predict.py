@@ -9,7 +9,7 @@ from colorgan.color import BIN_COUNT, ab_bins
 from colorgan.config import ModelConfig, RenderConfig
 from colorgan.model import Generator, Prediction
 from colorgan.rendering import draw_hints, fit_chroma, keep_hints, predict_rendering, render_shape, shrink
-from colorgan.rendering.predict import TYPICAL_CHROMA, _enliven
+from colorgan.rendering.predict import TYPICAL_CHROMA, enliven
 
 MODEL = ModelConfig()
 
@@ -216,23 +216,23 @@ class TestEvenness:
         ab = torch.zeros(2, 2, 1, 4)
         ab[0, 0, 0] = torch.tensor([1.0, 10.0, 20.0, 30.0])
         ab[1] = 3 * ab[0]
-        factor = _enliven(ab, RenderConfig(chroma_gamma=1.5))[:, 0, 0]
+        factor = enliven(ab, RenderConfig(chroma_gamma=1.5))[:, 0, 0]
         typical = ab[0].square().sum(0).mean().sqrt()
         torch.testing.assert_close(factor[0, 1:], (ab[0, 0, 0, 1:] / typical).sqrt())
         assert factor[0, 0] == 0.5  # no place loses more than that
         torch.testing.assert_close(factor[0], factor[1])  # it is a matter of the picture's own contrast
-        assert _enliven(ab, RenderConfig()).unique().tolist() == [1]
+        assert enliven(ab, RenderConfig()).unique().tolist() == [1]
 
     def test_the_limit_is_neared_and_never_passed(self) -> None:
         ab = torch.zeros(1, 2, 1, 4)
         ab[0, 0, 0] = torch.tensor([1.0, 10.0, 40.0, 200.0])
-        limited = (ab * _enliven(ab, RenderConfig(vividness=2.0, chroma_limit=40.0)))[0, 0, 0]
+        limited = (ab * enliven(ab, RenderConfig(vividness=2.0, chroma_limit=40.0)))[0, 0, 0]
         torch.testing.assert_close(limited, 40 * (2 * ab[0, 0, 0] / 40).tanh())
         assert limited.max() <= 40
 
     def test_grey_stays_grey(self) -> None:
         grey = torch.zeros(1, 2, 4, 4)
-        assert (grey * _enliven(grey, RenderConfig(evenness=1.0, chroma_gamma=2.0, chroma_limit=30.0))).abs().max() == 0
+        assert (grey * enliven(grey, RenderConfig(evenness=1.0, chroma_gamma=2.0, chroma_limit=30.0))).abs().max() == 0
 
 
 class Adviser(FakeGenerator):

@@ -3,7 +3,7 @@
 from colorgan.colorization.album import match_albums
 from colorgan.colorization.batch import count_cores, run_jobs, start_crew
 from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
-from colorgan.colorization.hints import Hint, parse_hint, read_hints
+from colorgan.colorization.hints import Hint, parse_hint, parse_time, read_hints
 from colorgan.colorization.masks import add_masks
 from colorgan.colorization.palette import Palette
 from colorgan.colorization.paths import add_hints, check_reports, colorize_paths, plan_paths
@@ -58,6 +58,7 @@ __all__ = [
     "make_sheet",
     "match_albums",
     "parse_hint",
+    "parse_time",
     "plan_paths",
     "read_hints",
     "run_jobs",

@@ -38,7 +38,7 @@ from colorgan.runtime import Runtime, pick_runtime
 from colorgan.weights.file import load_generator
 from colorgan.weights.store import resolve_weights
 
-__all__ = ["Colorizer", "Colors", "Sketch", "reduce_grey"]
+__all__ = ["Colorizer", "Colors", "Sketch", "reduce_grey", "trust"]
 
 _MOST_STRENGTH = 2.0
 _MOST_SIZE = 4096
@@ -309,7 +309,7 @@ class Colorizer:
         ab = colors.ab if adjustment is None else adjust(colors.ab, adjustment)
         ab = ab if palette is None else palette.advise(ab)
         if mute_uncertain and colors.confidence is not None:
-            ab = ab * _trust(colors.confidence)
+            ab = ab * trust(colors.confidence)
         with torch.inference_mode():
             field = fit_chroma(ab, sketch.luminance).scaled(config.strength)
             return field if sketch.points is None else keep_hints(field, sketch.luminance, sketch.points)
@@ -376,6 +376,6 @@ def _luminance_table() -> np.ndarray[Any, np.dtype[np.float32]]:
     return table
 
 
-def _trust(confidence: Tensor) -> Tensor:
+def trust(confidence: Tensor) -> Tensor:
     """Turn confidence into a factor on chroma: nothing below 0.1, all from 0.5."""
     return ((confidence - 0.1) / 0.4).clamp(0, 1)

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ __all__ = [
     "hints_to_json",
     "hints_to_points",
     "parse_hint",
+    "parse_time",
     "read_hints",
 ]
 
@@ -55,6 +57,7 @@ class Hint:
     y: float  # pixels from the top
     color: str  # "#RRGGBB", sRGB
     percent: bool = False  # whether x and y are per cent of the width and height
+    time: float | None = None  # of the frame of a film, in seconds
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -72,12 +75,13 @@ class Hint:
         return f"{self.x:g}{unit},{self.y:g}{unit}"
 
     def __str__(self) -> str:
-        return f"{self.place}={self.color}"
+        return f"{self.place}={self.color}" + ("" if self.time is None else f" at {self.time:g} s")
 
     def to_mapping(self) -> dict[str, float | str]:
         """Return the hint as plain values, as files of hints have it."""
         x, y = (f"{v:g}%" if self.percent else v for v in (self.x, self.y))
-        return {"x": x, "y": y, "color": self.color}
+        time = {} if self.time is None else {"time": self.time}
+        return {**time, "x": x, "y": y, "color": self.color}
 
     def shares(self, width: int, height: int) -> tuple[float, float]:
         """Return the place as shares of a picture's width and height.
@@ -106,7 +110,25 @@ def parse_hint(text: str) -> Hint:
     return hint_from_values(x, y, color.strip(), f"the hint {text!r}")
 
 
-def hint_from_values(x: Any, y: Any, color: Any, where: str) -> Hint:
+def parse_time(text: str) -> Fraction:
+    """Read a time: seconds, "90" or "63.2", or "1:03.2", or "00:01:03.2".
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        parts = [Fraction(part) for part in text.strip().split(":")]
+    except (ValueError, ZeroDivisionError):
+        parts = []
+    if not 1 <= len(parts) <= 3 or min(parts) < 0:
+        raise UsageError(f"a time looks like 63.2, 1:03.2 or 00:01:03.2, got {text!r}")
+    seconds = Fraction(0)
+    for part in parts:
+        seconds = seconds * 60 + part
+    return seconds
+
+
+def hint_from_values(x: Any, y: Any, color: Any, where: str, time: Any = None) -> Hint:
     """Make a hint from numbers or texts.
 
     Raises:
@@ -123,7 +145,8 @@ def hint_from_values(x: Any, y: Any, color: Any, where: str) -> Hint:
     if len(percents) > 1:
         raise UsageError(f"{where}: give both x and y in pixels or both in per cent, got {x} and {y}")
     try:
-        return Hint(places[0], places[1], str(color), percent=percents.pop())
+        moment = None if time in (None, "") else float(parse_time(str(time)))
+        return Hint(places[0], places[1], str(color), percent=percents.pop(), time=moment)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
 
@@ -132,7 +155,8 @@ def read_hints(path: Path, names: Sequence[str]) -> dict[str, tuple[Hint, ...]]:
     """Read a file of hints.
 
     JSON: `{"1923/anna.jpg": [{"x": 120, "y": "80", "color": "#3355aa"}, ...], ...}`, or, for a single picture, the
-    list alone. CSV: the columns file, x, y and color, with these names in the first line.
+    list alone. CSV: the columns file, x, y and color, with these names in the first line. Those of a film may have a
+    time.
 
     Args:
         path: The file; its name ends in .json or .csv.
@@ -165,7 +189,8 @@ def read_hints(path: Path, names: Sequence[str]) -> dict[str, tuple[Hint, ...]]:
             continue
         if missing := [key for key in _COLUMNS[1:] if row.get(key) is None]:
             raise UsageError(f"{where}: {missing[0]!r} is missing; a hint has x, y and color")
-        found.setdefault(name, []).append(hint_from_values(row["x"], row["y"], row["color"], where))
+        hint = hint_from_values(row["x"], row["y"], row["color"], where, row.get("time"))
+        found.setdefault(name, []).append(hint)
     return {name: tuple(hints) for name, hints in found.items()}
 
 

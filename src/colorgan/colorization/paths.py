@@ -17,7 +17,7 @@ from colorgan.colorization.work import ColorizeOptions, Event, Notice, is_own
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import ImageReadError, UsageError
 from colorgan.files import is_folder, status_of
-from colorgan.images import count_pages, format_of, is_image_name, read_size
+from colorgan.images import count_pages, format_of, is_film_name, is_image_name, read_size
 
 __all__ = ["add_hints", "check_reports", "colorize_paths", "plan_paths"]
 
@@ -102,22 +102,29 @@ def plan_paths(
     color_input: ColorInput = ColorInput.SKIP,
     confidence: Path | None = None,
     save_masks: Path | None = None,
+    films: bool = False,
 ) -> Plan:
-    """Look for the photographs, count their pages, and plan their results; see `colorize_paths`.
+    """Look for the photographs, and for films if they are wanted, count their pages, and plan their results.
+
+    See `colorize_paths`.
 
     Raises:
         UsageError: The plan cannot be carried out.
     """
+
+    def is_wanted(name: str) -> bool:
+        return is_image_name(name) or (films and is_film_name(name))
+
     sources = find_sources(
         inputs,
-        is_image_name=is_image_name,
+        is_image_name=is_wanted,
         include=include,
         exclude=exclude,
         skip_folder=None if output == STREAM else output,
     )
     sources.found = _count_all_pages(sources.found)
     single = len(inputs) == 1 and not is_folder(inputs[0])
-    as_file = single and output != STREAM and is_image_name(output.name) and not is_folder(output)
+    as_file = single and output != STREAM and is_wanted(output.name) and not is_folder(output)
     for folder in (None if as_file or output == STREAM else output, confidence, save_masks):
         if folder is not None and not is_folder(folder) and status_of(folder) is not None:
             raise UsageError(f"{folder} is a file, and a folder is needed there; nothing was done: give another name")
@@ -148,7 +155,7 @@ def _count_all_pages(found: Sequence[Source]) -> list[Source]:
 
 def _count_pages(source: Source) -> int:
     try:
-        return 1 if source.path == STREAM else count_pages(source.path)
+        return 1 if source.path == STREAM or is_film_name(source.path) else count_pages(source.path)
     except (ImageReadError, OSError):
         return 1  # the run will say why
 
@@ -245,13 +252,19 @@ def add_hints(plan: Plan, hints: Sequence[Hint] | Path) -> Plan:
         by_name = {names[0]: tuple(hints)} if hints else {}
     jobs = tuple(dataclasses.replace(job, hints=by_name.get(names[job.number], ())) for job in plan.jobs)
     for job in jobs:
+        _check_times(job)
         _check_places(job)
     return dataclasses.replace(plan, jobs=jobs)
 
 
+def _check_times(job: Job) -> None:
+    if not is_film_name(job.source) and any(hint.time is not None for hint in job.hints):
+        raise UsageError(f"{job.source}: only hints of films have a time; leave it out; nothing was done")
+
+
 def _check_places(job: Job) -> None:
     """Refuse hints outside a photograph; standard input, which can be read only once, is checked when it is read."""
-    if job.source == STREAM or all(hint.percent for hint in job.hints):
+    if job.source == STREAM or is_film_name(job.source) or all(hint.percent for hint in job.hints):
         return
     try:
         width, height = read_size(job.source)

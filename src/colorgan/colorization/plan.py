@@ -16,7 +16,7 @@ from colorgan.colorization.look import Adjustment
 from colorgan.colorization.search import STREAM, Source, Sources
 from colorgan.errors import ConfigError, UsageError
 from colorgan.files import is_there
-from colorgan.images import SUFFIX_OF, format_of
+from colorgan.images import SUFFIX_OF, film_suffix, format_of, is_film_name
 
 __all__ = ["Claims", "Job", "Plan", "SideFolders", "make_plan", "page_path", "side_path", "target_suffix"]
 
@@ -113,6 +113,8 @@ def target_suffix(suffix: str, image_format: str | None = None) -> str:
     Raises:
         UsageError: The format is not one that can be written.
     """
+    if is_film_name("x" + suffix):
+        return film_suffix(suffix)
     own = format_of(Path("x" + suffix))
     if image_format is None:
         return ".png" if own in (None, "PPM") else suffix
@@ -164,6 +166,8 @@ def make_plan(
 
     def plan_one(number: int, source: Source) -> Job:
         target = output if named else _target(source, output, image_format)
+        if is_film_name(source.path):
+            return Job(number, source.path, target, relative=source.relative)
         return Job(
             number,
             source.path,

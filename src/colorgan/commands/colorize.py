@@ -9,6 +9,18 @@ import typer
 
 from colorgan import console
 from colorgan.commands.colorize_display import RunDisplay, describe_inputs, print_plan, summarize, track_album
+from colorgan.commands.films import (
+    CrfOption,
+    DeinterlaceOption,
+    EndOption,
+    KeyFramesOption,
+    StartOption,
+    VideoCodecOption,
+    color_films,
+    film_options,
+    scenes_of,
+    split_plan,
+)
 from colorgan.commands.options import DeviceOption, MaxPixelsOption, PrecisionOption, QuietOption, VerboseOption
 from colorgan.commands.signals import StopSignals
 from colorgan.config import ColorInput, Existing, PrecisionChoice, SourceType
@@ -30,7 +42,8 @@ def colorize(
     inputs: Annotated[
         list[Path],
         typer.Argument(
-            help="Photographs, folders of them (searched recursively), or - for standard input.", show_default=False
+            help="Photographs, films, folders of them (searched recursively), or - for standard input.",
+            show_default=False,
         ),
     ],
     output: Annotated[
@@ -257,6 +270,12 @@ def colorize(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Of the page; 0 takes a free one.", rich_help_panel=_PAGE)
     ] = 0,
+    video_codec: VideoCodecOption = "auto",
+    crf: CrfOption = None,
+    key_frames: KeyFramesOption = "auto",
+    start: StartOption = None,
+    end: EndOption = None,
+    deinterlace: DeinterlaceOption = False,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -321,6 +340,7 @@ def colorize(
         color_input=color_input,
         confidence=confidence,
         save_masks=save_mask,
+        films=True,
     )
     if ranks.leads:
         _tell_passed_over(plan)
@@ -342,8 +362,12 @@ def colorize(
     if dry_run:
         print_plan(plan)
         return
+    plan, films = split_plan(plan)
+    film = film_options(
+        codec=video_codec, crf=crf, key_frames=key_frames, start=start, end=end, deinterlace=deinterlace
+    ) if films else None  # fmt: skip
     written = [path for path in (report, contact_sheet) if path is not None]
-    sweep_leftovers(plan.folders | {path.parent for path in written})
+    sweep_leftovers(whole.folders | {path.parent for path in written})
     threads = workers or max(1, library.count_cores() // ranks.count_here)
     alone = ranks.count == 1 and not serve
     with (
@@ -386,13 +410,18 @@ def colorize(
                 plan.jobs, colorizer, options, workers=threads, crew=crew, should_stop=stop.has_come
             )
             outcomes = display.follow(events, fail_fast=fail_fast, keep=None if store is None else store.keep)
+            if film is not None and not stop.has_come():
+                display.planned += len(films)
+                outcomes += color_films(
+                    films, colorizer, options, film, display, output, fail_fast=fail_fast, should_stop=stop.has_come
+                )
         if not stop.has_come():  # the other processes may be gone already
             outcomes = ranks.gather(outcomes)
         with stop.deferred():
             if ranks.leads:
                 if ranks.count > 1:
                     display.print_results(outcomes)
-                _report(report, contact_sheet, outcomes, colorizer, options)
+                _report(report, contact_sheet, list(scenes_of(outcomes)), colorizer, options)
                 summarize(outcomes, display.planned)
     if stop.has_come():
         console.say(f"ended by {stop.name}; the same line goes on where this run ended")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colorgan import console
+from colorgan.commands.clips import measure_clips
 from colorgan.commands.options import DeviceOption, MaxPixelsOption, PrecisionOption, QuietOption, VerboseOption
 from colorgan.config import Degradation, DeviceChoice, Framing, Occlusion, PrecisionChoice
 from colorgan.errors import EvaluationError, UsageError
@@ -51,7 +52,7 @@ def evaluate(
             "--metric",
             metavar="NAME",
             help="psnr, ssim, colorfulness, delta-e, ab-rmse (the default), perceptual, lpips, top5, fid, "
-            "size-stability; repeat it.",
+            "size-stability; repeat it. Or cdc: how steadily clips in colour, named with --data, are coloured.",
         ),
     ] = None,
     pairs: Annotated[
@@ -114,6 +115,18 @@ def evaluate(
     """
     from colorgan import evaluation
 
+    if metrics and "cdc" in metrics:
+        if len(metrics) > 1 or (weights and len(weights) > 1):
+            raise UsageError("cdc is measured on clips, and with one network; give no other --metric or --weights")
+        measure_clips(
+            data,
+            weights[0] if weights else "default",
+            render_size=render_size,
+            device=device,
+            precision=precision,
+            as_json=as_json,
+        )
+        return
     found = evaluation.find_data(data)
     _check_targets([file for file in (per_image, report_file) if file is not None], found.photos)
     chosen: list[str] | list[Path] = weights or ([found.weights] if found.weights else ["default"])

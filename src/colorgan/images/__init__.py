@@ -3,6 +3,7 @@
 from colorgan.images.atomic import atomic_file
 from colorgan.images.budget import ReadLimits
 from colorgan.images.colors import Colors, read_colors
+from colorgan.images.film_names import film_suffix, is_film_name
 from colorgan.images.marks import describe, read_marks
 from colorgan.images.metadata import Metadata
 from colorgan.images.photo import Photo, PhotoKind
@@ -44,7 +45,9 @@ __all__ = [
     "count_pages",
     "default_format",
     "describe",
+    "film_suffix",
     "format_of",
+    "is_film_name",
     "is_image_name",
     "iter_photos",
     "photo_from_image",

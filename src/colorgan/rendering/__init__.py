@@ -3,7 +3,7 @@
 from colorgan.rendering.batch import ColoredBatch
 from colorgan.rendering.chroma import ChromaField, Painting, fit_chroma
 from colorgan.rendering.hints import HINT_SHARE, draw_hints, keep_hints
-from colorgan.rendering.predict import Rendering, mostly_known, predict_rendering, render_shape, shrink
+from colorgan.rendering.predict import Rendering, enliven, mostly_known, predict_rendering, render_shape, shrink
 from colorgan.rendering.repair import repair_grey
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Painting",
     "Rendering",
     "draw_hints",
+    "enliven",
     "fit_chroma",
     "keep_hints",
     "mostly_known",

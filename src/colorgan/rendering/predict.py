@@ -12,7 +12,7 @@ from colorgan.config import ModelConfig, RenderConfig
 from colorgan.model import Generator, Prediction
 from colorgan.rendering.hints import weigh_advice
 
-__all__ = ["Rendering", "mostly_known", "predict_rendering", "render_shape", "render_small", "shrink"]
+__all__ = ["Rendering", "enliven", "mostly_known", "predict_rendering", "render_shape", "render_small", "shrink"]
 
 TYPICAL_CHROMA = 11.0
 """The root-mean-square chroma to which `evenness` draws pictures: the median of what the first generator predicted."""
@@ -87,7 +87,7 @@ def predict_rendering(
     shape = shape or (luminance.shape[-2], luminance.shape[-1])
     plain = _ask(network, luminance, config, known, None, shape, confidence and hints is None, lean)
     if hints is None:
-        return plain._replace(ab=plain.ab * _enliven(plain.ab, config))
+        return plain._replace(ab=plain.ab * enliven(plain.ab, config))
     answer = _ask(network, luminance, config, known, hints, shape, confidence, lean)
     return answer._replace(ab=_take_advice(plain.ab, answer.ab, luminance, hints, config))
 
@@ -98,7 +98,7 @@ def render_small(network: Generator, luminance: Tensor, config: RenderConfig) ->
     if config.flip:
         answers.append(_mirror(_read(network(luminance.flip(-1)), config, True, (0.0, 0.0))))
     ab, confidence, _ = answers[0] if len(answers) == 1 else _average(answers)
-    return ab * _enliven(ab, config) * config.strength, confidence
+    return ab * enliven(ab, config) * config.strength, confidence
 
 
 def _take_advice(plain: Tensor, hinted: Tensor, luminance: Tensor, hints: Tensor, config: RenderConfig) -> Tensor:
@@ -111,7 +111,7 @@ def _take_advice(plain: Tensor, hinted: Tensor, luminance: Tensor, hints: Tensor
     shares = weigh_advice(shrink(luminance, to), hints, (plain.shape[-2], plain.shape[-1]))
     change = (hinted - plain) * shares.to(plain.dtype)
     told = (change.norm(dim=1, keepdim=True) / _TOLD).clamp(max=1)
-    factor = _enliven(plain, config)
+    factor = enliven(plain, config)
     return (plain + change) * torch.lerp(factor.expand_as(told), torch.ones_like(told), told)
 
 
@@ -139,7 +139,7 @@ def _ask(
     return answers[0] if len(answers) == 1 else _average(answers)
 
 
-def _enliven(ab: Tensor, config: RenderConfig) -> Tensor:
+def enliven(ab: Tensor, config: RenderConfig, typical: Tensor | None = None) -> Tensor:
     """Return the factor on the chroma of each place, `(B, 1, h, w)` or `(B, 1, 1, 1)`.
 
     It is made of the vividness and corrections of what regression does where it is unsure, which is to say something
@@ -152,9 +152,15 @@ def _enliven(ab: Tensor, config: RenderConfig) -> Tensor:
       error than strengthening everything alike.
     - The limit keeps what was vivid to begin with, skin above all, from becoming garish: c becomes
       `limit * tanh(c / limit)`.
+
+    Args:
+        ab: What the network said, `(B, 2, h, w)`.
+        config: The settings.
+        typical: r, one for all or one a picture, `(B, 1, 1, 1)`; measured in each picture if left out.
     """
     chroma = ab.square().sum(1, keepdim=True).sqrt()
-    typical = chroma.square().mean((2, 3), keepdim=True).sqrt().clamp_min(1e-3)
+    if typical is None:
+        typical = chroma.square().mean((2, 3), keepdim=True).sqrt().clamp_min(1e-3)
     factor = (TYPICAL_CHROMA / typical) ** config.evenness
     factor = factor.clamp(1 / _MOST_EVENING, _MOST_EVENING) * config.vividness
     if config.chroma_gamma != 1:

@@ -1,0 +1,21 @@
+"""Moving pictures: the frames of a film coloured steadily, and everything else in its file kept."""
+
+from colorgan.film.encode import VideoCodec
+from colorgan.film.measure import ClipScores, Score, measure_clip
+from colorgan.film.options import FilmOptions
+from colorgan.film.run import run_films
+from colorgan.film.source import probe_film
+from colorgan.film.work import FilmOutcome, Progress, color_film
+
+__all__ = [
+    "ClipScores",
+    "FilmOptions",
+    "FilmOutcome",
+    "Progress",
+    "Score",
+    "VideoCodec",
+    "color_film",
+    "measure_clip",
+    "probe_film",
+    "run_films",
+]
