@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -97,9 +97,13 @@ def _create(target: Path) -> tuple[BinaryIO, Path]:
         except FileExistsError:
             continue
         if _lock(descriptor) is not False and os.fstat(descriptor).st_nlink:
-            return os.fdopen(descriptor, "w+b"), path
+            return open(path, "w+b", opener=partial(_take, descriptor)), path  # unlike fdopen's, it knows its name
         os.close(descriptor)  # it was swept away before it was locked
     raise FileExistsError(errno.EEXIST, "no free name for a temporary file", str(target))
+
+
+def _take(descriptor: int, *_: object) -> int:
+    return descriptor
 
 
 def _lock(descriptor: int) -> bool | None:
