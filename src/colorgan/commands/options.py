@@ -7,7 +7,7 @@ import typer
 from colorgan.config import DeviceChoice, PrecisionChoice
 from colorgan.console import Verbosity, settings
 
-__all__ = ["DeviceOption", "PrecisionOption", "QuietOption", "VerboseOption"]
+__all__ = ["DeviceOption", "EarlyVerboseOption", "PrecisionOption", "QuietOption", "VerboseOption"]
 
 
 def _set_quiet(wanted: bool) -> None:
@@ -28,4 +28,8 @@ PrecisionOption = Annotated[PrecisionChoice, typer.Option("--precision", help="A
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", callback=_set_quiet, help="Say nothing but errors.")]
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", callback=_set_verbose, help="Say more, and show tracebacks.")
+]
+EarlyVerboseOption = Annotated[  # before the command; looked at before any other option
+    bool,
+    typer.Option("--verbose", "-v", callback=_set_verbose, is_eager=True, help="Say more, and show tracebacks."),
 ]
