@@ -66,20 +66,15 @@ def to_markdown() -> str:
     for command in read_commands():
         parts += [f"## {command.name}", command.text, f"```text\n{command.usage}\n```"]
         for title, records in command.panels.items():
-            rows = [f"| `{_cell(how)}` | {_cell(_escape(what))} |" for how, what in records]
+            rows = [f"| <code>{_literal(how)}</code> | {_literal(what)} |" for how, what in records]
             parts.append("\n".join([f"| {title} | |", "|---|---|", *rows]))
     parts += ["## Exit codes", f"{exit_codes()}"]
     return "\n\n".join(parts) + "\n"
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
-
-
-def _escape(text: str) -> str:
-    for character in "\\`*_<[":
-        text = text.replace(character, f"\\{character}")
-    return text
+def _literal(text: str) -> str:
+    """Return text for a cell of a table, with nothing in it that Markdown or HTML would take for its own."""
+    return re.sub(r"[^\w\s.,:;/()='\"+%?!-]", lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
 
 
 # --- the manual page --------------------------------------------------------------------------------------------------
