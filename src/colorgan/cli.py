@@ -2,7 +2,6 @@
 
 import io
 import os
-import platform
 import signal
 import sys
 import traceback
@@ -10,8 +9,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from colorgan import __version__, console
+from colorgan import console
 from colorgan.commands import colorize, evaluate, export, train, weights
+from colorgan.commands.about import describe_installation, describe_versions
+from colorgan.commands.options import EarlyVerboseOption
 from colorgan.errors import ColorganError
 
 __all__ = ["app", "main"]
@@ -30,20 +31,13 @@ app.command("download-weights")(weights.download_weights)
 app.command("export")(export.export)
 
 
-def _version_of(package: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
-
-
 def _print_version(wanted: bool) -> None:
     if not wanted:
         return
-    others = f"torch {_version_of('torch')}, torchvision {_version_of('torchvision')}"
-    console.stdout().print(f"colorgan {__version__} (Python {platform.python_version()}, {others})", markup=False)
+    console.stdout().print(describe_versions(), markup=False)
+    if console.settings.verbosity >= console.Verbosity.VERBOSE:
+        for name, text in describe_installation():
+            console.stdout().print(f"{name}: {text}", markup=False)
     raise typer.Exit
 
 
@@ -52,8 +46,13 @@ def _options(
     *,
     show_version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the versions and exit."),
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            help="Print the versions and exit; with -v all that a report of a fault should hold.",
+        ),
     ] = False,
+    verbose: EarlyVerboseOption = False,
 ) -> None:
     pass
 

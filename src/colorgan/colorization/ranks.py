@@ -5,19 +5,23 @@ for all. The processes write to one file system and talk only at the end.
 """
 
 import os
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
 import torch
-import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 from colorgan.errors import ConfigError
 
 __all__ = ["Ranks"]
 
 T = TypeVar("T")
+
+_LONGEST_WAIT = timedelta(days=7)
+"""A process may finish hours before another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +64,14 @@ class Ranks:
         """Return the items of all processes, in the order of their ranks, to every process."""
         if self.count == 1:
             return list(items)
-        # A process may finish hours before another one.
-        dist.init_process_group("gloo", timeout=timedelta(days=7))
-        try:
-            gathered: list[list[T]] = [[] for _ in range(self.count)]
-            dist.all_gather_object(gathered, list(items))
-        finally:
-            dist.destroy_process_group()
+        # Through the store where the processes meet, and not by a process group of gloo: in torch 2.6 and 2.7 one of
+        # its processes now and then waits for ever while it takes the group down.
+        store, *_ = next(rendezvous("env://", self.rank, self.count, timeout=_LONGEST_WAIT))
+        store.set_timeout(_LONGEST_WAIT)
+        store.set(f"colorgan: items of {self.rank}", pickle.dumps(list(items)).hex())
+        texts = [store.get(f"colorgan: items of {rank}").decode() for rank in range(self.count)]
+        store.set(f"colorgan: {self.rank} is done", "")
+        if self.leads:  # it may be the one that holds the store
+            store.wait([f"colorgan: {rank} is done" for rank in range(self.count)])
+        gathered: list[list[T]] = [pickle.loads(bytes.fromhex(text)) for text in texts]  # noqa: S301 - our own
         return [item for part in gathered for item in part]

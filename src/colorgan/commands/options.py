@@ -8,7 +8,7 @@ import typer
 from colorgan.config import DeviceChoice, PrecisionChoice
 from colorgan.console import Verbosity, settings
 
-__all__ = ["DeviceOption", "MaxPixelsOption", "PrecisionOption", "QuietOption", "VerboseOption"]
+__all__ = ["DeviceOption", "EarlyVerboseOption", "MaxPixelsOption", "PrecisionOption", "QuietOption", "VerboseOption"]
 
 _MAX_PIXELS = "COLORGAN_MAX_PIXELS"  # which `colorgan.images.ReadLimits` goes by, in all processes of a run
 
@@ -48,4 +48,8 @@ MaxPixelsOption = Annotated[
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", callback=_set_quiet, help="Say nothing but errors.")]
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", callback=_set_verbose, help="Say more, and show tracebacks.")
+]
+EarlyVerboseOption = Annotated[  # before the command; looked at before any other option
+    bool,
+    typer.Option("--verbose", "-v", callback=_set_verbose, is_eager=True, help="Say more, and show tracebacks."),
 ]

@@ -17,9 +17,8 @@ from colorgan.config import CacheChoice, DeviceChoice, PrecisionChoice
 from colorgan.errors import UsageError
 
 if TYPE_CHECKING:
-    from colorgan.training import Finished, Setup, StepDone, Trainer, TrainingOptions, Validated
+    from colorgan.training import Finished, Setup, StepDone, Tracker, Trainer, TrainingOptions, Validated
     from colorgan.training.preflight import Preflight
-    from colorgan.training.tensorboard import TensorBoardLog
 
 _LENGTH, _WEIGHTS, _MACHINE, _LOOK = "How long", "Weights to start from", "Machine", "Looking at recipes and runs"
 # Read from the folder: to import the package that it belongs to would load torch.
@@ -252,14 +251,14 @@ def _run(options: "TrainingOptions", *, dry_run: bool, tensorboard: bool) -> int
             trainer = setup.trainer
             if processes.leads:
                 _introduce(setup)
-            log = None
+            trackers: list[Tracker] = []
             if tensorboard and processes.leads:
-                log = TensorBoardLog(trainer.run_dir / "tensorboard", trainer.recipe.run.journal_steps)
+                trackers.append(TensorBoardLog(trainer.run_dir / "tensorboard", trainer.recipe.run.journal_steps))
             _introduce_check(processes.from_leader(lambda: check_before_run(trainer)), trainer)
             if dry_run:
                 return 0
             begin_run(setup)
-            return _train(trainer, log)
+            return _train(trainer, trackers)
     except PeerFailedError as error:  # the process that failed says why
         console.say(str(error), detail=True)
         return error.exit_code
@@ -336,16 +335,14 @@ def _kill_children() -> None:
         child.kill()
 
 
-def _train(trainer: "Trainer", log: "TensorBoardLog | None") -> int:
-    from colorgan.training import Finished, Saved, StepDone, Validated
+def _train(trainer: "Trainer", trackers: "list[Tracker]") -> int:
+    from colorgan.training import Finished, Saved, StepDone, Validated, follow
 
     left_out: set[str] = set()
     said = time.monotonic()
     with _gentle_interrupts(trainer), console.progress_bar() as bar:
         task = bar.add_task("training", total=1000, note="")
-        for event in trainer.run():
-            if log is not None:
-                log.take(event)
+        for event in follow(trainer.run(), *trackers):
             match event:
                 case _ if not trainer.processes.leads:
                     pass
@@ -361,8 +358,6 @@ def _train(trainer: "Trainer", log: "TensorBoardLog | None") -> int:
                     console.say(f"saved {event.path}", detail=True)
                 case Finished():
                     _conclude(trainer, event, left_out)
-    if log is not None:
-        log.close()
     return 130 if trainer.progress < 1 else 0
 
 
@@ -387,6 +382,8 @@ def _conclude(trainer: "Trainer", event: "Finished", left_out: set[str]) -> None
         )
     if event.curves is not None:
         console.say(f"the curves of the run: {event.curves}")
+    if event.story is not None:
+        console.say(f"its sample sheets, one after the other: {event.story}")
     if event.stopped:
         console.say(f"stopped at step {event.step}; go on with --resume {trainer.run_dir}")
     elif event.weights is not None:

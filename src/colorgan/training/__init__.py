@@ -3,6 +3,7 @@
 from colorgan.training.events import Budget, Event, Finished, Saved, StepDone, Validated
 from colorgan.training.recipe import Recipe, load_recipe, recipe_names, recipe_to_toml
 from colorgan.training.setup import Setup, TrainingOptions, begin_run, prepare_training
+from colorgan.training.trackers import Tracker, event_numbers, follow
 from colorgan.training.trainer import Trainer
 
 __all__ = [
@@ -13,10 +14,13 @@ __all__ = [
     "Saved",
     "Setup",
     "StepDone",
+    "Tracker",
     "Trainer",
     "TrainingOptions",
     "Validated",
     "begin_run",
+    "event_numbers",
+    "follow",
     "load_recipe",
     "prepare_training",
     "recipe_names",

@@ -61,6 +61,7 @@ class Finished:
     weights: Path | None  # the best generator by score, which `colorize --weights` takes; None if none was scored yet
     stopped: bool  # whether it was asked to stop before its budget was spent
     curves: Path | None  # a picture of the losses and scores
+    story: Path | None = None  # the sample sheets as an animation; None if the run was asked to stop, or has only one
 
 
 Event = StepDone | Validated | Saved | Finished

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorgan.errors import UsageError
-from colorgan.training.events import Event, StepDone, Validated
+from colorgan.training.events import Event, StepDone
 from colorgan.training.files import refusals_explained
+from colorgan.training.trackers import event_numbers
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -14,7 +15,7 @@ __all__ = ["TensorBoardLog"]
 
 
 class TensorBoardLog:
-    """Writes the events of a run for TensorBoard.
+    """A tracker that writes the numbers of a run for TensorBoard.
 
     Args:
         folder: Where to.
@@ -41,13 +42,10 @@ class TensorBoardLog:
         Raises:
             TrainingError: The system does not let it be written.
         """
-        if isinstance(event, StepDone) and event.step % self._every == 0:
-            speed = {"images_per_second": event.images_per_second, "waiting": event.waiting}
-            self._write("train", event.step, {**event.terms, **speed})
-        elif isinstance(event, Validated):
-            score = event.score
-            numbers = {"psnr": score.psnr, "colorfulness": score.colorfulness, "score": score.score}
-            self._write("validation", event.step, numbers)
+        if isinstance(event, StepDone) and event.step % self._every:
+            return
+        for name, value in event_numbers(event).items():
+            self._write(name, value, event.step)
 
     def close(self) -> None:
         """Write what is still held back."""
@@ -55,11 +53,10 @@ class TensorBoardLog:
             with refusals_explained(self._folder):
                 self._writer.close()
 
-    def _write(self, group: str, step: int, numbers: dict[str, float]) -> None:
+    def _write(self, name: str, value: float, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         with refusals_explained(self._folder):
             if self._writer is None:
                 self._writer = SummaryWriter(str(self._folder))
-            for name, value in numbers.items():
-                self._writer.add_scalar(f"{group}/{name}", value, step)
+            self._writer.add_scalar(name, value, step)

@@ -41,6 +41,7 @@ from colorgan.training.preview import write_sheet
 from colorgan.training.recipe import Recipe
 from colorgan.training.repair_score import validate_repair
 from colorgan.training.resume import describe_run, require_same_run
+from colorgan.training.story import write_story
 from colorgan.training.validation import Score, ValidationSet, validate
 from colorgan.weights.file import save_generator
 
@@ -341,7 +342,8 @@ class Trainer:
         self._log("finished", stopped=stopped, seconds=round(self.seconds, 1))
         curves = draw_curves(read_journal(self.journal.path), self.run_dir / CURVES_NAME)
         best = self.run_dir / BEST_NAME
-        yield Finished(self.step, best if best.exists() else None, stopped, curves)
+        story = None if stopped else write_story(self.run_dir)
+        yield Finished(self.step, best if best.exists() else None, stopped, curves, story)
 
     # --- checkpoints ------------------------------------------------------------------------------------------------
 

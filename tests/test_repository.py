@@ -1,0 +1,65 @@
+"""What stands in several files of the repository must agree."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import colorgan
+
+ROOT = Path(__file__).parents[1]
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    return tomllib.loads(read("pyproject.toml"))["project"]
+
+
+def readme_line() -> str:
+    """Return the README's test line, as `.ci/run` finds it."""
+    found = re.search(r"<!-- test-command -->\n```sh\n(.+)\n", read("README.md"))
+    assert found is not None
+    return found[1]
+
+
+class TestTestLine:
+    @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+    def test_pages_that_repeat_it_have_the_same(self, page: str) -> None:
+        assert readme_line() in read(page).splitlines()
+
+    def test_ci_runs_it_by_the_gate(self) -> None:
+        assert "bash .ci/run" in read(".github/workflows/tests.yml")
+        assert "bash .ci/run" in read(".github/workflows/weekly.yml")
+
+
+class TestPythons:
+    def test_ci_tests_those_that_the_package_names(self, project: dict[str, Any]) -> None:
+        listed = re.search(r"python: \[(.+)\]", read(".github/workflows/tests.yml"))
+        assert listed is not None
+        tested = re.findall(r'"([\d.]+)"', listed[1])
+        prefix = "Programming Language :: Python :: "
+        assert tested == [c.removeprefix(prefix) for c in project["classifiers"] if c.startswith(prefix)]
+        assert project["requires-python"] == f">={tested[0]}"
+
+    def test_the_lowest_versions_run_on_the_lowest_python(self, project: dict[str, Any]) -> None:
+        lowest = read(".github/workflows/tests.yml").partition("\n  lowest:\n")[2].partition("\n  docs:\n")[0]
+        assert f'python-version: "{project["requires-python"].removeprefix(">=")}"' in lowest
+        assert "--resolution lowest-direct" in lowest
+
+
+class TestRelease:
+    def test_citation_and_version_agree(self) -> None:
+        assert f"\nversion: {colorgan.__version__}\n" in read("CITATION.cff")
+
+    def test_urls_name_one_repository(self, project: dict[str, Any]) -> None:
+        home = project["urls"]["Homepage"]
+        assert f"repository-code: {home}\n" in read("CITATION.cff")
+        assert all(home in read(name) for name in ("SECURITY.md", ".github/ISSUE_TEMPLATE/config.yml"))
+        owner, name = home.removeprefix("https://github.com/").split("/")
+        assert project["urls"]["Documentation"] == f"https://{owner}.github.io/{name}/"
