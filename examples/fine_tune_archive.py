@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("archive", type=Path, help="a folder of colour photographs")
     parser.add_argument("--weights", default="default", help="the generator to begin with")
-    parser.add_argument("--recipe", default="lite0", help="the recipe of that generator's kind")
+    parser.add_argument("--recipe", default="default", help="the recipe of that generator's kind")
     length = parser.add_mutually_exclusive_group(required=True)
     length.add_argument("--minutes", type=float)
     length.add_argument("--steps", type=int)
@@ -49,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for _ in setup.trainer.run():
         pass
 
-    # last.pt: best.pt was chosen on the very photographs that are measured here, which would flatter it.
-    report = evaluate(aside, [options.weights, options.run_dir / "last.pt"], metrics=["psnr", "colorfulness"])
+    # last: best was chosen on the very photographs that are measured here, which would flatter it.
+    report = evaluate(aside, [options.weights, options.run_dir / "last.safetensors"], metrics=["psnr", "colorfulness"])
     for row in report.rows:
         gain = "" if row.against_first is None else f"   against the first {row.against_first.value:+.2f}"
         print(f"{row.statistic.label:36} {row.candidate:20} {row.figure.value:8.2f}{gain}")

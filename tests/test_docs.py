@@ -48,7 +48,7 @@ class TestLibraryPage:
         assert "torch.Size([2, 2, 64, 96])" in shown
         assert "no-such-weights" in shown
         assert (tmp_path / "grandmother-colour.jpg").exists()
-        assert (tmp_path / "runs/first/best.pt").exists()
+        assert (tmp_path / "runs/first/best.safetensors").exists()
 
 
 class TestReference:

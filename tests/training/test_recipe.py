@@ -46,7 +46,8 @@ class TestPaper:
         assert recipe.model.encoder is EncoderName.VGG16_BN
         assert recipe.model.output is OutputSpace.RGB
         assert len(recipe.model.attention_stages) >= 2
-        assert recipe.discriminator.kind is DiscriminatorKind.GLOBAL
+        assert recipe.discriminator.kind is DiscriminatorKind.PATCH
+        assert recipe.optimizer.adversarial_from > 0.5  # there must be colour to judge
         assert recipe.loss.adversarial == 0.01
         assert recipe.loss.smooth_l1 > 0
         taps = tap_positions(recipe.loss.perceptual_backbone)
@@ -65,6 +66,7 @@ class TestPaper:
                 "model.bottleneck_width=8",
                 "model.decoder_widths=[8, 8, 8, 8]",
                 "discriminator.width=4",
+                "optimizer.adversarial_from=0",
                 "run.size=32",
                 "run.batch_size=2",
                 "loss.perceptual_taps=['relu1_2', 'relu2_2']",
@@ -124,7 +126,7 @@ class TestLoadRecipe:
             load_recipe(path)
 
     def test_names_the_recipes_there_are(self):
-        with pytest.raises(ConfigError, match=r"no recipe 'papre'; use debug, default.*paper"):
+        with pytest.raises(ConfigError, match=r"no recipe 'papre'; use compact, debug, default.*paper"):
             load_recipe("papre")
 
     def test_names_a_file_that_cannot_be_read(self, tmp_path):

@@ -1,14 +1,19 @@
 """The generator that comes with the package is the one that the registry describes."""
 
+import dataclasses
+
 import pytest
 import torch
 
-from colorgan.weights.file import load_generator
-from colorgan.weights.registry import read_registry
+from colorgan.model.encoders import build_encoder, load_backbone
+from colorgan.training import load_recipe
+from colorgan.weights.file import load_generator, load_tensors
+from colorgan.weights.registry import WeightsKind, read_registry
 from colorgan.weights.store import WeightsStore, hash_file, resolve_weights
 from weights_support import read_content
 
 BUNDLED = [entry for entry in read_registry() if entry.bundled]
+GENERATORS = [entry for entry in BUNDLED if entry.kind is WeightsKind.GENERATOR]
 
 
 @pytest.mark.parametrize("entry", BUNDLED, ids=lambda entry: entry.name)
@@ -20,7 +25,7 @@ def test_size_and_sha256_are_in_the_registry(entry) -> None:
     )
 
 
-@pytest.mark.parametrize("entry", BUNDLED, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", GENERATORS, ids=lambda entry: entry.name)
 def test_rebuilds_its_network(entry) -> None:
     loaded = load_generator(resolve_weights(entry.name))
     with torch.no_grad():
@@ -29,6 +34,15 @@ def test_rebuilds_its_network(entry) -> None:
     assert loaded.sha256 == entry.sha256
     assert loaded.provenance["name"] == entry.name
     assert loaded.provenance["version"] == entry.version
+
+
+def test_the_recipe_default_begins_and_ends_with_what_ships() -> None:
+    recipe = load_recipe("default")
+    report = load_backbone(build_encoder(recipe.model.encoder), load_tensors(resolve_weights(recipe.model.encoder)))
+    assert not report.missing
+    shipped = load_generator(resolve_weights("default"))
+    assert dataclasses.replace(shipped.network.config, repair_widths=()) == recipe.model
+    assert shipped.render == recipe.render
 
 
 def test_is_read_by_the_reader_of_its_layout() -> None:

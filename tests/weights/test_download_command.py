@@ -258,7 +258,7 @@ class TestLookAfter:
         answer = run("--list")
         lines = answer.out.splitlines()
         assert lines[0].split() == ["name", "kind", "size", "licence", "installed", "path"]
-        assert lines[1].split()[:3] == ["default,", "compact", "generator"]
+        assert lines[1].split()[:3] == ["default,", "lite0", "generator"]
         assert "bundled" in lines[1]
         rows = {line.split()[0]: line.split()[1:] for line in lines[2:]}
         assert rows["vgg19"] == ["backbone", "574.7", "MB", "BSD-3-Clause", "(torchvision)", "no"]
@@ -276,7 +276,7 @@ class TestLookAfter:
         }  # fmt: skip
 
     def test_list_of_some(self, run: Callable[..., Answer]) -> None:
-        listed = json.loads(run("vgg19", "compact", "--list", "--json").out)
+        listed = json.loads(run("vgg19", "lite0", "--list", "--json").out)
         assert [entry["name"] for entry in listed] == ["vgg19", "default"]
 
     def test_verify(self, run: Callable[..., Answer], known: FileServer) -> None:
@@ -285,7 +285,8 @@ class TestLookAfter:
         stored("other.pth").write_bytes(b"?" + CONTENT[1:])
         answer = run("--verify")
         assert answer.code == 1
-        assert answer.out == f"{resolve_weights('default')}\n{stored('thing.pth')}\n"
+        bundled = [resolve_weights(name) for name in ("default", "efficientnet_lite0")]
+        assert answer.out.splitlines() == [*map(str, bundled), str(stored("thing.pth"))]
         assert f"thing: right, sha256 {SHA256}" in answer.err
         assert f"colorgan: {stored('other.pth')} has sha256" in answer.err
 

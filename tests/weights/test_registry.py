@@ -41,8 +41,16 @@ def read_registry_without(custom: Path) -> Registry:
 class TestBuiltIn:
     def test_names(self) -> None:
         names = [entry.name for entry in read_registry()]
-        assert names == ["default", "inception_fid", "mobilenet_v2", "squeezenet1_1", "vgg16_bn", "vgg19"]
-        assert read_registry()["compact"].name == "default"
+        assert names == [
+            "default",
+            "efficientnet_lite0",
+            "inception_fid",
+            "mobilenet_v2",
+            "squeezenet1_1",
+            "vgg16_bn",
+            "vgg19",
+        ]
+        assert read_registry()["lite0"].name == "default"
 
     @pytest.mark.parametrize("entry", list(read_registry()), ids=lambda entry: entry.name)
     def test_every_entry_says_everything(self, entry: RegistryEntry) -> None:
@@ -75,7 +83,7 @@ class TestBuiltIn:
             read_registry()["vgg16-bn"]
 
     def test_a_name_like_no_other_gets_all(self) -> None:
-        with pytest.raises(WeightsNotFoundError, match=r"known names are default, .*, compact"):
+        with pytest.raises(WeightsNotFoundError, match=r"known names are default, .*, lite0"):
             read_registry()["zzz"]
 
 
@@ -143,7 +151,7 @@ class TestExtension:
         assert (entry.kind, entry.file, entry.size) == (WeightsKind.BACKBONE, "mine.pth", 0)
         assert "vgg19" in read_registry()
 
-    @pytest.mark.parametrize("name", ["vgg19", "default", "compact"])
+    @pytest.mark.parametrize("name", ["vgg19", "default", "lite0"])
     def test_does_not_replace_a_name_silently(self, custom: Path, name: str) -> None:
         write_entry(custom, name)
         with pytest.raises(ConfigError, match=f"takes the name '{name}'.*override = true"):

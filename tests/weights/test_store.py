@@ -47,7 +47,7 @@ class TestDataDirectory:
 
 
 class TestResolve:
-    @pytest.mark.parametrize("name", ["default", "compact"])
+    @pytest.mark.parametrize("name", ["default", "lite0"])
     def test_bundled(self, name: str) -> None:
         path = resolve_weights(name)
         assert path.is_file()
