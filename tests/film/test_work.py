@@ -316,6 +316,35 @@ class TestBadInput:
         assert ".mp4, .m4v" in run(source, tmp_path / "b.gif", colorizer, options)[0].reason
 
 
+class TestInterlaced:
+    @pytest.fixture
+    def source(self, tmp_path: Path) -> Path:
+        """Fields that are a pixel apart, as a camera that pans quickly sees them."""
+        moments = draw_frames(24)
+        frames = [moments[2 * n].copy() for n in range(12)]
+        for n, frame in enumerate(frames):
+            frame[1::2] = moments[2 * n + 1][1::2]
+        options = {"crf": "5", "preset": "ultrafast", "x264-params": "tff=1"}
+        return write_film(tmp_path / "a.mp4", frames, options=options)
+
+    def test_it_is_named_and_stays(
+        self, source: Path, tmp_path: Path, colorizer: Colorizer, options: ColorizeOptions
+    ) -> None:
+        _, notices = run(source, tmp_path / "b.mp4", colorizer, options)
+        assert "is interlaced and stays so; --deinterlace makes it progressive" in notices[0]
+        with av.open(str(tmp_path / "b.mp4")) as film:
+            assert next(film.decode(video=0)).interlaced_frame
+
+    def test_it_is_made_progressive(
+        self, source: Path, tmp_path: Path, colorizer: Colorizer, options: ColorizeOptions
+    ) -> None:
+        _, notices = run(source, tmp_path / "b.mp4", colorizer, options, deinterlace=True)
+        assert notices == []
+        assert read_film(tmp_path / "b.mp4")[0] == read_film(source)[0]
+        with av.open(str(tmp_path / "b.mp4")) as film:
+            assert not next(film.decode(video=0)).interlaced_frame
+
+
 class TestHints:
     def test_a_hint_holds_for_its_scene_and_follows_its_object(
         self, tmp_path: Path, colorizer: Colorizer, options: ColorizeOptions

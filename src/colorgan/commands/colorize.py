@@ -363,6 +363,8 @@ def colorize(
         print_plan(plan)
         return
     plan, films = split_plan(plan)
+    if serve and films:
+        raise UsageError("--serve shows photographs only; leave films out with --exclude")
     film = film_options(
         codec=video_codec, crf=crf, key_frames=key_frames, start=start, end=end, deinterlace=deinterlace
     ) if films else None  # fmt: skip
