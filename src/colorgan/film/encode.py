@@ -48,7 +48,9 @@ _ALL_8_10 = tuple(f"yuv{layout}p{bits}" for layout in ("420", "422", "444") for 
 _ENCODERS = {
     VideoCodec.H264: _Encoder("libx264", 16, _ALL_8_10, {"preset": "faster"}),
     VideoCodec.HEVC: _Encoder("libx265", 18, _ALL_8_10, {"preset": "medium", "x265-params": "log-level=error"}),
-    VideoCodec.VP9: _Encoder("libvpx-vp9", 20, _ALL_8_10, {"deadline": "good", "cpu-used": "4", "row-mt": "1"}),
+    VideoCodec.VP9: _Encoder(
+        "libvpx-vp9", 20, ("yuv420p", "yuv422p", "yuv444p"), {"deadline": "good", "cpu-used": "4", "row-mt": "1"}
+    ),
     VideoCodec.AV1: _Encoder("libsvtav1", 24, ("yuv420p", "yuv420p10le"), {"preset": "8"}),
     VideoCodec.FFV1: _Encoder(
         "ffv1",
@@ -113,12 +115,22 @@ def _nearest(facts: FilmFacts, formats: Sequence[str]) -> str:
 
 
 def open_encoder(encoding: Encoding, facts: FilmFacts) -> VideoCodecContext:
-    """Open the encoder; equal arguments give equal headers, so that segments can be joined."""
+    """Open the encoder; equal arguments give equal headers, so that segments can be joined.
+
+    Raises:
+        UsageError: It does not take such frames.
+    """
     context = CodecContext.create(encoding.encoder, "w")
     if not isinstance(context, VideoCodecContext):
         raise TypeError(f"{encoding.encoder} does not encode pictures")
     configure(context, encoding, facts)
-    context.open()
+    try:
+        context.open()
+    except av.FFmpegError as error:
+        raise UsageError(
+            f"{encoding.encoder} does not take {encoding.width} x {encoding.height} pixels of {encoding.pixel_format} "
+            f"({error.strerror}); give another --video-codec"
+        ) from error
     return context
 
 

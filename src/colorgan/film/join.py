@@ -104,6 +104,7 @@ def _template(encoding: Encoding, facts: FilmFacts) -> Iterator[VideoStream]:
         frame = make_frame(luma, (luma[::down, ::across], luma[::down, ::across]), encoding, facts)
         frame.pts = 0
         for packet in (*stream.encode(frame), *stream.encode()):
+            packet.pts = packet.dts = 0  # of a film of one frame some encoders say any time of decoding
             container.mux(packet)
     content = bytearray(buffer.getvalue())
     if facts.display and in_mp4:
