@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from colorgan.model import build_discriminator, build_generator
     from colorgan.training import Trainer
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "ColorganError",
