@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from colorgan.color import grey_to_luminance, lab_to_rgb, rgb_to_lab
 from colorgan.data import Batch
 from colorgan.errors import CheckpointError, ConfigError
-from colorgan.losses import GeneratorLoss, assemble_rgb, discriminator_loss
+from colorgan.losses import GeneratorLoss, Need, assemble_rgb, discriminator_loss, needs
 from colorgan.metrics import colorfulness
 from colorgan.model import Discriminator, Generator, Prediction, build_discriminator, build_generator
 from colorgan.runtime import Runtime
@@ -221,7 +221,7 @@ class Players:
             with self.runtime.autocast():
                 verdict = discriminator(assemble_rgb(prediction), truth.lab[:, :1])
         with self.runtime.autocast():
-            smaller = self._predict_smaller(truth) if self.recipe.loss.consistency > 0 else None
+            smaller = self._predict_smaller(truth) if needs(self.recipe.loss, Need.SMALLER) else None
             total, terms = self.loss(prediction, truth.lab, truth.known, verdict, smaller)
         limit = self.recipe.optimizer.clip_norm or math.inf
         norm = self._update(total, self.generator, self.optimizer, factor, limit=limit)

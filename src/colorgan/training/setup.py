@@ -19,6 +19,7 @@ from colorgan.data.loading import plan_loading
 from colorgan.data.runs import RECORD_NAME, RUNS_FOLDER, latest_run, read_record, write_record
 from colorgan.errors import CheckpointError, ColorganError, ConfigError, TrainingError, UsageError, WeightsError
 from colorgan.files import is_folder, status_of
+from colorgan.losses import Need, needs
 from colorgan.model.encoders import load_backbone
 from colorgan.runtime import Runtime, pick_runtime
 from colorgan.training.checkpoint import checkpoint_path, find_checkpoints, load_checkpoint, load_latest
@@ -346,7 +347,7 @@ def _read_backbone(wanted: str, encoder: EncoderName) -> dict[str, Tensor]:
 
 
 def _perceptual_state(options: TrainingOptions, recipe: Recipe) -> dict[str, Tensor] | None:
-    if recipe.loss.perceptual == 0:
+    if not needs(recipe.loss, Need.BACKBONE):
         return None
     backbone = str(recipe.loss.perceptual_backbone)
     try:
