@@ -80,8 +80,9 @@ class _Frame:
 
     def rows(self) -> list[tuple[float, str]]:
         """Return where the grid's level lines lie, with their labels."""
-        shown = (lambda y: f"{10**y:.3g}") if self.chart.logarithmic else (lambda y: f"{y:g}")
-        return [(self.at(self.chart.x_range[0], value)[1], shown(value)) for value in _ticks(*self.chart.y_range)]
+        values = _ticks(*self.chart.y_range)
+        labels = [f"{10**value:.3g}" if self.chart.logarithmic else f"{value:g}" for value in values]
+        return [(self.at(self.chart.x_range[0], y)[1], label) for y, label in zip(values, labels, strict=True)]
 
 
 # --- SVG --------------------------------------------------------------------------------------------------------------
@@ -189,6 +190,8 @@ def _draw_axes(draw: ImageDraw.ImageDraw, frame: _Frame) -> None:
         draw.line((x, frame.top, x, frame.bottom), fill=_FAINT)
         length = draw.textlength(label)
         draw.text((min(x - length / 2, frame.right - length), frame.bottom + 6), label, fill=_INK)
+    name = frame.chart.x_label
+    draw.text((frame.left - 12 - draw.textlength(name), frame.bottom + 6), name, fill=_INK)
 
 
 def _draw_line(draw: ImageDraw.ImageDraw, frame: _Frame, line: Line, color: str) -> None:

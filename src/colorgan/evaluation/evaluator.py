@@ -16,7 +16,7 @@ from torch import Tensor
 
 from colorgan import __version__
 from colorgan.color import rgb_to_lab
-from colorgan.config import Occlusion, RenderConfig
+from colorgan.config import RenderConfig
 from colorgan.data import PhotoFile, find_photos, open_photo
 from colorgan.data.augment import is_nearly_grey
 from colorgan.errors import EvaluationError, ImageReadError, UsageError
@@ -30,7 +30,15 @@ from colorgan.evaluation.candidates import (
 )
 from colorgan.evaluation.front import Front, summarize_front
 from colorgan.evaluation.inputs import EvaluationBatch, frame_picture, make_batch
-from colorgan.evaluation.measures import CORE_METRICS, Comparison, Measure, build_measures, find_labels
+from colorgan.evaluation.measures import (
+    CORE_METRICS,
+    Comparison,
+    Measure,
+    Metric,
+    build_measures,
+    choose_metrics,
+    find_labels,
+)
 from colorgan.evaluation.protocol import Protocol
 from colorgan.evaluation.report import CandidateScores, Example, Report
 from colorgan.evaluation.statistics import Bootstrap, Values
@@ -101,13 +109,11 @@ def evaluate(
         raise UsageError("there is nothing to measure: pass weights, or pictures with --pairs")
     runtime = pick_runtime(device, precision)
     photos = find_photos(Path(data)) if isinstance(data, Path | str) else list(data)
-    chosen = labels if labels is None or "top5" in metrics else None
-    if pairs is not None and "size-stability" in metrics:
-        raise UsageError("the metric size-stability asks networks twice; leave it out, or leave out --pairs")
-    found = find_labels([p.name for p in photos], chosen) if "top5" in metrics else None
-    if protocol.occlusion is not Occlusion.NONE and "psnr" in metrics:
-        metrics = [*metrics, "psnr-missing", "psnr-repair"]
-    measures = build_measures(metrics, device=runtime.device, labels=found, backbones=backbones)
+    chosen = choose_metrics(metrics, protocol.occlusion)
+    if pairs is not None:
+        _require_no_network(chosen)
+    known = find_labels([p.name for p in photos], labels) if any(m.needs_labels for m in chosen) else None
+    measures = build_measures(chosen, device=runtime.device, labels=known, backbones=backbones)
     models = [_load_model(w, n, runtime, render_size, strength) for n, w in enumerate(weights, start=1)]
     _check_names([model.model.name for model in models])
     coloured = [] if pairs is None else find_photos(pairs)
@@ -129,7 +135,7 @@ def evaluate(
     scores = _score_all(scorers, session, measures)
     report = Report(
         protocol=protocol,
-        metrics=tuple(measure.name for measure in measures),
+        metrics=tuple(chosen),
         names=tuple(printable(photo.name) for photo in survey.photos),
         left_out=tuple((printable(name), printable(why)) for name, why in survey.left_out + strangers),
         photographs=scores.photographs,
@@ -143,6 +149,12 @@ def evaluate(
         first = models[0].model if models else pictures[0]
         report = dataclasses.replace(report, examples=_pick_examples(first, session, examples))
     return report
+
+
+def _require_no_network(metrics: Sequence[Metric]) -> None:
+    asking = next((metric.name for metric in metrics if metric.asks_network), None)
+    if asking is not None:
+        raise UsageError(f"the metric {asking} asks networks twice; leave it out, or leave out --pairs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,9 +293,9 @@ class _Scorer:
         """Return all values; what compares sets is compared to those of the photographs."""
         values = {name: _join(parts) for name, parts in self.collected.items()}
         overall = {
-            measure.name: measure.compare_sets(photographs[measure.name], values.pop(measure.name))
+            measure.name: compare(photographs[measure.name], values.pop(measure.name))
             for measure in self.measures
-            if measure.compare_sets
+            if (compare := measure.metric.compare_sets) is not None
         }
         return CandidateScores(self.candidate.name, self.kind, self.facts, values, overall)
 
@@ -300,7 +312,7 @@ class _Scores:
 
 
 def _score_all(scorers: Sequence[_Scorer], session: _Session, measures: Sequence[Measure]) -> _Scores:
-    alone = [measure for measure in measures if measure.judges_photographs]
+    alone = [measure for measure in measures if measure.metric.judges_photographs]
     photographs: dict[str, list[Tensor]] = {measure.name: [] for measure in alone}
     for batch in session.batches("measuring"):
         for measure in alone:
@@ -309,7 +321,7 @@ def _score_all(scorers: Sequence[_Scorer], session: _Session, measures: Sequence
             scorer.score(batch)
     joined = {name: _join(parts) for name, parts in photographs.items()}
     candidates = tuple(scorer.finish(joined) for scorer in scorers)
-    of_sets = {measure.name for measure in measures if measure.compare_sets}
+    of_sets = {measure.name for measure in measures if measure.metric.compare_sets}
     return _Scores(candidates, {name: values for name, values in joined.items() if name not in of_sets})
 
 

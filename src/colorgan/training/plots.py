@@ -80,5 +80,6 @@ def _chart(panel: _Panel, curves: Mapping[str, Points]) -> Chart:
         lines=[Line(name, points, n, len(points) < _FEW) for n, (name, points) in enumerate(curves.items())],
         x_range=(0.0, max(last, 1.0)),
         y_range=span([y for points in curves.values() for _, y in points]),
+        x_label="step",
         logarithmic=panel.logarithmic,
     )
