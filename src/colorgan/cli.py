@@ -10,9 +10,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from colorgan import __version__, console
+from colorgan import console
 from colorgan.commands import colorize, evaluate, export, train, weights
 from colorgan.errors import ColorganError
+from colorgan.version import __version__
 
 __all__ = ["app", "main"]
 

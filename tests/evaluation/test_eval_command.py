@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from colorgan.cli import app
 from colorgan.config import ModelConfig, RenderConfig
-from colorgan.data.runs import write_record
+from colorgan.data.run_record import write_record
 from colorgan.errors import UsageError
 from colorgan.model import build_generator
 from colorgan.weights.file import save_generator

@@ -15,6 +15,7 @@ from colorgan import console
 from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
 from colorgan.config import CacheChoice, DeviceChoice, PrecisionChoice
 from colorgan.errors import UsageError
+from colorgan.runs import RunFolder
 
 if TYPE_CHECKING:
     from colorgan.training import Finished, Setup, StepDone, Trainer, TrainingOptions, Validated
@@ -222,9 +223,9 @@ def _print_status(run_dir: Path) -> None:
 def _print_plots(run_dir: Path) -> None:
     from colorgan.training.journal import read_journal
     from colorgan.training.plots import draw_curves
-    from colorgan.training.trainer import CURVES_NAME
 
-    path = draw_curves(read_journal(run_dir / "journal.jsonl"), run_dir / CURVES_NAME)
+    files = RunFolder(run_dir)
+    path = draw_curves(read_journal(files.journal), files.curves)
     if path is None:
         raise UsageError(f"the journal of {run_dir} has nothing to draw yet; wait until it has taken a few more steps")
     console.stdout().print(str(path), markup=False)
@@ -254,7 +255,7 @@ def _run(options: "TrainingOptions", *, dry_run: bool, tensorboard: bool) -> int
                 _introduce(setup)
             log = None
             if tensorboard and processes.leads:
-                log = TensorBoardLog(trainer.run_dir / "tensorboard", trainer.recipe.run.journal_steps)
+                log = TensorBoardLog(trainer.files.tensorboard, trainer.recipe.run.journal_steps)
             _introduce_check(processes.from_leader(lambda: check_before_run(trainer)), trainer)
             if dry_run:
                 return 0

@@ -14,7 +14,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from colorgan import __version__
 from colorgan.color import rgb_to_lab
 from colorgan.config import RenderConfig
 from colorgan.data import PhotoFile, find_photos, open_photo
@@ -47,6 +46,7 @@ from colorgan.metrics import psnr
 from colorgan.model import prepare_for_inference
 from colorgan.rendering.front import STRENGTHS, FrontValues, measure_front
 from colorgan.runtime import Runtime, pick_runtime
+from colorgan.version import __version__
 from colorgan.weights.file import LoadedGenerator, load_generator
 from colorgan.weights.store import resolve_weights
 

@@ -27,6 +27,7 @@ from colorgan.errors import ColorganError, DataError, TrainingError
 from colorgan.files import sweep_leftovers
 from colorgan.losses import GeneratorLoss, PerceptualLoss
 from colorgan.model import Generator
+from colorgan.runs import RunFolder
 from colorgan.runtime import Runtime
 from colorgan.training.checkpoint import save_checkpoint
 from colorgan.training.distributed import PeerFailedError, Processes
@@ -40,13 +41,12 @@ from colorgan.training.plots import draw_curves
 from colorgan.training.preview import write_sheet
 from colorgan.training.recipe import Recipe
 from colorgan.training.repair_score import validate_repair
-from colorgan.training.resume import describe_run, require_same_run
+from colorgan.training.resume import RunState, digest_photos, require_same_run
 from colorgan.training.validation import Score, ValidationSet, validate
 from colorgan.weights.file import save_generator
 
-__all__ = ["BEST_NAME", "CURVES_NAME", "LAST_NAME", "Budget", "Event", "StepDone", "Trainer"]
+__all__ = ["Trainer"]
 
-BEST_NAME, LAST_NAME, CURVES_NAME = "best.safetensors", "last.safetensors", "curves.png"
 _SHEET_ROWS = 8
 
 
@@ -93,7 +93,8 @@ class Trainer:
         perceptual = PerceptualLoss(recipe.loss, perceptual_state) if perceptual_state is not None else None
         self.players = Players(recipe, GeneratorLoss(recipe.loss, perceptual), runtime, self.processes)
         self.validation = ValidationSet(photos.validation, recipe.run.validation_count, recipe.run.validation_size)
-        self.journal = Journal(run_dir / "journal.jsonl")
+        self.files = RunFolder(run_dir)
+        self.journal = Journal(self.files.journal)
         self.lock = RunLock(run_dir)
         self._guard, self._averages = LossGuard(), Averages()
         self._unread: list[dict[str, Tensor]] = []  # what the last steps returned, still where the network is
@@ -301,8 +302,8 @@ class Trainer:
         is_best = score.score > self.best_score
         if is_best:
             self.best_score = score.score
-            self._write_weights(BEST_NAME, score)
-        sheet = self.run_dir / f"sheet-{self.step:08}.png"
+            self._write_weights(self.files.best, score)
+        sheet = self.files.sheet(self.step)
         rgb = self.validation.rgb[:_SHEET_ROWS]
         write_sheet(sheet, network, rgb, recipe.render.size, recipe.augment, self.runtime)
         self._log("validation", seconds=round(self.seconds, 1), best=is_best, **asdict(score))
@@ -315,8 +316,7 @@ class Trainer:
             return validate_repair(network.repair, self.validation, recipe.augment, runtime)
         return validate(network, self.validation, recipe.render, runtime, perceptual=self.players.loss.perceptual)
 
-    def _write_weights(self, name: str, score: Score) -> Path:
-        path = self.run_dir / name
+    def _write_weights(self, path: Path, score: Score) -> None:
         provenance = {
             "recipe": self.recipe.description,
             "steps": self.step,
@@ -327,7 +327,6 @@ class Trainer:
         }
         with refusals_explained(path):
             save_generator(path, self.players.average.network, render=self.recipe.render, provenance=provenance)
-        return path
 
     def _finish(self) -> Iterator[Event]:
         """Score and keep the last weights too, save, draw the curves; a run that was asked to stop only saves."""
@@ -335,25 +334,40 @@ class Trainer:
         self._log_averages()
         if not stopped:
             result = self._validate()
-            self._write_weights(LAST_NAME, result.score)
+            self._write_weights(self.files.last, result.score)
             yield result
         yield self.save()
         self._log("finished", stopped=stopped, seconds=round(self.seconds, 1))
-        curves = draw_curves(read_journal(self.journal.path), self.run_dir / CURVES_NAME)
-        best = self.run_dir / BEST_NAME
+        curves = draw_curves(read_journal(self.journal.path), self.files.curves)
+        best = self.files.best
         yield Finished(self.step, best if best.exists() else None, stopped, curves)
 
     # --- checkpoints ------------------------------------------------------------------------------------------------
 
     def save(self) -> Saved:
         """Write a checkpoint of everything that the rest of the run depends on."""
-        state = {**describe_run(self), **self.players.state_dict()}
-        path = save_checkpoint(self.run_dir, self.step, state, kept=self.recipe.run.checkpoints_kept)
+        content = self.state().to_checkpoint()
+        path = save_checkpoint(self.run_dir, self.step, content, kept=self.recipe.run.checkpoints_kept)
         self._last_checkpoint = path
         self._log("checkpoint", file=path.name)
         return Saved(self.step, path)
 
-    def resume(self, state: Mapping[str, Any], path: Path | None = None) -> None:
+    def state(self) -> RunState:
+        """Return everything that the rest of the run depends on."""
+        return RunState(
+            step=self.step,
+            seconds=self.seconds,
+            best_score=self.best_score,
+            seed=self.seed,
+            world=self.processes.world,
+            recipe=self.recipe,
+            budget=self.budget,
+            photos=digest_photos(self.photos.train),
+            cache=self.cache,
+            networks=self.players.state_dict(),
+        )
+
+    def resume(self, state: RunState, path: Path | None = None) -> None:
         """Go on from a checkpoint, exactly.
 
         Args:
@@ -363,7 +377,7 @@ class Trainer:
         Raises:
             CheckpointError: It is from another network, recipe, seed or batch size.
         """
-        require_same_run(self, state)
-        self.players.load_state_dict(state)
-        self.step, self.seconds, self.best_score = state["step"], state["seconds"], state["best_score"]
+        require_same_run(state, self.state())
+        self.players.load_state_dict(state.networks)
+        self.step, self.seconds, self.best_score = state.step, state.seconds, state.best_score
         self._last_checkpoint = path
