@@ -13,8 +13,9 @@ from colorgan.data.run_record import read_record
 from colorgan.errors import CheckpointError, ConfigError, DataError, DeviceError, TrainingError, UsageError
 from colorgan.model import build_generator
 from colorgan.runs import RunFolder
-from colorgan.training import Budget, Finished, TrainingOptions, begin_run, load_recipe, prepare_training
+from colorgan.training import Budget, Finished, TrainingOptions, Validated, begin_run, load_recipe, prepare_training
 from colorgan.training.preflight import check_before_run
+from colorgan.training.status import summarize_run
 from colorgan.weights.file import load_generator, save_generator
 from support import draw_photo
 from training_support import TINY
@@ -188,6 +189,10 @@ class TestRepairRecipe:
         setup = prepare_training(options)
         events = list(setup.trainer.run())
         assert any(isinstance(event, Finished) for event in events)
+        (score,) = (event.score for event in events if isinstance(event, Validated))
+        assert score.score == pytest.approx(score.hole_psnr - score.smooth_psnr)
+        status = summarize_run(tmp_path / "run")
+        assert status.last["hole_psnr"] == score.hole_psnr
         result = load_generator(tmp_path / "run" / "last.safetensors")
         assert result.render == RenderConfig(size=48)
         assert result.network.config.repair_widths == (4, 4)

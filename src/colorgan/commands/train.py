@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -195,6 +196,7 @@ def _print_recipe(recipe: str, overrides: list[str]) -> None:
 
 
 def _print_status(run_dir: Path) -> None:
+    from colorgan.training.score import describe_score
     from colorgan.training.status import summarize_run
 
     status = summarize_run(run_dir)
@@ -210,8 +212,7 @@ def _print_status(run_dir: Path) -> None:
     for title, entry in (("best", status.best), ("last", status.last)):
         if entry is not None:
             rows.append((f"{title} score", f"{entry['score']:+.3f} dB at step {entry['step']}"))
-            colours = f"{entry['colorfulness']:.1f} of {entry['real_colorfulness']:.1f}"
-            rows.append(("", f"PSNR {entry['psnr']:.2f} dB (grey {entry['grey_psnr']:.2f}), colourfulness {colours}"))
+            rows.append(("", describe_score(entry)))
     rows.append(("left out", f"{status.left_out} photographs, damaged or nearly grey"))
     rows.append(("checkpoint", str(status.checkpoint or "none yet")))
     table = console.make_table("run", str(run_dir))
@@ -373,10 +374,10 @@ def _summary(event: "StepDone") -> str:
 
 
 def _verdict(event: "Validated") -> str:
-    score = event.score
+    from colorgan.training.score import describe_score
+
     return (
-        f"step {event.step}: PSNR {score.psnr:.2f} dB (grey {score.grey_psnr:.2f}), colourfulness "
-        f"{score.colorfulness:.1f} (real {score.real_colorfulness:.1f}), score {score.score:+.3f} dB"
+        f"step {event.step}: {describe_score(asdict(event.score))}, score {event.score.score:+.3f} dB"
         f"{', the best so far' if event.is_best else ''}; {event.sheet}"
     )
 

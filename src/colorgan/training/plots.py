@@ -34,6 +34,7 @@ _PANELS = (
     _Panel("total loss", "step", ("total",), logarithmic=True),
     *_term_panels(),
     _Panel("PSNR, dB", "validation", ("psnr", "grey_psnr")),
+    _Panel("PSNR in holes, dB", "validation", ("hole_psnr", "smooth_psnr")),
     _Panel("score, dB", "validation", ("score", "gain")),
     _Panel("colourfulness", "validation", ("colorfulness", "real_colorfulness")),
     _Panel("discriminator: how likely it finds photographs", "step", ("d_real", "d_fake")),

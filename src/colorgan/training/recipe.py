@@ -29,7 +29,7 @@ from colorgan.config import (
 )
 from colorgan.data.bytes import read_part
 from colorgan.errors import ConfigError, DataError, ImageReadError
-from colorgan.losses import Head, Need, heads_looked_at, needs
+from colorgan.losses import Need, needs
 
 __all__ = [
     "OptimizerConfig",
@@ -121,11 +121,6 @@ class Recipe:
     def adversarial(self) -> bool:
         """Whether a discriminator takes part."""
         return needs(self.loss, Need.DISCRIMINATOR)
-
-    @property
-    def only_repairs(self) -> bool:
-        """Whether the loss looks at missing luminance alone: then nothing but the repair network is run and trained."""
-        return heads_looked_at(self.loss) == {Head.REPAIR}
 
 
 def recipe_names() -> list[str]:

@@ -1,6 +1,5 @@
 """From what a user asks for to a trainer that is ready to run."""
 
-import dataclasses
 import datetime as dt
 import itertools
 import math
@@ -34,6 +33,7 @@ from colorgan.training.distributed import Processes, own_runtime
 from colorgan.training.events import Budget
 from colorgan.training.recipe import Recipe, change_recipe, load_recipe
 from colorgan.training.resume import RunState, digest_photos
+from colorgan.training.tasks import pick_task
 from colorgan.training.trainer import Trainer
 from colorgan.version import __version__
 from colorgan.weights.file import load_generator, load_tensors
@@ -196,18 +196,12 @@ def _resolve_recipe(options: TrainingOptions, resumed: _Resumed | None) -> Recip
 
 
 def _adopt_model(recipe: Recipe, options: TrainingOptions) -> Recipe:
-    """Give the recipe the shape and settings of the generator that is begun with, unless another shape was asked for.
-
-    Where only the repair is trained, all else always has that shape.
-    """
+    """Give the recipe the shape and settings of the generator that is begun with, unless another was asked for."""
     asked = options.recipe is not None or any(change.startswith("model.") for change in options.overrides)
-    if not options.init_from or (asked and not recipe.only_repairs):
+    task = pick_task(recipe)
+    if not options.init_from or (asked and not task.keeps_shape):
         return recipe
-    given = load_generator(resolve_weights(options.init_from))
-    model = given.network.config
-    if recipe.only_repairs:
-        model = dataclasses.replace(model, repair_widths=recipe.model.repair_widths)
-    return dataclasses.replace(recipe, model=model, render=given.render)
+    return task.adopt_shape(recipe, load_generator(resolve_weights(options.init_from)))
 
 
 def _find_data(options: TrainingOptions, resumed: _Resumed | None) -> tuple[Path, Path | None]:

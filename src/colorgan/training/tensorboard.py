@@ -45,9 +45,7 @@ class TensorBoardLog:
             speed = {"images_per_second": event.images_per_second, "waiting": event.waiting}
             self._write("train", event.step, {**event.terms, **speed})
         elif isinstance(event, Validated):
-            score = event.score
-            numbers = {"psnr": score.psnr, "colorfulness": score.colorfulness, "score": score.score}
-            self._write("validation", event.step, numbers)
+            self._write("validation", event.step, event.score.numbers())
 
     def close(self) -> None:
         """Write what is still held back."""

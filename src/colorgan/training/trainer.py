@@ -40,9 +40,10 @@ from colorgan.training.players import Players
 from colorgan.training.plots import draw_curves
 from colorgan.training.preview import write_sheet
 from colorgan.training.recipe import Recipe
-from colorgan.training.repair_score import validate_repair
 from colorgan.training.resume import RunState, digest_photos, require_same_run
-from colorgan.training.validation import Score, ValidationSet, validate
+from colorgan.training.score import Score
+from colorgan.training.tasks import pick_task
+from colorgan.training.validation import ValidationSet
 from colorgan.weights.file import save_generator
 
 __all__ = ["Trainer"]
@@ -87,6 +88,7 @@ class Trainer:
         self.budget, self.runtime, self.seed, self.workers = budget, runtime, seed, workers
         self.cache, self.compiled = cache, compiled
         self.processes = processes or Processes()
+        self.task = pick_task(recipe)
         self.stop_requested = False
         self.step, self.seconds, self.best_score = 0, 0.0, -math.inf
 
@@ -298,7 +300,8 @@ class Trainer:
         """Score the averaged generator, keep it if it is the best so far, and write a sample sheet."""
         begin = time.monotonic()
         network, recipe = self.players.average.network, self.recipe
-        score = self._score(network)
+        perceptual = self.players.loss.perceptual
+        score = self.task.score(network, self.validation, recipe, self.runtime, perceptual)
         is_best = score.score > self.best_score
         if is_best:
             self.best_score = score.score
@@ -309,12 +312,6 @@ class Trainer:
         self._log("validation", seconds=round(self.seconds, 1), best=is_best, **asdict(score))
         self._validation_seconds = time.monotonic() - begin
         return Validated(self.step, score, is_best, sheet)
-
-    def _score(self, network: Generator) -> Score:
-        recipe, runtime = self.recipe, self.runtime
-        if recipe.only_repairs and network.repair is not None:
-            return validate_repair(network.repair, self.validation, recipe.augment, runtime)
-        return validate(network, self.validation, recipe.render, runtime, perceptual=self.players.loss.perceptual)
 
     def _write_weights(self, path: Path, score: Score) -> None:
         provenance = {
