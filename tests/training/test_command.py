@@ -109,6 +109,7 @@ def test_a_second_request_ends_what_is_stuck(monkeypatch, number):
     stuck = multiprocessing.get_context("fork").Process(target=_sleep_deaf, daemon=True)
     stuck.start()
     trainer = SimpleNamespace(stop_requested=False, processes=Processes())
+    trainer.request_stop = lambda: setattr(trainer, "stop_requested", True)
     try:
         with train._gentle_interrupts(trainer):
             os.kill(os.getpid(), number)

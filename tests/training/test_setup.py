@@ -48,7 +48,8 @@ def stopped_run(photos, tmp_path_factory):
     setup = prepare_training(make_options(photos, folder, "run.checkpoint_minutes=0", steps=5, seed=4))
     begin_run(setup)
     for _ in setup.trainer.run():
-        setup.trainer.stop_requested = setup.trainer.step >= 3
+        if setup.trainer.step >= 3:
+            setup.trainer.request_stop()
     return folder
 
 

@@ -129,7 +129,8 @@ class TestStop:
         events = []
         for event in trainer.run():
             events.append(event)
-            trainer.stop_requested = trainer.step >= 2
+            if trainer.step >= 2:
+                trainer.request_stop()
         assert len(of_kind(events, StepDone)) == 2
         assert of_kind(events, Saved)[0].step == 2
         (finished,) = of_kind(events, Finished)

@@ -312,7 +312,7 @@ def _gentle_interrupts(trainer: "Trainer") -> Iterator[None]:
         nonlocal asked, insisted
         if not trainer.stop_requested:
             asked = time.monotonic()
-            trainer.stop_requested = True
+            trainer.request_stop()
             if trainer.processes.leads:
                 console.say("stopping after this step; press Ctrl-C again to stop at once")
         elif insisted:

@@ -34,7 +34,7 @@ from colorgan.training.events import Budget
 from colorgan.training.recipe import Recipe, change_recipe, load_recipe
 from colorgan.training.resume import RunState, digest_photos
 from colorgan.training.tasks import pick_task
-from colorgan.training.trainer import Trainer
+from colorgan.training.trainer import RunRequest, Trainer
 from colorgan.version import __version__
 from colorgan.weights.file import load_generator, load_tensors
 from colorgan.weights.store import resolve_weights
@@ -116,7 +116,7 @@ def prepare_training(
     photos = find_sets(data, validation_data)
     _require_a_batch(photos, recipe, processes)
     state = resumed.state if resumed else None
-    trainer = Trainer(
+    request = RunRequest(
         recipe,
         photos,
         run_dir,
@@ -129,6 +129,7 @@ def prepare_training(
         perceptual_state=_perceptual_state(options, recipe),
         processes=processes,
     )
+    trainer = Trainer(request)
     notes = [f"{len(photos.train)} photographs to train on, {len(photos.validation)} to validate on"]
     if photos.kept_out:
         notes.append(

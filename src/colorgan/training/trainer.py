@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,53 +46,50 @@ from colorgan.training.tasks import pick_task
 from colorgan.training.validation import ValidationSet
 from colorgan.weights.file import save_generator
 
-__all__ = ["Trainer"]
+__all__ = ["RunRequest", "Trainer"]
 
 _SHEET_ROWS = 8
 
 
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What is trained, on what, for how long, and by which means."""
+
+    recipe: Recipe
+    photos: PhotoSets  # to train and to validate on
+    run_dir: Path  # of the journal, checkpoints, sample sheets and weights; made when the run starts
+    _: KW_ONLY
+    budget: Budget
+    runtime: Runtime
+    seed: int = 0  # of everything random
+    workers: int = 1  # processes that decode photographs; 0 decodes in this one
+    cache: CacheChoice = CacheChoice.NONE  # where decoded photographs are kept
+    compiled: bool = False  # whether the generator is compiled with `torch.compile`
+    perceptual_state: Mapping[str, Tensor] | None = None  # of the backbone, if the recipe's loss needs one
+    processes: Processes = field(default_factory=Processes)  # this one among those that train together
+
+
 class Trainer:
-    """Trains a generator by a recipe; `run` does the work and yields what happens.
+    """Trains a generator; `run` does the work and yields what happens.
 
     Args:
-        recipe: What to train and how.
-        photos: What to train and to validate on.
-        run_dir: Where the journal, checkpoints, sample sheets and weights go; made when the run starts.
-        budget: How long.
-        runtime: Where, and in which precision.
-        seed: Of everything random.
-        workers: Processes that decode photographs; 0 decodes in this one.
-        cache: Where to keep decoded photographs.
-        compiled: Whether to compile the generator with `torch.compile`.
-        perceptual_state: Weights of the perceptual loss's backbone; needed if the recipe has that term.
-        processes: This process among those that train together.
+        request: What is trained, on what, for how long, and by which means.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        photos: PhotoSets,
-        run_dir: Path,
-        *,
-        budget: Budget,
-        runtime: Runtime,
-        seed: int = 0,
-        workers: int = 1,
-        cache: CacheChoice = CacheChoice.NONE,
-        compiled: bool = False,
-        perceptual_state: Mapping[str, Tensor] | None = None,
-        processes: Processes | None = None,
-    ) -> None:
-        torch.manual_seed(seed)
-        self.recipe, self.photos, self.run_dir = recipe, photos, run_dir
-        self.budget, self.runtime, self.seed, self.workers = budget, runtime, seed, workers
-        self.cache, self.compiled = cache, compiled
-        self.processes = processes or Processes()
-        self.task = pick_task(recipe)
+    def __init__(self, request: RunRequest) -> None:
+        torch.manual_seed(request.seed)
+        self.recipe, self.photos, self.run_dir = request.recipe, request.photos, request.run_dir
+        self.budget, self.runtime, self.seed, self.workers = (
+            request.budget, request.runtime, request.seed, request.workers,
+        )  # fmt: skip
+        self.cache, self.compiled, self.processes = request.cache, request.compiled, request.processes
         self.stop_requested = False
         self.step, self.seconds, self.best_score = 0, 0.0, -math.inf
 
-        perceptual = PerceptualLoss(recipe.loss, perceptual_state) if perceptual_state is not None else None
+        recipe, photos, run_dir, runtime = self.recipe, self.photos, self.run_dir, self.runtime
+        state = request.perceptual_state
+        self.task = pick_task(recipe)
+        perceptual = None if state is None else PerceptualLoss(recipe.loss, state)
         self.players = Players(recipe, GeneratorLoss(recipe.loss, perceptual), runtime, self.processes)
         self.validation = ValidationSet(photos.validation, recipe.run.validation_count, recipe.run.validation_size)
         self.files = RunFolder(run_dir)
@@ -113,6 +110,10 @@ class Trainer:
         """Begin with the weights of another generator of the same shape; parts that it lacks stay as they are."""
         self.players.start_from(network)
 
+    def request_stop(self) -> None:
+        """Let the run save and end after the step at hand; may be called from a signal's handler."""
+        self.stop_requested = True
+
     def open_run_dir(self) -> None:
         """Make the run's folder, lock it, and see that it can be written to.
 
@@ -132,7 +133,7 @@ class Trainer:
     # --- the loop ---------------------------------------------------------------------------------------------------
 
     def run(self) -> Iterator[Event]:
-        """Train until the budget is spent or `stop_requested` is set; yield every event.
+        """Train until the budget is spent or `request_stop` was called; yield every event.
 
         With several processes, all of them run it and the leading one alone scores and saves.
 
@@ -161,27 +162,38 @@ class Trainer:
         last_saved = started = time.monotonic()
         earlier = self.seconds
         while True:
+            # 1. Draw a batch; all processes agree on whether the run goes on.
             begin = time.monotonic()
             batch = self._next_for_all(batches, earlier + begin - started)
             if batch is None:  # the budget is spent, or a process was asked to stop
                 return
             waited = time.monotonic() - begin
 
+            # 2. Teach the discriminator, where there is one, then the generator.
             self._seed_step()
             found = self.players.take_step(batch, self.step, self.progress, measure=self._journal_due())
             self.step += 1
+
+            # 3. Let the averaged generator, the one that is kept, follow.
             self.players.average.update(self.generator, self.step)
+
+            # 4. Look at the losses: a run that has broken down ends here, before anything of it is kept.
             self._unread.append(found)
             if self._reading_due():
                 self._read()
 
+            # 5. Tell of the step, and note the means of the last ones in the journal.
             now = time.monotonic()
             self.seconds = earlier + now - started
             yield self._report(batch, now - begin, waited)
             if not self.processes.leads:
                 continue
+
+            # 6. Now and then, score the average on the validation photographs; keep it if it is the best so far.
             if self._validation_due():
                 yield self._validate()
+
+            # 7. Now and then, save all that the rest of the run depends on.
             if now - last_saved >= 60 * self.recipe.run.checkpoint_minutes and not self._unread:  # only what is sound
                 last_saved = now
                 yield self.save()
