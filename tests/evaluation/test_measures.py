@@ -6,6 +6,7 @@ from torch import Tensor
 from torchvision.models import squeezenet1_1
 from torchvision.models.vgg import vgg19
 
+from colorgan.color import rgb_to_lab
 from colorgan.config import Occlusion
 from colorgan.errors import UsageError, WeightsNotFoundError
 from colorgan.evaluation.inputs import make_batch
@@ -20,7 +21,7 @@ from colorgan.evaluation.measures import (
     read_labels,
 )
 from colorgan.evaluation.protocol import Protocol
-from colorgan.metrics import ab_rmse, delta_e
+from colorgan.metrics import ab_rmse_of_lab, delta_e_2000
 from support import draw_photo
 
 CPU = torch.device("cpu")
@@ -66,8 +67,9 @@ class TestChooseMetrics:
 class TestBuildMeasures:
     def test_lab_metrics_are_those_of_the_library(self, comparison):
         measured = {m.name: m.compute(comparison) for m in build(["delta-e", "ab-rmse"], device=CPU)}
-        torch.testing.assert_close(measured["delta-e"], delta_e(comparison.coloured, comparison.batch.target))
-        torch.testing.assert_close(measured["ab-rmse"], ab_rmse(comparison.coloured, comparison.batch.target))
+        labs = rgb_to_lab(comparison.coloured), rgb_to_lab(comparison.batch.target)
+        torch.testing.assert_close(measured["delta-e"], delta_e_2000(*labs).mean((1, 2)))
+        torch.testing.assert_close(measured["ab-rmse"], ab_rmse_of_lab(*labs))
 
     def test_size_stability_is_the_distance_of_two_answers(self, comparison):
         (measure,) = build(["size-stability"], device=CPU)
