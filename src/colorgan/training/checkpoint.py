@@ -11,17 +11,12 @@ import torch
 from colorgan.errors import CheckpointError, CheckpointFormatError, WeightsError
 from colorgan.runs import RunFolder
 from colorgan.training.files import refusals_explained, write_file
-from colorgan.training.resume import CHECKPOINT_FORMAT
+from colorgan.training.resume import CHECKPOINT_FIELDS, CHECKPOINT_FORMAT
 from colorgan.weights.tensors import brief, unpack_pickled
 
 __all__ = ["load_checkpoint", "load_latest", "save_checkpoint"]
 
 _DIGEST_BYTES = 32
-_FIELDS: dict[str, Any] = {
-    "step": int, "seconds": int | float, "best_score": int | float, "seed": int, "world": int,
-    "recipe": dict, "budget": dict, "photos": str, "cache": str,
-    "generator": dict, "average": dict, "optimizer": dict, "loss": dict, "scaler": dict,
-}  # fmt: skip
 
 
 def save_checkpoint(folder: Path, step: int, state: dict[str, Any], *, kept: int) -> Path:
@@ -87,7 +82,7 @@ def _has_fields(state: Any) -> bool:
     """Say whether a state has the values that every checkpoint has; what is in them is for the run to judge."""
     return (
         isinstance(state, dict)
-        and all(isinstance(state.get(name), kind) for name, kind in _FIELDS.items())
+        and all(isinstance(state.get(name), kind) for name, kind in CHECKPOINT_FIELDS.items())
         and state["step"] >= 0
         and state["world"] >= 1
         and 0 <= state["seconds"] < math.inf

@@ -13,10 +13,17 @@ from colorgan.training.events import Budget
 from colorgan.training.recipe import Recipe
 from colorgan.weights.tensors import brief
 
-__all__ = ["CHECKPOINT_FORMAT", "RunState", "digest_photos", "require_same_run"]
+__all__ = ["CHECKPOINT_FIELDS", "CHECKPOINT_FORMAT", "RunState", "digest_photos", "require_same_run"]
 
 CHECKPOINT_FORMAT = 1
 """Of what `RunState.to_checkpoint` returns. Checkpoints of version 0.1 have no number."""
+
+CHECKPOINT_FIELDS: dict[str, Any] = {
+    "step": int, "seconds": int | float, "best_score": int | float, "seed": int, "world": int,
+    "recipe": dict, "budget": dict, "photos": str, "cache": str,
+    "generator": dict, "average": dict, "optimizer": dict, "loss": dict, "scaler": dict,
+}  # fmt: skip
+"""What each checkpoint holds, and of which kind it is; the networks of a GAN have more."""
 
 _FIXED_TABLES = ("model", "loss", "discriminator", "augment", "optimizer")
 _FIXED_RUN_KEYS = ("size", "ema_decay")
