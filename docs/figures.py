@@ -15,7 +15,7 @@ from torch import Tensor
 
 from colorgan import Colorizer, lab_to_rgb, rgb_to_lab
 from colorgan.color import ab_bins, fit_gamut
-from colorgan.metrics import colorfulness, delta_e, psnr
+from colorgan.metrics import colorfulness, delta_e_2000, psnr
 
 FOLDER = Path(__file__).with_name("images")
 GAP, SIDE = 8, 224
@@ -191,7 +191,7 @@ def draw_figures() -> None:
         lines = [title, f"colourfulness {colorfulness(answer).item():.0f}"]
         if answer is not rgb:
             lines[1:1] = [f"PSNR {psnr(answer, rgb).item():.1f} dB"]
-            lines.append(f"CIEDE2000 {delta_e(answer, rgb).item():.1f}")
+            lines.append(f"CIEDE2000 {delta_e_2000(rgb_to_lab(answer), rgb_to_lab(rgb)).mean((1, 2)).item():.1f}")
         titles.append("\n".join(lines))
     write_row("primer-figures.jpg", list(answers.values()), titles)
 

@@ -10,15 +10,20 @@ from colorgan.color import AB_LIMIT, BIN_COUNT, ab_bins, encode_bins, lab_to_rgb
 from colorgan.config import LossConfig, PerceptualBackbone
 from colorgan.errors import ConfigError, WeightsInvalidError
 from colorgan.losses import (
+    TERMS,
     GeneratorLoss,
+    Head,
+    Need,
     PerceptualLoss,
     adversarial_loss,
     assemble_rgb,
     bins_loss,
     consistency_loss,
     discriminator_loss,
+    heads_looked_at,
     log_mse_loss,
     luminance_loss,
+    needs,
     smooth_l1_loss,
     tap_positions,
 )
@@ -26,7 +31,7 @@ from colorgan.model import Prediction
 from colorgan.model.encoders import IMAGENET_MEAN, IMAGENET_STD
 
 NONE = {"smooth_l1": 0.0, "bins": 0.0}
-TERMS = ("smooth_l1", "log_mse", "bins", "luminance", "perceptual", "adversarial")
+NAMES = tuple(term.name for term in TERMS)
 
 
 def some_lab(size: int = 32, batch: int = 2) -> Tensor:
@@ -300,15 +305,44 @@ class TestPerceptualLoss:
             PerceptualLoss(LossConfig(perceptual_taps=("relu9_9",), perceptual_weights=(1.0,)), vgg19_state)
 
 
+class TestTerms:
+    def test_each_weight_has_its_term_and_each_term_its_weight(self) -> None:
+        assert sorted(NAMES) == sorted(LossConfig().weights)
+
+    def test_each_looks_at_something(self) -> None:
+        assert all(term.looks_at for term in TERMS)
+
+    @pytest.mark.parametrize(
+        ("weights", "heads"),
+        [
+            ({"smooth_l1": 1.0}, {Head.COLOR}),
+            ({"log_mse": 1.0}, {Head.COLOR}),
+            ({"bins": 1.0}, {Head.BINS}),
+            ({"luminance": 1.0}, {Head.REPAIR}),
+            ({"consistency": 1.0}, {Head.COLOR, Head.BINS}),
+            ({"perceptual": 1.0}, {Head.COLOR, Head.REPAIR}),
+            ({"adversarial": 1.0, "bins": 1.0}, {Head.COLOR, Head.BINS, Head.REPAIR}),
+        ],
+    )
+    def test_heads_learn_from_what_looks_at_them(self, weights: dict[str, float], heads: set[Head]) -> None:
+        assert heads_looked_at(LossConfig(**{**NONE, **weights})) == heads
+
+    def test_only_terms_that_count_need_anything(self) -> None:
+        assert not any(needs(LossConfig(), need) for need in Need)
+        config = LossConfig(consistency=0.1, adversarial=0.1)
+        assert [need for need in Need if needs(config, need)] == [Need.DISCRIMINATOR, Need.SMALLER]
+
+
 class TestGeneratorLoss:
     def compute(self, perceptual: PerceptualLoss, weights: dict[str, float]) -> tuple[Tensor, dict[str, Tensor]]:
         torch.manual_seed(0)
         lab, known = some_lab(), torch.ones(2, 1, 32, 32)
         known[..., :9] = 0
         verdict = [torch.randn(2, 1, 6, 6), torch.randn(2, 1, 2, 2)]
-        return GeneratorLoss(LossConfig(**{**NONE, **weights}), perceptual)(predict(lab), lab, known, verdict)
+        loss = GeneratorLoss(LossConfig(**{**NONE, **weights}), perceptual)
+        return loss(predict(lab), lab, known, verdict, predict(F.avg_pool2d(lab, 2)))
 
-    @pytest.mark.parametrize("term", TERMS)
+    @pytest.mark.parametrize("term", NAMES)
     def test_each_term_alone(self, perceptual: PerceptualLoss, term: str) -> None:
         total, terms = self.compute(perceptual, {term: 2.5})
         assert set(terms) == {term}
@@ -316,9 +350,9 @@ class TestGeneratorLoss:
         torch.testing.assert_close(total, 2.5 * terms[term])
 
     def test_the_sum_is_weighted(self, perceptual: PerceptualLoss) -> None:
-        weights = dict(zip(TERMS, (10.0, 0.2, 0.3, 1.5, 0.7, 0.01), strict=True))
+        weights = {name: 0.3 + 0.7 * number for number, name in enumerate(NAMES)}
         total, terms = self.compute(perceptual, weights)
-        assert set(terms) == set(TERMS)
+        assert set(terms) == set(NAMES)
         for name, value in terms.items():
             torch.testing.assert_close(value, self.compute(perceptual, {name: 1.0})[0])
         torch.testing.assert_close(total, torch.stack([weights[n] * v for n, v in terms.items()]).sum())

@@ -8,18 +8,27 @@ import skimage.metrics
 import torch
 from torch import Tensor
 
+from colorgan.color import rgb_to_lab
 from colorgan.metrics import (
     PSNR_LIMIT,
-    ab_rmse,
+    ab_rmse_of_lab,
     color_distribution_consistency,
     color_histograms,
     colorfulness,
-    delta_e,
     delta_e_2000,
     psnr,
     ssim,
 )
 from support import draw_photo
+
+
+def delta_e(prediction: Tensor, target: Tensor) -> Tensor:
+    return delta_e_2000(rgb_to_lab(prediction), rgb_to_lab(target)).mean((1, 2))
+
+
+def ab_rmse(prediction: Tensor, target: Tensor) -> Tensor:
+    return ab_rmse_of_lab(rgb_to_lab(prediction), rgb_to_lab(target))
+
 
 METRICS = [psnr, ssim, delta_e, ab_rmse]
 

@@ -11,6 +11,8 @@ Example:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from colorgan.version import __version__
+
 if TYPE_CHECKING:
     from colorgan.color import lab_to_rgb, rgb_to_lab
     from colorgan.colorization import Colorizer, Hint, colorize_paths
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from colorgan.losses import GeneratorLoss
     from colorgan.model import build_discriminator, build_generator
     from colorgan.training import Trainer
-
-__version__ = "0.2.0"
 
 __all__ = [
     "ColorganError",

@@ -259,6 +259,7 @@ NotNegative = Annotated[float, Range(0)]
 Count = Annotated[int, Range(1)]
 Channels = Annotated[int, Range(1, 8192)]
 Pixels = Annotated[int, Range(1, 16384)]
+_Weight = Annotated[float, Range(0), "weight"]  # of a term of the loss; 0 leaves it out
 _Kernel = Annotated[int, Range(1, 31)]
 _Several = Annotated[int, Range(0, 1000)]
 
@@ -342,37 +343,33 @@ class DiscriminatorConfig(Checked):
 class LossConfig(Checked):
     """The generator's loss: each term's weight in the sum (0 leaves it out) and its settings."""
 
-    smooth_l1: NotNegative = 10.0  # on ab / 110 at the decoder's stride, or on RGB
+    smooth_l1: _Weight = 10.0  # on ab / 110 at the decoder's stride, or on RGB
     smooth_l1_beta: Positive = 0.1  # where the square turns linear
-    log_mse: NotNegative = 0.0  # mean over pictures of log(1 + MSE of ab / 110 over a floor): the PSNR but for factors
+    log_mse: _Weight = 0.0  # mean over pictures of log(1 + MSE of ab / 110 over a floor): the PSNR but for factors
     log_mse_floor: Positive = 1e-3  # MSE below which a picture hardly counts
-    bins: NotNegative = 0.3  # cross-entropy of the softly encoded ab bins
+    bins: _Weight = 0.3  # cross-entropy of the softly encoded ab bins
     bins_rebalance: Fraction = 0.0  # exponent of the inverse class frequency, 0 = none
-    luminance: NotNegative = 0.0  # L1 of L / 100 where it was missing
-    consistency: NotNegative = 0.0  # L1 between the ab / 110 of a picture and that of its copy of half the size
-    perceptual: NotNegative = 0.0  # distance of backbone features
+    luminance: _Weight = 0.0  # L1 of L / 100 where it was missing
+    consistency: _Weight = 0.0  # L1 between the ab / 110 of a picture and that of its copy of half the size
+    perceptual: _Weight = 0.0  # distance of backbone features
     perceptual_backbone: PerceptualBackbone = PerceptualBackbone.VGG19
     perceptual_taps: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
     perceptual_weights: tuple[NotNegative, ...] = (0.1, 0.2, 0.3, 0.4)  # rising: deeper taps weigh more
-    adversarial: NotNegative = 0.0  # binary cross-entropy of the discriminator's verdict on the generated picture
+    adversarial: _Weight = 0.0  # binary cross-entropy of the discriminator's logits on generated pictures
 
     def _check_together(self) -> None:
         """Refuse weights that do not go together."""
-        weights = (
-            self.smooth_l1,
-            self.log_mse,
-            self.bins,
-            self.luminance,
-            self.consistency,
-            self.perceptual,
-            self.adversarial,
-        )
-        _require(max(weights) > 0, "at least one loss weight must be above 0")
+        _require(max(self.weights.values()) > 0, "at least one loss weight must be above 0")
         _require(
             len(self.perceptual_taps) == len(self.perceptual_weights) > 0,
             f"perceptual_weights needs one weight a tap, got {len(self.perceptual_weights)} "
             f"for {len(self.perceptual_taps)} taps",
         )
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight of each term by its name; `losses.TERMS` says what the terms are."""
+        return {name: getattr(self, name) for name, hint in _hints(LossConfig).items() if hint == _Weight}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

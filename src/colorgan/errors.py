@@ -15,6 +15,7 @@
     │   ├── WeightsInvalidError   it is damaged, unsafe, or made for another network
     │   └── DownloadError         it could not be fetched
     ├── CheckpointError           a training run cannot be resumed from this file
+    │   └── CheckpointFormatError it is of another version
     ├── TrainingError             training cannot go on (a loss that is not a number, for example)
     └── EvaluationError           a measurement cannot be made as asked
 
@@ -26,6 +27,7 @@ from typing import ClassVar
 
 __all__ = [
     "CheckpointError",
+    "CheckpointFormatError",
     "ColorganError",
     "ConfigError",
     "DataError",
@@ -99,6 +101,10 @@ class DownloadError(WeightsError):
 
 class CheckpointError(ColorganError):
     """A training run cannot be resumed from this checkpoint."""
+
+
+class CheckpointFormatError(CheckpointError):
+    """A checkpoint is whole, but of another version of colorgan."""
 
 
 class TrainingError(ColorganError):

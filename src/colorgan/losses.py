@@ -4,6 +4,8 @@ Colour conversions and losses are computed in float32, whatever the precision of
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 import torch
@@ -17,16 +19,23 @@ from colorgan.model import Prediction
 from colorgan.model.encoders import IMAGENET_MEAN, IMAGENET_STD
 
 __all__ = [
+    "TERMS",
     "GeneratorLoss",
+    "Head",
+    "LossInputs",
+    "LossTerm",
     "LossTerms",
+    "Need",
     "PerceptualLoss",
     "adversarial_loss",
     "assemble_rgb",
     "bins_loss",
     "consistency_loss",
     "discriminator_loss",
+    "heads_looked_at",
     "log_mse_loss",
     "luminance_loss",
+    "needs",
     "smooth_l1_loss",
     "tap_positions",
 ]
@@ -239,6 +248,114 @@ class PerceptualLoss(nn.Module):
         return [found[position] for position in self.taps]
 
 
+# --- which terms there are --------------------------------------------------------------------------------------------
+
+
+class LossInputs(NamedTuple):
+    """All that a term may look at, of one batch."""
+
+    prediction: Prediction
+    lab: Tensor  # the truth (B, 3, H, W)
+    known: Tensor | None  # 1 where the luminance was given (B, 1, H, W); None: everywhere
+    logits: Sequence[Tensor] | None  # the discriminator's on the generated pictures, where one takes part
+    smaller: Prediction | None  # what the generator said of the same pictures at half the size, where it was asked
+
+
+class Head(StrEnum):
+    """The parts of a generator that a term can look at."""
+
+    COLOR = "color"
+    BINS = "bins"
+    REPAIR = "repair"
+
+
+class Need(StrEnum):
+    """What a term needs besides the prediction, and a run has only if one of its terms does."""
+
+    BACKBONE = "backbone"
+    DISCRIMINATOR = "discriminator"
+    SMALLER = "smaller"  # a second prediction, of pictures of half the size
+
+
+@dataclass(frozen=True, slots=True)
+class LossTerm:
+    """A term of the loss. Training, the journal and the curves know of it from here."""
+
+    name: str  # of its weight in `LossConfig`, and in the journal
+    compute: Callable[["GeneratorLoss", LossInputs], Tensor | None]  # without its weight; None: it does not apply
+    heads: frozenset[Head] = frozenset()
+    pictures: bool = False  # whether it looks at whole pictures, and so at every head that makes them
+    need: Need | None = None
+    panel: str = "terms of the loss"  # of the curves; terms that cannot share an axis have panels of their own
+
+    @property
+    def looks_at(self) -> frozenset[Head]:
+        """The heads that learn from it."""
+        return self.heads | {Head.COLOR, Head.REPAIR} if self.pictures else self.heads
+
+
+def _smooth_l1_term(loss: "GeneratorLoss", x: LossInputs) -> Tensor:
+    return smooth_l1_loss(x.prediction, x.lab, beta=loss.config.smooth_l1_beta)
+
+
+def _log_mse_term(loss: "GeneratorLoss", x: LossInputs) -> Tensor:
+    return log_mse_loss(x.prediction, x.lab, floor=loss.config.log_mse_floor)
+
+
+def _bins_term(loss: "GeneratorLoss", x: LossInputs) -> Tensor | None:
+    if x.prediction.bins is None:
+        return None
+    h, w = x.prediction.bins.shape[-2:]
+    ab = F.adaptive_avg_pool2d(x.lab[:, 1:], (h, w))
+    return bins_loss(x.prediction.bins, ab, loss.class_weights(ab))
+
+
+def _luminance_term(loss: "GeneratorLoss", x: LossInputs) -> Tensor:
+    return luminance_loss(x.prediction, x.lab, x.known, loss.mean_over_processes)
+
+
+def _consistency_term(_: "GeneratorLoss", x: LossInputs) -> Tensor | None:
+    return None if x.smaller is None else consistency_loss(x.prediction, x.smaller)
+
+
+def _perceptual_term(loss: "GeneratorLoss", x: LossInputs) -> Tensor | None:
+    if loss.perceptual is None:
+        return None
+    distance: Tensor = loss.perceptual(assemble_rgb(x.prediction), lab_to_rgb(x.lab), loss.mean_over_processes)
+    return distance
+
+
+def _adversarial_term(_: "GeneratorLoss", x: LossInputs) -> Tensor | None:
+    return None if x.logits is None else adversarial_loss(x.logits)
+
+
+TERMS = (
+    LossTerm("smooth_l1", _smooth_l1_term, frozenset({Head.COLOR})),
+    LossTerm("log_mse", _log_mse_term, frozenset({Head.COLOR})),
+    LossTerm("bins", _bins_term, frozenset({Head.BINS})),
+    LossTerm("luminance", _luminance_term, frozenset({Head.REPAIR})),
+    LossTerm("consistency", _consistency_term, frozenset({Head.COLOR, Head.BINS}), need=Need.SMALLER),
+    LossTerm("perceptual", _perceptual_term, pictures=True, need=Need.BACKBONE),
+    LossTerm("adversarial", _adversarial_term, pictures=True, need=Need.DISCRIMINATOR),
+)
+"""All terms, in the order in which they are summed and shown."""
+
+
+def _active(config: LossConfig) -> list[LossTerm]:
+    weights = config.weights
+    return [term for term in TERMS if weights[term.name] > 0]
+
+
+def heads_looked_at(config: LossConfig) -> frozenset[Head]:
+    """Return the heads that learn from a loss."""
+    return frozenset().union(*(term.looks_at for term in _active(config)))
+
+
+def needs(config: LossConfig, need: Need) -> bool:
+    """Tell whether a loss has a term that needs something."""
+    return any(term.need is need for term in _active(config))
+
+
 class GeneratorLoss(nn.Module):
     """The generator's loss: the weighted sum that a `LossConfig` describes, with each term reported apart.
 
@@ -251,7 +368,7 @@ class GeneratorLoss(nn.Module):
 
     def __init__(self, config: LossConfig, perceptual: PerceptualLoss | None = None) -> None:
         super().__init__()
-        if config.perceptual > 0 and perceptual is None:
+        if needs(config, Need.BACKBONE) and perceptual is None:
             raise ConfigError("the loss has a perceptual term: pass the PerceptualLoss that computes it")
         self.config = config
         self.perceptual = perceptual
@@ -276,34 +393,19 @@ class GeneratorLoss(nn.Module):
             verdict: The discriminator's logits on the generated pictures; None leaves the adversarial term out.
             smaller: What the generator said of the same pictures at half the size; None leaves that term out.
         """
-        config = self.config
-        terms: dict[str, tuple[float, Tensor]] = {}
-        if config.smooth_l1 > 0:
-            terms["smooth_l1"] = config.smooth_l1, smooth_l1_loss(prediction, lab, beta=config.smooth_l1_beta)
-        if config.log_mse > 0:
-            terms["log_mse"] = config.log_mse, log_mse_loss(prediction, lab, floor=config.log_mse_floor)
-        if config.bins > 0 and prediction.bins is not None:
-            h, w = prediction.bins.shape[-2:]
-            ab = F.adaptive_avg_pool2d(lab[:, 1:], (h, w))
-            terms["bins"] = config.bins, bins_loss(prediction.bins, ab, self._class_weights(ab))
-        if config.luminance > 0:
-            terms["luminance"] = config.luminance, luminance_loss(prediction, lab, known, self.mean_over_processes)
-        if config.consistency > 0 and smaller is not None:
-            terms["consistency"] = config.consistency, consistency_loss(prediction, smaller)
-        if config.perceptual > 0 and self.perceptual is not None:
-            distance = self.perceptual(assemble_rgb(prediction), lab_to_rgb(lab), self.mean_over_processes)
-            terms["perceptual"] = config.perceptual, distance
-        if config.adversarial > 0 and verdict is not None:
-            terms["adversarial"] = config.adversarial, adversarial_loss(verdict)
+        inputs = LossInputs(prediction, lab, known, verdict, smaller)
+        weights = self.config.weights
+        found = {term.name: term.compute(self, inputs) for term in _active(self.config)}
+        terms = {name: value for name, value in found.items() if value is not None}
         if not terms:
             raise ConfigError(
                 "no term of the loss applies: the network lacks the head, or the step the verdict, it needs"
             )
-        total = torch.stack([weight * value for weight, value in terms.values()]).sum()
-        return LossTerms(total, {name: value.detach() for name, (_, value) in terms.items()})
+        total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
+        return LossTerms(total, {name: value.detach() for name, value in terms.items()})
 
     @torch.no_grad()
-    def _class_weights(self, ab: Tensor) -> Tensor | None:
+    def class_weights(self, ab: Tensor) -> Tensor | None:
         """Follow the bins' frequency and return their weights, whose mean over the pixels seen is 1."""
         if self.config.bins_rebalance == 0:
             return None

@@ -1,7 +1,7 @@
 """Measures of coloured pictures: one pure function each, one value a picture.
 
-All take sRGB `(B, 3, H, W)` in 0..1 and return `(B,)` in float32, but for those of films, which say what they take.
-None needs gradients.
+All but the two that say Lab, and those of films, take sRGB `(B, 3, H, W)` in 0..1; all but these and `delta_e_2000`
+return `(B,)` in float32. None needs gradients.
 """
 
 import math
@@ -11,16 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colorgan.color import rgb_to_lab
-
 __all__ = [
     "PSNR_LIMIT",
-    "ab_rmse",
     "ab_rmse_of_lab",
     "color_distribution_consistency",
     "color_histograms",
     "colorfulness",
-    "delta_e",
     "delta_e_2000",
     "psnr",
     "ssim",
@@ -97,26 +93,18 @@ def ssim(prediction: Tensor, target: Tensor) -> Tensor:
     return (luminance * structure).view(B, C, -1).mean((1, 2))
 
 
-def ab_rmse(prediction: Tensor, target: Tensor) -> Tensor:
-    """Return the root mean square distance in the ab plane of CIE Lab, in Lab units; lower is better.
+def ab_rmse_of_lab(first: Tensor, second: Tensor) -> Tensor:
+    """Return the root mean square distance in the ab plane of two batches in Lab `(B, 3, H, W)`; lower is better.
 
     The mean is over pixels, of the squared distance `da^2 + db^2`; a mean over both components is `sqrt(2)` smaller.
     """
-    return ab_rmse_of_lab(rgb_to_lab(prediction.float()), rgb_to_lab(target.float()))
-
-
-def ab_rmse_of_lab(first: Tensor, second: Tensor) -> Tensor:
-    """Return `ab_rmse` of two batches that are Lab already."""
     return (first[:, 1:] - second[:, 1:]).square().sum(1).mean((1, 2)).sqrt()
-
-
-def delta_e(prediction: Tensor, target: Tensor) -> Tensor:
-    """Return the mean over pixels of the colour difference CIEDE2000; 1 is about just noticeable, lower is better."""
-    return delta_e_2000(rgb_to_lab(prediction.float()), rgb_to_lab(target.float())).mean((1, 2))
 
 
 def delta_e_2000(first: Tensor, second: Tensor) -> Tensor:
     """Return the colour difference CIEDE2000 (kL = kC = kH = 1) of Lab `(..., 3, H, W)`, as `(..., H, W)`.
+
+    1 is about just noticeable, lower is better.
 
     After Sharma, Wu and Dalal, "The CIEDE2000 color-difference formula: implementation notes, supplementary test
     data, and mathematical observations" (2005); numbers in comments are its equations.

@@ -26,7 +26,7 @@ from colorgan.data import find_sets
 from colorgan.losses import PerceptualLoss
 from colorgan.model import build_generator
 from colorgan.runtime import Runtime, pick_runtime
-from colorgan.training import Budget, Recipe, StepDone, Trainer, load_recipe
+from colorgan.training import Budget, Recipe, RunRequest, StepDone, Trainer, load_recipe
 from colorgan.training.optimization import build_generator_optimizer
 from support import draw_photo
 
@@ -111,10 +111,10 @@ def main() -> None:
         PerceptualLoss(recipe.loss, state)
     with tempfile.TemporaryDirectory() as scratch:
         data = given.data or _draw_photos(Path(scratch), 8 * recipe.run.batch_size)
-        trainer = Trainer(
+        trainer = Trainer(RunRequest(
             recipe, find_sets(data), Path(scratch) / "run", budget=Budget(steps=10**6), runtime=runtime,
             workers=given.workers, cache=given.cache, perceptual_state=state,
-        )  # fmt: skip
+        ))  # fmt: skip
         real, bare = real_loop(trainer), bare_loop(recipe, runtime)
         for _ in range(3):  # warm up both
             next(real), next(bare)

@@ -31,6 +31,7 @@ class TestPlan:
         monkeypatch.setattr(loading, "_free_bytes", lambda: 400 * 10**6)
         assert plan_loading(128, 32, 8).shares_memory
         assert not plan_loading(128, 32, 8, reserved=300 * 10**6).shares_memory
+        monkeypatch.setenv("WORLD_SIZE", "4")
         monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
         assert not plan_loading(128, 32, 8).shares_memory
 

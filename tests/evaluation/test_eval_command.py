@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from colorgan.cli import app
 from colorgan.config import ModelConfig, RenderConfig
-from colorgan.data.runs import write_record
+from colorgan.data.run_record import write_record
 from colorgan.errors import UsageError
 from colorgan.model import build_generator
 from colorgan.weights.file import save_generator
@@ -108,8 +108,8 @@ def test_pairs_alone_measure_no_model(photo_folder, tmp_path):
         (["--report", "photos/photo000.png"], "is one of the photographs to measure on"),
         (["--per-image", "link.csv"], "is one of the photographs to measure on"),
         (["--report", "same", "--per-image", "./same"], "give two names"),
-        (["--per-image", "y" * 300 + "/a.csv"], "cannot be looked at: File name too long"),
-        (["--data", "y" * 300], "cannot be looked at: File name too long"),
+        (["--per-image", "y" * 300 + "/a.csv"], "cannot be looked at: its name is too long"),
+        (["--data", "y" * 300], "cannot be looked at: its name is too long"),
         (["--labels", "many.csv", "--metric", "top5"], "field larger than field limit"),
         (["--labels", "digits.csv", "--metric", "top5"], "line 2: expected a name and a class number 0..999"),
         (["--labels", "gone.csv", "--metric", "top5"], "the labels gone.csv cannot be read: there is no such file"),

@@ -12,7 +12,16 @@ from PIL import Image
 from colorgan.config import Degradation, Framing, ModelConfig, Occlusion, RenderConfig
 from colorgan.data import find_photos
 from colorgan.errors import DataError, EvaluationError, UsageError, WeightsNotFoundError
-from colorgan.evaluation import CORE_METRICS, Protocol, Report, evaluate, evaluator, report_to_csv, report_to_json
+from colorgan.evaluation import (
+    CORE_METRICS,
+    EvaluationRequest,
+    Protocol,
+    Report,
+    evaluate,
+    evaluator,
+    report_to_csv,
+    report_to_json,
+)
 from colorgan.evaluation.candidates import GreyBaseline, MeanColorBaseline
 from colorgan.evaluation.inputs import make_batch
 from colorgan.model import build_generator
@@ -41,7 +50,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def report(folder: Path, tiny_config: ModelConfig) -> Report:
     models = [loaded(tiny_config, "first"), loaded(tiny_config, "second", seed=1)]
-    return evaluate(folder, models, front=True, examples=2, protocol=Protocol(resamples=100), device="cpu")
+    return evaluate(
+        EvaluationRequest(folder, models, front=True, examples=2, protocol=Protocol(resamples=100), device="cpu")
+    )
 
 
 def figure(report: Report, key: str, candidate: str) -> float:
@@ -115,7 +126,8 @@ class TestReport:
 class TestEvaluate:
     def measure(self, folder: Path, models: list, **options: object) -> Report:
         options = {"metrics": ["psnr"], "device": "cpu", "precision": "float32"} | options
-        return evaluate(folder, models, **options)
+        on_progress = options.pop("on_progress", None)
+        return evaluate(EvaluationRequest(folder, models, **options), on_progress)
 
     def test_strength_0_is_grey(self, folder, tiny_config):
         report = self.measure(folder, [loaded(tiny_config, "m")], strength=0.0, metrics=["psnr", "colorfulness"])
@@ -159,7 +171,7 @@ class TestEvaluate:
         patchy = self.measure(folder, [loaded(tiny_config, "m")], protocol=Protocol(occlusion=Occlusion.PAPER))
         assert figure(patchy, "psnr", "grey") < figure(clean, "psnr", "grey")
         assert figure(patchy, "psnr-missing", "grey") < figure(patchy, "psnr", "grey")
-        assert "psnr-missing" not in clean.metrics
+        assert [metric.name for metric in clean.metrics] == ["psnr"]
         assert figure(patchy, "psnr", "m") != figure(clean, "psnr", "m")
 
     def test_repair_is_measured_where_luminance_was_missing(self, folder, tiny_config):
@@ -217,15 +229,15 @@ class TestEvaluate:
     )
     def test_bad_weights(self, folder, weights, error, message):
         with pytest.raises(error, match=message):
-            evaluate(folder, weights)
+            evaluate(EvaluationRequest(folder, weights))
 
     def test_the_same_weights_twice_are_refused(self, folder, tiny_config):
         with pytest.raises(UsageError, match="given twice"):
-            evaluate(folder, [loaded(tiny_config, "m"), loaded(tiny_config, "m")])
+            evaluate(EvaluationRequest(folder, [loaded(tiny_config, "m"), loaded(tiny_config, "m")]))
 
     def test_no_such_folder(self, tmp_path):
         with pytest.raises(DataError):
-            evaluate(tmp_path / "nowhere")
+            evaluate(EvaluationRequest(tmp_path / "nowhere"))
 
 
 class TestPairs:
@@ -238,7 +250,7 @@ class TestPairs:
         return tmp_path / "out"
 
     def test_the_photographs_themselves_are_perfect(self, folder, perfect):
-        report = evaluate(folder, [], pairs=perfect, device="cpu")
+        report = evaluate(EvaluationRequest(folder, [], pairs=perfect, device="cpu"))
         name = str(perfect)
         assert report.names == ("deep/photo0.png", "deep/photo1.png", "deep/photo2.png")
         assert [n for n, reason in report.left_out if "coloured" in reason] == [
@@ -253,14 +265,18 @@ class TestPairs:
         assert figure(report, "colorfulness-share", name) == pytest.approx(1)
 
     def test_stands_beside_a_model(self, folder, perfect, tiny_config):
-        report = evaluate(folder, [loaded(tiny_config, "m")], pairs=perfect, metrics=["psnr"], device="cpu")
+        report = evaluate(
+            EvaluationRequest(folder, [loaded(tiny_config, "m")], pairs=perfect, metrics=["psnr"], device="cpu")
+        )
         row = next(r for r in report.rows if r.statistic.key == "psnr" and r.candidate == str(perfect))
         assert row.against_first.low > 0
 
     def test_pictures_of_another_size_need_a_squash(self, folder, perfect):
         Image.new("RGB", (10, 10)).save(perfect / "deep" / "photo0.webp")
         with pytest.raises(EvaluationError, match="10 x 10 pixels, its original 80 x 64"):
-            evaluate(folder, [], pairs=perfect, protocol=Protocol(framing=Framing.FULL), device="cpu")
+            evaluate(
+                EvaluationRequest(folder, [], pairs=perfect, protocol=Protocol(framing=Framing.FULL), device="cpu")
+            )
 
 
 class TestBaselines:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from colorgan.errors import EvaluationError, WeightsInvalidError
-from colorgan.evaluation import evaluate, report_to_csv, report_to_html, report_to_json
+from colorgan.evaluation import EvaluationRequest, evaluate, report_to_csv, report_to_html, report_to_json
 from colorgan.evaluation.fid import build_inception, frechet_distance
 from support import draw_photo
 
@@ -120,7 +120,9 @@ def test_a_missing_extra_is_one_sentence(call: Callable[[], object], monkeypatch
 
 def test_stands_in_the_report_as_one_figure_for_the_set(folder: Path, inception_file: Path) -> None:
     report = evaluate(
-        folder, [], metrics=["psnr", "fid"], pairs=folder, backbones={"inception_fid": inception_file}, device="cpu"
+        EvaluationRequest(
+            folder, [], metrics=["psnr", "fid"], pairs=folder, backbones={"inception_fid": inception_file}, device="cpu"
+        )
     )
     rows = {row.candidate: row for row in report.rows if row.statistic.key == "fid"}
     assert list(rows) == ["grey", "mean colour", str(folder)]

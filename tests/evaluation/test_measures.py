@@ -6,14 +6,29 @@ from torch import Tensor
 from torchvision.models import squeezenet1_1
 from torchvision.models.vgg import vgg19
 
+from colorgan.color import rgb_to_lab
+from colorgan.config import Occlusion
 from colorgan.errors import UsageError, WeightsNotFoundError
 from colorgan.evaluation.inputs import make_batch
-from colorgan.evaluation.measures import METRICS, Comparison, build_measures, find_labels, read_labels
+from colorgan.evaluation.measures import (
+    CORE_METRICS,
+    METRICS,
+    Comparison,
+    Measure,
+    build_measures,
+    choose_metrics,
+    find_labels,
+    read_labels,
+)
 from colorgan.evaluation.protocol import Protocol
-from colorgan.metrics import ab_rmse, delta_e
+from colorgan.metrics import ab_rmse_of_lab, delta_e_2000
 from support import draw_photo
 
 CPU = torch.device("cpu")
+
+
+def build(names: list[str], **tools: object) -> list[Measure]:
+    return build_measures(choose_metrics(names), **tools)
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +45,34 @@ def squeezenet_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+class TestChooseMetrics:
+    def test_where_luminance_is_missing_more_is_measured_beside_the_psnr(self):
+        assert [m.name for m in choose_metrics(["ssim", "psnr"])] == ["ssim", "psnr"]
+        chosen = [m.name for m in choose_metrics(["ssim", "psnr"], Occlusion.SCRATCHES)]
+        assert chosen == ["ssim", "psnr", "psnr-missing", "psnr-repair"]
+        assert [m.name for m in choose_metrics(["ssim"], Occlusion.SCRATCHES)] == ["ssim"]
+
+    def test_once_each(self):
+        assert [m.name for m in choose_metrics(["psnr", "ssim", "psnr"])] == ["psnr", "ssim"]
+
+    def test_the_core_is_what_needs_no_files(self):
+        assert CORE_METRICS == ("psnr", "ssim", "colorfulness", "delta-e", "ab-rmse")
+
+    @pytest.mark.parametrize("name", ["colourfulness", "zzz"])
+    def test_an_unknown_one_lists_all(self, name):
+        with pytest.raises(UsageError, match=f"unknown metric '{name}'.* are psnr, .*, size-stability"):
+            choose_metrics([name])
+
+
 class TestBuildMeasures:
     def test_lab_metrics_are_those_of_the_library(self, comparison):
-        measured = {m.name: m.compute(comparison) for m in build_measures(["delta-e", "ab-rmse"], device=CPU)}
-        torch.testing.assert_close(measured["delta-e"], delta_e(comparison.coloured, comparison.batch.target))
-        torch.testing.assert_close(measured["ab-rmse"], ab_rmse(comparison.coloured, comparison.batch.target))
+        measured = {m.name: m.compute(comparison) for m in build(["delta-e", "ab-rmse"], device=CPU)}
+        labs = rgb_to_lab(comparison.coloured), rgb_to_lab(comparison.batch.target)
+        torch.testing.assert_close(measured["delta-e"], delta_e_2000(*labs).mean((1, 2)))
+        torch.testing.assert_close(measured["ab-rmse"], ab_rmse_of_lab(*labs))
 
     def test_size_stability_is_the_distance_of_two_answers(self, comparison):
-        (measure,) = build_measures(["size-stability"], device=CPU)
+        (measure,) = build(["size-stability"], device=CPU)
         answers = {192: torch.zeros(2, 2, 12, 12), 384: torch.zeros(2, 2, 24, 24)}
         answers[192][1, 0], answers[192][1, 1] = 3.0, -4.0
         measured = measure.compute(Comparison(comparison.coloured, comparison.batch, answers.__getitem__))
@@ -46,18 +81,18 @@ class TestBuildMeasures:
 
     def test_a_misspelt_metric_names_the_near_one(self):
         with pytest.raises(UsageError, match="unknown metric 'colourfulness'; did you mean 'colorfulness'"):
-            build_measures(["colourfulness"], device=CPU)
+            build(["colourfulness"], device=CPU)
 
     @pytest.mark.parametrize(
         ("metric", "backbone"), [("perceptual", "vgg19"), ("top5", "squeezenet1_1"), ("fid", "inception_fid")]
     )
     def test_a_missing_backbone_is_one_sentence(self, metric, backbone):
         with pytest.raises(WeightsNotFoundError, match=f"{metric} needs .* `colorgan download-weights {backbone}`"):
-            build_measures([metric], device=CPU, labels={})
+            build([metric], device=CPU, labels={})
 
     def test_top5_needs_labels(self, squeezenet_file):
         with pytest.raises(UsageError, match="--labels"):
-            build_measures(["top5"], device=CPU, backbones={"squeezenet1_1": squeezenet_file})
+            build(["top5"], device=CPU, backbones={"squeezenet1_1": squeezenet_file})
 
     def test_top5_is_the_networks_verdict(self, comparison, squeezenet_file):
         network = squeezenet1_1(weights=None).eval()
@@ -68,14 +103,14 @@ class TestBuildMeasures:
         order = logits.argsort(1, descending=True)
         labels = {"0001_a": int(order[0, 4]), "0002_b": int(order[1, 5])}  # the fifth, and the sixth
         files = {"squeezenet1_1": squeezenet_file}
-        (measure,) = build_measures(["top5"], device=CPU, labels=labels, backbones=files)
+        (measure,) = build(["top5"], device=CPU, labels=labels, backbones=files)
         with torch.inference_mode():
             assert measure.compute(comparison).tolist() == [1, 0]
 
     def test_lpips_takes_its_backbone_from_the_file(self, comparison, squeezenet_file):
         pytest.importorskip("torchmetrics")
         before = torch.hub.get_dir()
-        (measure,) = build_measures(["lpips"], device=CPU, backbones={"squeezenet1_1": squeezenet_file})
+        (measure,) = build(["lpips"], device=CPU, backbones={"squeezenet1_1": squeezenet_file})
         assert torch.hub.get_dir() == before
         with torch.inference_mode():
             values = measure.compute(comparison)
@@ -89,7 +124,7 @@ class TestBuildMeasures:
             return {k: v for k, v in state.items() if k.startswith("features") and int(k.split(".")[1]) <= 25}
 
         torch.save(shrunk(vgg19(weights=None, init_weights=False).state_dict()), tmp_path / "vgg19.pth")
-        (measure,) = build_measures(["perceptual"], device=CPU, backbones={"vgg19": tmp_path / "vgg19.pth"})
+        (measure,) = build(["perceptual"], device=CPU, backbones={"vgg19": tmp_path / "vgg19.pth"})
         with torch.inference_mode():
             values = measure.compute(comparison)
             same = measure.compute(Comparison(comparison.batch.target, comparison.batch))
@@ -100,7 +135,7 @@ class TestBuildMeasures:
     def test_all_names_are_known(self):
         for name in METRICS:
             try:
-                build_measures([name], device=CPU, labels={})
+                build([name], device=CPU, labels={})
             except WeightsNotFoundError:
                 continue
 

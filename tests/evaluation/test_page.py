@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from colorgan.evaluation.front import summarize_front
+from colorgan.evaluation.measures import METRICS
 from colorgan.evaluation.page import format_difference, format_figure, format_range, report_to_html
 from colorgan.evaluation.plots import plot_distributions
 from colorgan.evaluation.protocol import Protocol
@@ -48,7 +49,7 @@ def report() -> Report:
     example = Example("deep/photo <1>.png", -1.25, jpeg("grey"), jpeg("red"), jpeg("blue"))
     return Report(
         protocol=Protocol(resamples=100),
-        metrics=("psnr", "colorfulness"),
+        metrics=(METRICS["psnr"], METRICS["colorfulness"]),
         names=tuple(f"{n}.png" for n in range(count)),
         left_out=(("torn.jpg", "cannot be read: it is torn"),),
         photographs={"colorfulness": rng.normal(40, 5, count)},

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from colorgan.data.runs import write_record
+from colorgan.data.run_record import write_record
 from colorgan.errors import DataError
 from colorgan.evaluation import find_data
 from support import draw_photo

@@ -3,15 +3,17 @@ import pytest
 import torch
 
 from colorgan.evaluation.front import summarize_front
-from colorgan.evaluation.statistics import STATISTICS, Bootstrap, Columns, pooled_psnr
+from colorgan.evaluation.measures import METRICS
+from colorgan.evaluation.statistics import Bootstrap, Columns, pooled_psnr
 from colorgan.metrics import psnr
 from colorgan.rendering.front import FrontValues
 
-BY_KEY = {statistic.key: statistic for statistic in STATISTICS}
+BY_KEY = {statistic.key: statistic for metric in METRICS.values() for statistic in metric.statistics}
 
 
-def columns(own: dict, photographs: dict | None = None, grey: dict | None = None) -> Columns:
-    return Columns(*({k: np.asarray(v, float) for k, v in (c or {}).items()} for c in (own, photographs, grey)))
+def columns(own, photographs=None, grey=None) -> Columns:
+    own, photographs, grey = (None if v is None else np.asarray(v, float) for v in (own, photographs, grey))
+    return Columns(own, own if grey is None else grey, photographs)
 
 
 class TestStatistics:
@@ -26,25 +28,25 @@ class TestStatistics:
         assert float(pooled_psnr(each)) < each.mean()
 
     def test_colorfulness_share_is_of_means_and_distance_is_of_pictures(self):
-        values = columns({"colorfulness": [10, 50]}, {"colorfulness": [40, 20]})
+        values = columns([10, 50], [40, 20])
         assert BY_KEY["colorfulness-share"].compute(values) == pytest.approx(1)
         assert BY_KEY["colorfulness-distance"].compute(values) == pytest.approx(30)
 
     def test_top5_recovery(self):
-        values = columns({"top5": [1, 1, 0, 0]}, {"top5": [1, 1, 1, 0]}, {"top5": [1, 0, 0, 0]})
+        values = columns([1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 0])
         assert BY_KEY["top5-recovery"].compute(values) == pytest.approx(0.5)
 
+    def test_no_two_figures_have_one_key(self):
+        assert len(BY_KEY) == sum(len(metric.statistics) for metric in METRICS.values())
+
     def test_every_metric_leads_its_figures(self):
-        firsts = {}
-        for statistic in STATISTICS:
-            firsts.setdefault(statistic.metric, statistic.key)
-        assert all(metric == key for metric, key in firsts.items())
+        assert all(metric.statistics[0].key == name for name, metric in METRICS.items())
 
 
 class TestBootstrap:
     def test_agrees_with_the_normal_interval_of_a_mean(self):
         values = np.random.default_rng(1).normal(20, 3, 400)
-        found = Bootstrap(400, 4000, 0).interval(BY_KEY["psnr"], columns({"psnr": values}))
+        found = Bootstrap(400, 4000, 0).interval(BY_KEY["psnr"], columns(values))
         half = 1.96 * values.std() / 20
         assert found.value == pytest.approx(values.mean())
         assert found.low == pytest.approx(values.mean() - half, abs=0.04)
@@ -53,17 +55,17 @@ class TestBootstrap:
     def test_differences_are_paired(self):
         values = np.random.default_rng(1).normal(20, 5, 100)
         bootstrap = Bootstrap(100, 500, 0)
-        found = bootstrap.interval(BY_KEY["psnr"], columns({"psnr": values + 0.1}), columns({"psnr": values}))
+        found = bootstrap.interval(BY_KEY["psnr"], columns(values + 0.1), columns(values))
         assert [found.value, found.low, found.high] == pytest.approx([0.1, 0.1, 0.1])
 
     def test_depends_on_the_seed_only(self):
-        values = columns({"psnr": np.arange(50.0)})
+        values = columns(np.arange(50.0))
         first, again, other = (Bootstrap(50, 300, seed).interval(BY_KEY["psnr"], values) for seed in (0, 0, 1))
         assert first == again
         assert first != other
 
     def test_one_picture(self):
-        found = Bootstrap(1, 100, 0).interval(BY_KEY["psnr"], columns({"psnr": [12.0]}))
+        found = Bootstrap(1, 100, 0).interval(BY_KEY["psnr"], columns([12.0]))
         assert (found.value, found.low, found.high) == (12, 12, 12)
 
 

@@ -73,7 +73,7 @@ class TestPainting:
         field = ChromaField(torch.zeros(2, 4, 4), torch.full((2, 4, 4), 40.0))
         white = Painting(np.full((8, 8), 255, np.uint8), field)
         bands = list(white.bands())
-        assert white.moved_share == 1
+        assert white.moved == white.grey.size
         assert np.unique(bands[0]).tolist() == [255]  # no colour is as light as white
         middle = Painting(np.full((8, 8), 128, np.uint8), field)
         assert next(iter(middle.bands())).std() > 0

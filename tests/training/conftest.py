@@ -9,7 +9,7 @@ import torch
 from colorgan.config import PrecisionChoice
 from colorgan.data import find_sets
 from colorgan.runtime import Runtime, pick_runtime
-from colorgan.training import Budget, Recipe, Trainer, load_recipe
+from colorgan.training import Budget, Recipe, RunRequest, Trainer, load_recipe
 from support import draw_photo
 from training_support import TINY
 
@@ -49,6 +49,6 @@ def make_trainer(photos: Path, runtime: Runtime, tiny_recipe, tmp_path: Path) ->
 
     def make(*changes: str, steps: int = 4, name: str = "run", **options) -> Trainer:
         settings = {"budget": Budget(steps=steps), "runtime": runtime, "workers": 0, **options}
-        return Trainer(tiny_recipe(*changes), find_sets(photos), tmp_path / name, **settings)
+        return Trainer(RunRequest(tiny_recipe(*changes), find_sets(photos), tmp_path / name, **settings))
 
     return make

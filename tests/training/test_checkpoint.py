@@ -5,10 +5,13 @@ import os
 import pytest
 import torch
 
-from colorgan.errors import CheckpointError
-from colorgan.training.checkpoint import find_checkpoints, load_checkpoint, load_latest, save_checkpoint
+from colorgan.errors import CheckpointError, CheckpointFormatError
+from colorgan.runs import RunFolder
+from colorgan.training.checkpoint import load_checkpoint, load_latest, save_checkpoint
+from colorgan.training.resume import CHECKPOINT_FORMAT
 
 STATE = {
+    "format": CHECKPOINT_FORMAT, "budget": {"steps": 9, "minutes": None}, "photos": "", "cache": "none",
     "step": 3, "seconds": 1.5, "best_score": -float("inf"), "seed": 0, "world": 1, "recipe": {}, "average": {},
     "generator": {"weights": torch.arange(1000.0)}, "optimizer": {}, "loss": {}, "scaler": {},
 }  # fmt: skip
@@ -24,12 +27,15 @@ class TestSaveCheckpoint:
     def test_keeps_the_last_few(self, tmp_path):
         for step in range(1, 6):
             save_checkpoint(tmp_path, step, STATE, kept=2)
-        assert [p.name for p in find_checkpoints(tmp_path)] == ["checkpoint-00000004.pt", "checkpoint-00000005.pt"]
+        assert [p.name for p in RunFolder(tmp_path).find_checkpoints()] == [
+            "checkpoint-00000004.pt",
+            "checkpoint-00000005.pt",
+        ]
 
     def test_never_removes_the_one_just_written(self, tmp_path):
         save_checkpoint(tmp_path, 9, STATE, kept=1)
         path = save_checkpoint(tmp_path, 2, STATE, kept=1)
-        assert find_checkpoints(tmp_path) == [path]
+        assert RunFolder(tmp_path).find_checkpoints() == [path]
 
     def test_leaves_no_temporary_file(self, tmp_path):
         save_checkpoint(tmp_path, 1, STATE, kept=1)
@@ -78,3 +84,20 @@ class TestLoadCheckpoint:
         torch.save(STATE, tmp_path / "other.pt")
         with pytest.raises(CheckpointError, match="torn or damaged"):
             load_checkpoint(tmp_path / "other.pt")
+
+    @pytest.mark.parametrize(
+        ("number", "words"), [(None, "an older version"), (99, r"another version.*is 99"), ("x", "another")]
+    )
+    def test_one_of_another_version_is_named_and_not_passed_over(self, tmp_path, number, words):
+        other = {**STATE, "format": number} if number else {k: v for k, v in STATE.items() if k != "format"}
+        save_checkpoint(tmp_path, 1, STATE, kept=5)
+        save_checkpoint(tmp_path, 2, other, kept=5)
+        (tmp_path / "best.pt").touch()
+        with pytest.raises(CheckpointFormatError, match=rf"checkpoint-00000002.*{words}.*--init-from .*best\.pt"):
+            load_latest(tmp_path)
+
+    @pytest.mark.parametrize("missing", ["budget", "photos", "cache", "generator"])
+    def test_one_without_all_fields_is_none(self, tmp_path, missing):
+        path = save_checkpoint(tmp_path, 1, {k: v for k, v in STATE.items() if k != missing}, kept=1)
+        with pytest.raises(CheckpointError, match="not a checkpoint of a run"):
+            load_checkpoint(path)

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import torch
 
-from colorgan.training.checkpoint import find_checkpoints, load_checkpoint
-from colorgan.training.resume import stored_budget
+from colorgan.runs import RunFolder
+from colorgan.training.checkpoint import load_checkpoint
+from colorgan.training.resume import RunState
 from fuzz_support import Findings, mutate_bytes, mutate_pickle, mutate_values, seeded
 
 MUTANTS = int(os.environ.get("COLORGAN_MUTANTS", "20"))  # of each kind
@@ -40,7 +41,7 @@ KINDS: dict[str, Callable[[bytes, dict[str, Any], random.Random], bytes]] = {
 def test_a_sentence_or_a_run(kind: str, make_trainer: Callable[..., Any], tmp_path: Path) -> None:
     first = make_trainer(steps=1, name="first")
     list(first.run())
-    good = find_checkpoints(first.run_dir)[0].read_bytes()[:-32]
+    good = RunFolder(first.run_dir).find_checkpoints()[0].read_bytes()[:-32]
     content = torch.load(io.BytesIO(good), weights_only=True)
     findings, trainer = Findings(kind), make_trainer(steps=2, name="mutant")
     path = tmp_path / "checkpoint-00000001.pt"
@@ -48,9 +49,7 @@ def test_a_sentence_or_a_run(kind: str, make_trainer: Callable[..., Any], tmp_pa
         data = KINDS[kind](good, content, seeded(kind, number))
         path.write_bytes(data + hashlib.sha256(data).digest())  # as one who means harm would
         with findings.mutant():
-            state = load_checkpoint(path)
-            stored_budget(state)
-            trainer.resume(state, path)
+            trainer.resume(RunState.from_checkpoint(load_checkpoint(path)), path)
     findings.judge(MOST_MEMORY)
-    trainer.resume(load_checkpoint(find_checkpoints(first.run_dir)[0]))
+    trainer.resume(RunState.from_checkpoint(load_checkpoint(RunFolder(first.run_dir).find_checkpoints()[0])))
     assert len(list(trainer.run())) > 1

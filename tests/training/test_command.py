@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 from colorgan.cli import app
 from colorgan.commands import train
 from colorgan.data.dataset import leave_signals_alone
-from colorgan.training.checkpoint import find_checkpoints, load_checkpoint
+from colorgan.runs import RunFolder
+from colorgan.training.checkpoint import load_checkpoint
 from colorgan.training.distributed import Processes
 from colorgan.training.journal import read_journal
 from colorgan.training.recipe import recipe_names
@@ -45,7 +46,7 @@ def start(photos: Path, run_dir: Path, steps: int) -> "subprocess.Popen[str]":
 
 def wait_for_checkpoints(run_dir: Path, count: int) -> None:
     deadline = time.monotonic() + 120
-    while len(find_checkpoints(run_dir)) < count:
+    while len(RunFolder(run_dir).find_checkpoints()) < count:
         assert time.monotonic() < deadline, "the run does not get on"
         time.sleep(0.02)
 
@@ -70,7 +71,7 @@ class TestKilled:
         process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL
-        newest = find_checkpoints(killed)[-1]
+        newest = RunFolder(killed).find_checkpoints()[-1]
         assert newest.name < f"checkpoint-{self.STEPS:08}.pt", "killed too late to show anything"
         newest.write_bytes(newest.read_bytes()[:-1])  # as if the kill had torn it
 
@@ -96,7 +97,7 @@ class TestKilled:
         assert "Traceback" not in talk
         last = json.loads((run_dir / "journal.jsonl").read_text().splitlines()[-1])
         assert (last["kind"], last["stopped"]) == ("finished", True)
-        assert load_checkpoint(find_checkpoints(run_dir)[-1])["step"] == last["step"]
+        assert load_checkpoint(RunFolder(run_dir).find_checkpoints()[-1])["step"] == last["step"]
         assert f"go on with --resume {run_dir}" in talk
 
 
@@ -108,6 +109,7 @@ def test_a_second_request_ends_what_is_stuck(monkeypatch, number):
     stuck = multiprocessing.get_context("fork").Process(target=_sleep_deaf, daemon=True)
     stuck.start()
     trainer = SimpleNamespace(stop_requested=False, processes=Processes())
+    trainer.request_stop = lambda: setattr(trainer, "stop_requested", True)
     try:
         with train._gentle_interrupts(trainer):
             os.kill(os.getpid(), number)

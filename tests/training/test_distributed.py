@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from colorgan.data import find_sets
-from colorgan.training import Budget, StepDone, Trainer, load_recipe
+from colorgan.training import Budget, RunRequest, StepDone, Trainer, load_recipe
 from colorgan.training.batch_norm import SharedBatchNorm2d, share_batch_norms
 from colorgan.training.checkpoint import load_latest
 from colorgan.training.distributed import Processes
@@ -67,7 +67,9 @@ def alone(photos, runtime, tmp_path_factory):
     torch.set_num_threads(1)
     recipe = load_recipe("debug", (*TINY, *CHANGES, "run.batch_size=4"))
     run_dir = tmp_path_factory.mktemp("one") / "run"
-    trainer = Trainer(recipe, find_sets(photos), run_dir, budget=Budget(steps=4), runtime=runtime, workers=0)
+    trainer = Trainer(
+        RunRequest(recipe, find_sets(photos), run_dir, budget=Budget(steps=4), runtime=runtime, workers=0)
+    )
     return run_dir, [event for event in trainer.run() if isinstance(event, StepDone)]
 
 
@@ -105,7 +107,7 @@ from pathlib import Path
 from colorgan.data import PhotoFile, find_sets
 from colorgan.errors import ColorganError
 from colorgan.runtime import pick_runtime
-from colorgan.training import Budget, Trainer, load_recipe
+from colorgan.training import Budget, RunRequest, Trainer, load_recipe
 from colorgan.training.distributed import PeerFailedError, joined_processes
 
 runtime = pick_runtime("cpu", "float32")
@@ -117,9 +119,9 @@ with joined_processes(runtime) as processes:
     if processes.rank == 1:
         photos = photos.__class__((PhotoFile("gone.png", Path("gone.png")),) * 9, photos.validation, Path())
     recipe = load_recipe("debug", sys.argv[3:])
-    trainer = Trainer(
+    trainer = Trainer(RunRequest(
         recipe, photos, Path(sys.argv[2]), budget=Budget(steps=9), runtime=runtime, workers=0, processes=processes
-    )
+    ))
     try:
         list(trainer.run())
     except ColorganError as error:
@@ -143,7 +145,7 @@ from pathlib import Path
 import torch
 from colorgan.data import find_sets
 from colorgan.runtime import pick_runtime
-from colorgan.training import Budget, Trainer, load_recipe
+from colorgan.training import Budget, RunRequest, Trainer, load_recipe
 from colorgan.training.batch_norm import SharedBatchNorm2d
 from colorgan.training.distributed import joined_processes
 
@@ -151,10 +153,10 @@ torch.set_num_threads(1)
 runtime = pick_runtime("cpu", "float32")
 with joined_processes(runtime) as processes:
     photos, run_dir, *changes = sys.argv[1:]
-    trainer = Trainer(
+    trainer = Trainer(RunRequest(
         load_recipe("debug", changes), find_sets(Path(photos)), Path(run_dir), budget=Budget(steps=2),
         runtime=runtime, workers=0, processes=processes,
-    )
+    ))
     list(trainer.run())
     norms = [m for m in trainer.generator.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     weights = torch.cat([p.detach().flatten() for p in trainer.generator.parameters()])

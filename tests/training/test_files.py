@@ -13,6 +13,7 @@ from colorgan.training import StepDone
 from colorgan.training.checkpoint import load_latest
 from colorgan.training.files import write_file
 from colorgan.training.journal import read_journal
+from colorgan.training.resume import RunState
 from colorgan.weights.file import load_generator
 from training_support import TINY
 
@@ -116,7 +117,7 @@ class TestRun:
             list(trainer.run())
         full[0] = False
         resumed = make_trainer("run.checkpoint_minutes=0", steps=4)
-        resumed.resume(load_latest(trainer.run_dir)[0])
+        resumed.resume(RunState.from_checkpoint(load_latest(trainer.run_dir)[0]))
         assert [e.step for e in resumed.run() if isinstance(e, StepDone)] == [3, 4]
 
 

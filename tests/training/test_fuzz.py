@@ -14,7 +14,7 @@ import pytest
 
 from colorgan.colorization.hints import read_hints
 from colorgan.config import config_to_mapping
-from colorgan.data.runs import latest_run, validation_photos, write_record
+from colorgan.data.run_record import latest_run, validation_photos, write_record
 from colorgan.errors import ColorganError
 from colorgan.evaluation import read_labels
 from colorgan.training import load_recipe, recipe_to_toml

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from PIL import Image
 
 from colorgan.errors import CheckpointError
 from colorgan.training.journal import Averages, Journal, read_journal
@@ -133,23 +132,3 @@ class TestSummarizeRun:
     def test_says_what_is_no_run(self, tmp_path):
         with pytest.raises(CheckpointError, match="folder of a run"):
             summarize_run(tmp_path)
-
-
-class TestDrawCurves:
-    def test_draws_a_panel_for_each_thing_that_was_measured(self, tmp_path):
-        entries = [{"kind": "step", "step": s, "total": 1 / s, "rate": 0.1} for s in range(1, 50)]
-        path = draw_curves(entries, tmp_path / "curves.png")
-        with Image.open(path) as few:
-            small = few.size
-            assert len(few.getcolors(10_000)) > 3
-        entries += [{"kind": "validation", "step": s, "score": 0.1 * s, "gain": 0.1, **SCORE} for s in (10, 20)]
-        with Image.open(draw_curves(entries, tmp_path / "curves.png")) as more:
-            assert more.height > small[1]
-
-    def test_takes_numbers_that_are_missing_or_nought(self, tmp_path):
-        entries = [{"kind": "step", "step": 1, "total": None}, {"kind": "step", "step": 2, "total": 0.0, "rate": 0.0}]
-        assert draw_curves(entries, tmp_path / "curves.png") is not None
-
-    def test_draws_nothing_from_nothing(self, tmp_path):
-        assert draw_curves([], tmp_path / "curves.png") is None
-        assert not (tmp_path / "curves.png").exists()

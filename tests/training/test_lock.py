@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from colorgan.errors import TrainingError, UsageError
+from colorgan.runs import RunFolder
 from colorgan.training import begin_run, prepare_training
-from colorgan.training.checkpoint import checkpoint_path, find_checkpoints
-from colorgan.training.lock import LOCK_NAME, RunLock
+from colorgan.training.lock import RunLock
 
 
 def _hold(folder: Path, ready, *, with_child: bool) -> None:
@@ -70,7 +70,7 @@ class TestRunLock:
         first.release()
         second.acquire()
         second.release()
-        assert (tmp_path / LOCK_NAME).read_bytes() == b""
+        assert RunFolder(tmp_path).lock.read_bytes() == b""
 
     def test_goes_on_where_there_are_no_locks(self, tmp_path, monkeypatch):
         def refuse(*_: object) -> None:
@@ -105,7 +105,7 @@ class TestTrainer:
         folder = tmp_path / "run"
         setup = prepare_training(make_options(photos, folder, steps=1))
         folder.mkdir()
-        checkpoint_path(folder, 7).write_bytes(b"of another trainer, which has ended")
+        RunFolder(folder).checkpoint(7).write_bytes(b"of another trainer, which has ended")
         with pytest.raises(UsageError, match="holds a run already"):
             begin_run(setup)
-        assert len(find_checkpoints(folder)) == 1
+        assert len(RunFolder(folder).find_checkpoints()) == 1

@@ -5,12 +5,12 @@ import copy
 import pytest
 import torch
 
-from colorgan.color import rgb_to_lab
 from colorgan.errors import CheckpointError, ConfigError
 from colorgan.losses import GeneratorLoss
 from colorgan.model import build_generator
 from colorgan.runtime import Runtime
-from colorgan.training.players import Players, Truth, halve, look_at
+from colorgan.training.players import Players
+from colorgan.training.targets import look_at
 from training_support import draw_batch
 
 
@@ -32,22 +32,6 @@ def weights(network: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 def changed(before: dict[str, torch.Tensor], network: torch.nn.Module) -> set[str]:
     return {name for name, p in network.named_parameters() if not torch.equal(before[name], p)}
-
-
-class TestLookAt:
-    def test_gives_the_truth_in_lab_and_the_jittered_grey_as_luminance(self):
-        batch = draw_batch()
-        truth = look_at(batch)
-        exact = rgb_to_lab(batch.rgb.float() / 255)
-        assert torch.equal(truth.lab[:, 1:], exact[:, 1:])
-        assert torch.equal(truth.lab[1::2, :1], exact[1::2, :1])
-        assert not torch.allclose(truth.lab[::2, :1], exact[::2, :1])
-
-    def test_hides_hint_colours_where_there_is_no_hint(self):
-        truth = look_at(draw_batch())
-        mask = truth.hints[:, :1]
-        assert not (truth.hints[:, 1:] * (1 - mask)).any()
-        assert (truth.hints[:, 1:] * mask).any()
 
 
 class TestAlternation:
@@ -211,24 +195,6 @@ class TestRead:
         assert players.read(found)[0]["gradient_norm"] == float("inf")
         players.runtime = Runtime(torch.device("cpu"), torch.float16)
         assert players.read(found) == [{"total": 1.0}]
-
-
-class TestHalve:
-    def test_shrinks_all_parts(self):
-        truth = look_at(draw_batch(size=16))
-        small = halve(truth)
-        assert small.lab.shape == (4, 3, 8, 8)
-        blocks = truth.known.unfold(2, 2, 2).unfold(3, 2, 2)
-        assert torch.equal(small.known, blocks.amin((-1, -2)))
-        assert torch.equal(small.hints[:, :1], truth.hints[:, :1].unfold(2, 2, 2).unfold(3, 2, 2).amax((-1, -2)))
-
-    def test_a_hint_keeps_its_colour(self):
-        hints = torch.zeros(1, 3, 4, 4)
-        hints[0, :, 1, 1] = torch.tensor([1.0, 40.0, -20.0])
-        small = halve(Truth(torch.zeros(1, 3, 4, 4), None, hints))
-        assert small.known is None
-        assert small.hints[0, :, 0, 0].tolist() == [1, 40, -20]
-        assert small.hints[0, :, 1:, 1:].abs().sum() == 0
 
 
 class TestStartFrom:

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from colorgan.config import RenderConfig
-from colorgan.data.runs import read_record
+from colorgan.data.run_record import read_record
 from colorgan.errors import CheckpointError, ConfigError, DataError, DeviceError, TrainingError, UsageError
 from colorgan.model import build_generator
-from colorgan.training import Budget, Finished, TrainingOptions, begin_run, load_recipe, prepare_training
-from colorgan.training.checkpoint import find_checkpoints
+from colorgan.runs import RunFolder
+from colorgan.training import Budget, Finished, TrainingOptions, Validated, begin_run, load_recipe, prepare_training
 from colorgan.training.preflight import check_before_run
+from colorgan.training.status import summarize_run
 from colorgan.weights.file import load_generator, save_generator
 from support import draw_photo
 from training_support import TINY
@@ -47,7 +48,8 @@ def stopped_run(photos, tmp_path_factory):
     setup = prepare_training(make_options(photos, folder, "run.checkpoint_minutes=0", steps=5, seed=4))
     begin_run(setup)
     for _ in setup.trainer.run():
-        setup.trainer.stop_requested = setup.trainer.step >= 3
+        if setup.trainer.step >= 3:
+            setup.trainer.request_stop()
     return folder
 
 
@@ -69,8 +71,8 @@ class TestOptions:
             ({"workers": -1}, "workers must be in 0"),
             ({"seed": 2**64}, "seed must be in 0"),
             ({"size": -8}, "size must be in"),
-            ({"data": Path("y" * 300)}, "cannot be looked at: File name too long"),
-            ({"validation_data": Path("nul\0")}, "is no path"),
+            ({"data": Path("y" * 300)}, "cannot be looked at: its name is too long"),
+            ({"validation_data": Path("nul\0")}, "is no name of a file"),
             ({"resume": "auto", "init_from": "default"}, "give one of them"),
             ({"data": None}, "pass a folder of photographs with --data"),
         ],
@@ -100,9 +102,9 @@ class TestPrepareTraining:
             ({"batch_size": 64}, UsageError, "fewer than the 64 of one step.*--batch-size 23 or less"),
             ({"resume": "auto"}, CheckpointError, "no checkpoint that can be resumed from"),
             ({"resume": "gone.pt", "data": None}, CheckpointError, "gone.pt cannot be read"),
-            ({"resume": "y" * 300}, UsageError, "cannot be looked at: File name too long"),
-            ({"resume": "auto", "run_dir": Path("y" * 300)}, UsageError, "cannot be looked at: File name too long"),
-            ({"run_dir": Path("y" * 300)}, UsageError, "cannot be looked at: File name too long"),
+            ({"resume": "y" * 300}, UsageError, "cannot be looked at: its name is too long"),
+            ({"resume": "auto", "run_dir": Path("y" * 300)}, UsageError, "cannot be looked at: its name is too long"),
+            ({"run_dir": Path("y" * 300)}, UsageError, "cannot be looked at: its name is too long"),
             ({"encoder_weights": "gone.pth"}, None, "gone.pth.*--encoder-weights none"),
         ],
     )
@@ -188,6 +190,10 @@ class TestRepairRecipe:
         setup = prepare_training(options)
         events = list(setup.trainer.run())
         assert any(isinstance(event, Finished) for event in events)
+        (score,) = (event.score for event in events if isinstance(event, Validated))
+        assert score.score == pytest.approx(score.hole_psnr - score.smooth_psnr)
+        status = summarize_run(tmp_path / "run")
+        assert status.last["hole_psnr"] == score.hole_psnr
         result = load_generator(tmp_path / "run" / "last.safetensors")
         assert result.render == RenderConfig(size=48)
         assert result.network.config.repair_widths == (4, 4)
@@ -218,19 +224,19 @@ class TestResume:
         assert (trainer.run_dir.name, trainer.step) == ("mine", 3)
 
     def test_passes_over_a_torn_checkpoint(self, options, finished):
-        newest = find_checkpoints(finished)[-1]
+        newest = RunFolder(finished).find_checkpoints()[-1]
         newest.write_bytes(newest.read_bytes()[:-9])
         setup = prepare_training(TrainingOptions(resume=str(finished), workers=0, device="cpu"))
         assert setup.trainer.step == 2
         assert any("torn or damaged" in note for note in setup.notes)
 
     def test_refuses_to_mix_with_later_checkpoints(self, finished):
-        first = find_checkpoints(finished)[0]
+        first = RunFolder(finished).find_checkpoints()[0]
         with pytest.raises(UsageError, match=r"holds a later checkpoint.*branch off.*--run-dir"):
             prepare_training(TrainingOptions(resume=str(first), workers=0, device="cpu"))
 
     def test_branches_off_into_a_new_folder(self, finished, tmp_path):
-        first = find_checkpoints(finished)[0]
+        first = RunFolder(finished).find_checkpoints()[0]
         branch = TrainingOptions(resume=str(first), run_dir=tmp_path / "branch", workers=0, device="cpu")
         trainer = prepare_training(branch).trainer
         assert (trainer.step, trainer.run_dir.name) == (1, "branch")

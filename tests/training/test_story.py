@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from colorgan.errors import TrainingError
-from colorgan.training.story import STORY_NAME, write_story
+from colorgan.training.story import write_story
 
 COLORS = ("red", "lime", "blue")
 
@@ -27,7 +27,7 @@ def run_dir(tmp_path: Path) -> Path:
 class TestStory:
     def test_shows_every_sheet_in_order(self, run_dir):
         path = write_story(run_dir)
-        assert path == run_dir / STORY_NAME
+        assert path == run_dir / "story.webp"
         frames = iio.imread(path, index=...)[..., :3]
         assert frames.shape == (3, 40 + 16, 60, 3)
         assert [int(np.argmax(frame[40, 30])) for frame in frames] == [0, 1, 2]
@@ -67,7 +67,7 @@ class TestStory:
         for step in range(count):
             draw_sheet(tmp_path, step, "red")
         assert write_story(tmp_path) is None
-        assert not (tmp_path / STORY_NAME).exists()
+        assert not (tmp_path / "story.webp").exists()
 
     def test_passes_over_what_is_damaged_or_of_another_size(self, run_dir):
         draw_sheet(run_dir, 1, "white", (20, 20))
@@ -76,7 +76,7 @@ class TestStory:
             assert story.n_frames == 3
 
     def test_a_folder_that_cannot_be_written(self, run_dir):
-        (run_dir / f".{STORY_NAME}.part").mkdir()
+        (run_dir / ".story.webp.part").mkdir()
         with pytest.raises(TrainingError, match="cannot be written"):
             write_story(run_dir)
 
@@ -85,7 +85,7 @@ class TestInARun:
     def test_a_whole_run_ends_with_it(self, make_trainer):
         trainer = make_trainer("run.validation_steps=2", steps=4)
         *_, finished = trainer.run()
-        assert finished.story == trainer.run_dir / STORY_NAME
+        assert finished.story == trainer.run_dir / "story.webp"
         with Image.open(finished.story) as story:
             assert story.n_frames == len(list(trainer.run_dir.glob("sheet-*.png"))) == 2
 

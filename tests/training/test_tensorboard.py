@@ -8,8 +8,8 @@ import pytest
 
 from colorgan.errors import UsageError
 from colorgan.training import StepDone, Validated
+from colorgan.training.score import ColorScore
 from colorgan.training.tensorboard import TensorBoardLog
-from colorgan.training.validation import Score
 
 
 class Writer:
@@ -36,7 +36,7 @@ class TestTensorBoardLog:
         monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
         monkeypatch.setattr("torch.utils.tensorboard", module, raising=False)
         log = TensorBoardLog(tmp_path, every=2)
-        score = Score(22.0, 21.0, 10.0, 40.0, 1.0, 0.5, None, 0.5)
+        score = ColorScore(22.0, 21.0, 10.0, 40.0, 1.0, 0.5, None, 0.5)
         for event in (step(1), step(2), Validated(2, score, True, Path("sheet.png"))):
             log.take(event)
         log.close()

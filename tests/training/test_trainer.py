@@ -8,9 +8,11 @@ from PIL import Image
 
 from colorgan.config import CacheChoice
 from colorgan.errors import CheckpointError, DataError, TrainingError
+from colorgan.runs import RunFolder
 from colorgan.training import Budget, Finished, Saved, StepDone, Validated
-from colorgan.training.checkpoint import find_checkpoints, load_checkpoint, load_latest
+from colorgan.training.checkpoint import load_checkpoint, load_latest
 from colorgan.training.journal import read_journal
+from colorgan.training.resume import RunState
 from colorgan.weights.file import load_generator
 
 
@@ -94,7 +96,7 @@ class TestRun:
         events = of_kind(trainer.run(), StepDone)
         assert [name for e in events for name, _ in e.left_out] == ["bad.png"]
         assert events[-1].terms["smooth_l1"] < events[0].terms["smooth_l1"]
-        assert load_checkpoint(find_checkpoints(trainer.run_dir)[-1])["cache"] == "device"
+        assert load_checkpoint(RunFolder(trainer.run_dir).find_checkpoints()[-1])["cache"] == "device"
 
     def test_passes_over_a_gradient_that_is_not_finite(self, make_trainer):
         trainer = make_trainer("loss.adversarial=0", steps=4)
@@ -127,7 +129,8 @@ class TestStop:
         events = []
         for event in trainer.run():
             events.append(event)
-            trainer.stop_requested = trainer.step >= 2
+            if trainer.step >= 2:
+                trainer.request_stop()
         assert len(of_kind(events, StepDone)) == 2
         assert of_kind(events, Saved)[0].step == 2
         (finished,) = of_kind(events, Finished)
@@ -174,7 +177,7 @@ class TestResume:
         expected = [e.terms for e in of_kind(whole.run(), StepDone)]
 
         resumed = make_trainer(*changes, steps=6, name="resumed", cache=cache)
-        resumed.resume(load_checkpoint(whole.run_dir / "checkpoint-00000002.pt"))
+        resumed.resume(RunState.from_checkpoint(load_checkpoint(whole.run_dir / "checkpoint-00000002.pt")))
         found = [e.terms for e in of_kind(resumed.run(), StepDone)]
         assert found == expected[2:]
         one, two = (load_checkpoint(t.run_dir / "checkpoint-00000006.pt") for t in (whole, resumed))
@@ -202,14 +205,14 @@ class TestResume:
     def test_refuses_another_recipe(self, make_trainer, change, words):
         trainer = make_trainer(steps=1)
         list(trainer.run())
-        state = load_latest(trainer.run_dir)[0]
+        state = RunState.from_checkpoint(load_latest(trainer.run_dir)[0])
         with pytest.raises(CheckpointError, match=words):
             make_trainer(change, name="other").resume(state)
 
     def test_refuses_another_seed(self, make_trainer):
         trainer = make_trainer(steps=1)
         list(trainer.run())
-        state = load_latest(trainer.run_dir)[0]
+        state = RunState.from_checkpoint(load_latest(trainer.run_dir)[0])
         with pytest.raises(CheckpointError, match="--seed 0, this run has 3"):
             make_trainer(name="other", seed=3).resume(state)
 
@@ -217,14 +220,14 @@ class TestResume:
         trainer = make_trainer(steps=1)
         list(trainer.run())
         other = make_trainer("run.validation_steps=7", name="other")
-        other.resume(load_latest(trainer.run_dir)[0])
+        other.resume(RunState.from_checkpoint(load_latest(trainer.run_dir)[0]))
         assert other.step == 1
 
     def test_spent_minutes_count(self, make_trainer):
         trainer = make_trainer(budget=Budget(minutes=100))
         trainer.seconds = 99 * 60
         assert trainer.progress == pytest.approx(0.99)
-        state = {**load_state(trainer), "seconds": 50 * 60.0}
+        state = RunState.from_checkpoint({**load_state(trainer), "seconds": 50 * 60.0})
         other = make_trainer(budget=Budget(minutes=100), name="other")
         other.resume(state)
         assert other.progress == pytest.approx(0.5)
@@ -232,7 +235,7 @@ class TestResume:
     def test_keeps_the_last_few_checkpoints(self, make_trainer):
         trainer = make_trainer("run.checkpoint_minutes=0", "run.checkpoints_kept=2", steps=5)
         list(trainer.run())
-        assert [p.name for p in find_checkpoints(trainer.run_dir)] == [
+        assert [p.name for p in RunFolder(trainer.run_dir).find_checkpoints()] == [
             "checkpoint-00000004.pt",
             "checkpoint-00000005.pt",
         ]

@@ -6,7 +6,7 @@ import torch
 from colorgan.config import RenderConfig
 from colorgan.data import find_photos
 from colorgan.errors import DataError
-from colorgan.evaluation import evaluate
+from colorgan.evaluation import EvaluationRequest, evaluate
 from colorgan.model import build_generator
 from colorgan.rendering import ColoredBatch
 from colorgan.rendering.front import STRENGTHS
@@ -30,7 +30,6 @@ class TestValidationSet:
         (tmp_path / "c.png").write_bytes(b"damaged")
         found = ValidationSet(find_photos(tmp_path), 9, 32)
         assert found.names == ["a.png"]
-        assert [name for name, _ in found.left_out] == ["b.png", "c.png"]
 
     def test_refuses_a_set_without_any(self, tmp_path):
         (tmp_path / "c.png").write_bytes(b"damaged")
@@ -67,7 +66,9 @@ class TestValidate:
         chosen = find_photos(photos)[:3]
         score = validate(network, ValidationSet(chosen, 3, 256), render, runtime)
         loaded = LoadedGenerator(network, render, {"name": "m"}, "0" * 64)
-        report = evaluate(chosen, [loaded], metrics=["psnr", "colorfulness"], front=True, device="cpu")
+        report = evaluate(
+            EvaluationRequest(chosen, [loaded], metrics=["psnr", "colorfulness"], front=True, device="cpu")
+        )
         figures = {row.statistic.key: row.figure.value for row in report.rows if row.candidate == "m"}
         assert figures["colorfulness"] > 2
         assert score.psnr == pytest.approx(figures["psnr"], abs=0.01)

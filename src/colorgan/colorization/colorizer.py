@@ -223,7 +223,7 @@ class Colorizer:
         source_type: SourceType = SourceType.COMPOSITE,
     ) -> Provenance:
         """Return what is noted in a coloured file: the settings, what it was made from, and what it is called."""
-        from colorgan import __version__
+        from colorgan.version import __version__
 
         return Provenance(
             version=__version__,

@@ -4,7 +4,6 @@ Under `torchrun` every process takes the part of its rank, on a GPU of its own w
 for all. The processes write to one file system and talk only at the end.
 """
 
-import os
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import TypeVar
 import torch
 from torch.distributed.rendezvous import rendezvous
 
-from colorgan.errors import ConfigError
+from colorgan.ranks import TorchrunRanks
 
 __all__ = ["Ranks"]
 
@@ -25,40 +24,19 @@ _LONGEST_WAIT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Ranks:
+class Ranks(TorchrunRanks):
     """This process among those of a run."""
-
-    rank: int = 0
-    count: int = 1
-
-    @classmethod
-    def from_environment(cls) -> "Ranks":
-        """Read what `torchrun` says; a lone process otherwise.
-
-        Raises:
-            ConfigError: RANK and WORLD_SIZE are not numbers that go together.
-        """
-        rank, count = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
-        if not (rank.isdecimal() and count.isdecimal() and int(rank) < int(count)):
-            raise ConfigError(f"RANK={rank} and WORLD_SIZE={count} do not go together; unset both, or use torchrun")
-        return cls(int(rank), int(count))
 
     @property
     def leads(self) -> bool:
         """Whether this process reports for all."""
         return self.rank == 0
 
-    @property
-    def count_here(self) -> int:
-        """How many of the processes share this machine."""
-        here = os.environ.get("LOCAL_WORLD_SIZE", "")
-        return max(1, int(here)) if here.isdecimal() and self.count > 1 else 1
-
     def own_device(self, device: str) -> str:
         """Return this process's own GPU in place of "auto" and "cuda", if there are several processes and GPUs."""
         if self.count == 1 or device not in ("auto", "cuda") or not torch.cuda.is_available():
             return device
-        return f"cuda:{int(os.environ.get('LOCAL_RANK', self.rank)) % torch.cuda.device_count()}"
+        return f"cuda:{(self.rank if self.local_rank is None else self.local_rank) % torch.cuda.device_count()}"
 
     def gather(self, items: Sequence[T]) -> list[T]:
         """Return the items of all processes, in the order of their ranks, to every process."""

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 
-from colorgan import __version__
 from colorgan.colorization.work import Outcome, Status
 from colorgan.files import printable
 from colorgan.images import atomic_file
+from colorgan.version import __version__
 
 __all__ = ["make_report", "write_report"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from colorgan import __version__
+from colorgan.version import __version__
 
 __all__ = ["describe_installation", "describe_versions"]
 

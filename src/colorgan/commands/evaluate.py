@@ -133,25 +133,25 @@ def evaluate(
     if pairs is not None and not weights:
         chosen = []
     console.say(f"{len(found.photos)} photographs: {found.source}")
+    request = evaluation.EvaluationRequest(
+        found.photos,
+        chosen,
+        metrics=metrics or evaluation.CORE_METRICS,
+        protocol=evaluation.Protocol(
+            framing=framing, occlusion=occlusion, degradation=degradation, hints=hints, seed=seed
+        ),
+        render_size=render_size,
+        strength=strength,
+        pairs=pairs,
+        front=front,
+        examples=_EXAMPLES if report_file else 0,
+        labels=evaluation.read_labels(labels) if labels else None,
+        backbones=_parse_backbones(backbones or []),
+        device=device,
+        precision=precision,
+    )
     with _progress() as on_progress:
-        report = evaluation.evaluate(
-            found.photos,
-            chosen,
-            metrics=metrics or evaluation.CORE_METRICS,
-            protocol=evaluation.Protocol(
-                framing=framing, occlusion=occlusion, degradation=degradation, hints=hints, seed=seed
-            ),
-            render_size=render_size,
-            strength=strength,
-            pairs=pairs,
-            front=front,
-            examples=_EXAMPLES if report_file else 0,
-            labels=evaluation.read_labels(labels) if labels else None,
-            backbones=_parse_backbones(backbones or []),
-            device=device,
-            precision=precision,
-            on_progress=on_progress,
-        )
+        report = evaluation.evaluate(request, on_progress)
     if as_json:
         typer.echo(evaluation.report_to_json(report))
     else:

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from colorgan import console
 from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
 from colorgan.config import CacheChoice, DeviceChoice, PrecisionChoice
 from colorgan.errors import UsageError
+from colorgan.runs import RunFolder
 
 if TYPE_CHECKING:
     from colorgan.training import Finished, Setup, StepDone, Tracker, Trainer, TrainingOptions, Validated
@@ -193,6 +195,7 @@ def _print_recipe(recipe: str, overrides: list[str]) -> None:
 
 
 def _print_status(run_dir: Path) -> None:
+    from colorgan.training.score import describe_score
     from colorgan.training.status import summarize_run
 
     status = summarize_run(run_dir)
@@ -208,8 +211,7 @@ def _print_status(run_dir: Path) -> None:
     for title, entry in (("best", status.best), ("last", status.last)):
         if entry is not None:
             rows.append((f"{title} score", f"{entry['score']:+.3f} dB at step {entry['step']}"))
-            colours = f"{entry['colorfulness']:.1f} of {entry['real_colorfulness']:.1f}"
-            rows.append(("", f"PSNR {entry['psnr']:.2f} dB (grey {entry['grey_psnr']:.2f}), colourfulness {colours}"))
+            rows.append(("", describe_score(entry)))
     rows.append(("left out", f"{status.left_out} photographs, damaged or nearly grey"))
     rows.append(("checkpoint", str(status.checkpoint or "none yet")))
     table = console.make_table("run", str(run_dir))
@@ -221,9 +223,9 @@ def _print_status(run_dir: Path) -> None:
 def _print_plots(run_dir: Path) -> None:
     from colorgan.training.journal import read_journal
     from colorgan.training.plots import draw_curves
-    from colorgan.training.trainer import CURVES_NAME
 
-    path = draw_curves(read_journal(run_dir / "journal.jsonl"), run_dir / CURVES_NAME)
+    files = RunFolder(run_dir)
+    path = draw_curves(read_journal(files.journal), files.curves)
     if path is None:
         raise UsageError(f"the journal of {run_dir} has nothing to draw yet; wait until it has taken a few more steps")
     console.stdout().print(str(path), markup=False)
@@ -253,7 +255,7 @@ def _run(options: "TrainingOptions", *, dry_run: bool, tensorboard: bool) -> int
                 _introduce(setup)
             trackers: list[Tracker] = []
             if tensorboard and processes.leads:
-                trackers.append(TensorBoardLog(trainer.run_dir / "tensorboard", trainer.recipe.run.journal_steps))
+                trackers.append(TensorBoardLog(trainer.files.tensorboard, trainer.recipe.run.journal_steps))
             _introduce_check(processes.from_leader(lambda: check_before_run(trainer)), trainer)
             if dry_run:
                 return 0
@@ -309,7 +311,7 @@ def _gentle_interrupts(trainer: "Trainer") -> Iterator[None]:
         nonlocal asked, insisted
         if not trainer.stop_requested:
             asked = time.monotonic()
-            trainer.stop_requested = True
+            trainer.request_stop()
             if trainer.processes.leads:
                 console.say("stopping after this step; press Ctrl-C again to stop at once")
         elif insisted:
@@ -367,10 +369,10 @@ def _summary(event: "StepDone") -> str:
 
 
 def _verdict(event: "Validated") -> str:
-    score = event.score
+    from colorgan.training.score import describe_score
+
     return (
-        f"step {event.step}: PSNR {score.psnr:.2f} dB (grey {score.grey_psnr:.2f}), colourfulness "
-        f"{score.colorfulness:.1f} (real {score.real_colorfulness:.1f}), score {score.score:+.3f} dB"
+        f"step {event.step}: {describe_score(asdict(event.score))}, score {event.score.score:+.3f} dB"
         f"{', the best so far' if event.is_best else ''}; {event.sheet}"
     )
 

@@ -6,6 +6,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from colorgan.ranks import TorchrunRanks
+
 __all__ = ["PREFETCHED", "SHARED_MEMORY", "LoadingPlan", "plan_loading"]
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory
@@ -45,7 +47,7 @@ def plan_loading(size: int, batch_size: int, workers: int, reserved: int = 0) ->
         return LoadingPlan(0, shares_memory=True, note=note)
     free = _free_bytes()
     needed = (PREFETCHED * workers + 2) * batch_size * _BYTES_A_PIXEL * size**2
-    together = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    together = TorchrunRanks.from_environment().count_here
     if free is None or free - reserved > _MARGIN * needed * together:
         return LoadingPlan(workers, shares_memory=True, note=None)
     note = (

@@ -1,6 +1,6 @@
 """Measuring how well pictures are coloured, by a protocol that is printed with every result."""
 
-from colorgan.evaluation.evaluator import evaluate
+from colorgan.evaluation.evaluator import EvaluationRequest, evaluate
 from colorgan.evaluation.measures import CORE_METRICS, METRICS, read_labels
 from colorgan.evaluation.page import report_to_html
 from colorgan.evaluation.protocol import Protocol
@@ -11,6 +11,7 @@ __all__ = [
     "CORE_METRICS",
     "METRICS",
     "EvaluationData",
+    "EvaluationRequest",
     "Protocol",
     "Report",
     "evaluate",

@@ -4,7 +4,7 @@ import dataclasses
 import io
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -14,9 +14,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from colorgan import __version__
 from colorgan.color import rgb_to_lab
-from colorgan.config import Occlusion, RenderConfig
+from colorgan.config import RenderConfig
 from colorgan.data import PhotoFile, find_photos, open_photo
 from colorgan.data.augment import is_nearly_grey
 from colorgan.errors import EvaluationError, ImageReadError, UsageError
@@ -30,7 +29,15 @@ from colorgan.evaluation.candidates import (
 )
 from colorgan.evaluation.front import Front, summarize_front
 from colorgan.evaluation.inputs import EvaluationBatch, frame_picture, make_batch
-from colorgan.evaluation.measures import CORE_METRICS, Comparison, Measure, build_measures, find_labels
+from colorgan.evaluation.measures import (
+    CORE_METRICS,
+    Comparison,
+    Measure,
+    Metric,
+    build_measures,
+    choose_metrics,
+    find_labels,
+)
 from colorgan.evaluation.protocol import Protocol
 from colorgan.evaluation.report import CandidateScores, Example, Report
 from colorgan.evaluation.statistics import Bootstrap, Values
@@ -39,10 +46,11 @@ from colorgan.metrics import psnr
 from colorgan.model import prepare_for_inference
 from colorgan.rendering.front import STRENGTHS, FrontValues, measure_front
 from colorgan.runtime import Runtime, pick_runtime
+from colorgan.version import __version__
 from colorgan.weights.file import LoadedGenerator, load_generator
 from colorgan.weights.store import resolve_weights
 
-__all__ = ["OnProgress", "evaluate"]
+__all__ = ["EvaluationRequest", "OnProgress", "evaluate"]
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what is being done, how many pictures are done, and how many there are."""
@@ -52,41 +60,35 @@ _BATCH_PIXELS = {"cpu": 4 * 256 * 256, "cuda": 64 * 256 * 256}
 _FRONT_STRENGTHS = (*STRENGTHS, 3.5, 4.0)
 
 
+@dataclass(frozen=True, slots=True)
+class EvaluationRequest:
+    """What is measured on which photographs, and how."""
+
+    data: Path | str | Sequence[PhotoFile]  # a folder or .tar file of photographs, or the photographs
+    weights: Sequence[str | Path | LoadedGenerator] = ("default",)
+    """Generators: registered names, files, or loaded ones. With several, all are compared to the first."""
+    _: KW_ONLY
+    metrics: Sequence[str] = CORE_METRICS  # which of `colorgan.evaluation.METRICS`
+    protocol: Protocol = field(default_factory=Protocol)  # how pictures are prepared
+    render_size: int | None = None  # overrides the size at which the networks see the pictures
+    strength: float | None = None  # overrides the factor on chroma
+    pairs: Path | None = None
+    """A folder of pictures that any program coloured, named as the originals are; only pictures that it holds are
+    measured, for all candidates."""
+    front: bool = False  # whether the strength of each generator is swept, to compare at equal colourfulness
+    examples: int = 0  # how many of the worst and of the best pictures are kept in the report
+    labels: Mapping[str, int] | None = None  # the ImageNet class of each picture by name, for the metric `top5`
+    backbones: Mapping[str, Path] | None = None  # files of backbones, instead of those in the store
+    device: str = "auto"
+    precision: str = "auto"  # of the networks' arithmetic
+
+
 @torch.inference_mode()
-def evaluate(
-    data: Path | str | Sequence[PhotoFile],
-    weights: Sequence[str | Path | LoadedGenerator] = ("default",),
-    *,
-    metrics: Sequence[str] = CORE_METRICS,
-    protocol: Protocol | None = None,
-    render_size: int | None = None,
-    strength: float | None = None,
-    pairs: Path | None = None,
-    front: bool = False,
-    examples: int = 0,
-    labels: Mapping[str, int] | None = None,
-    backbones: Mapping[str, Path] | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    on_progress: OnProgress | None = None,
-) -> Report:
+def evaluate(request: EvaluationRequest, on_progress: OnProgress | None = None) -> Report:
     """Measure generators, baselines and coloured pictures on photographs.
 
     Args:
-        data: A folder or .tar file of photographs, or the photographs.
-        weights: Generators: registered names, files, or loaded ones. With several, all are compared to the first.
-        metrics: Which of `colorgan.evaluation.METRICS`.
-        protocol: How pictures are prepared; the default protocol if left out.
-        render_size: Overrides the size at which the networks see the pictures.
-        strength: Overrides the factor on chroma.
-        pairs: A folder of pictures that any program coloured, named as the originals are; only pictures that it
-            holds are measured, for all candidates.
-        front: Whether to sweep the strength of each generator, for comparison at equal colourfulness.
-        examples: How many of the worst and of the best pictures to keep in the report.
-        labels: The ImageNet class of each picture by name, for the metric `top5`.
-        backbones: Files of backbones, instead of those in the store.
-        device: Where to compute.
-        precision: In which arithmetic the networks run.
+        request: What is measured on which photographs, and how.
         on_progress: Is told how far the work is.
 
     Raises:
@@ -96,19 +98,18 @@ def evaluate(
         WeightsError: A weights file is missing or cannot be used.
         DeviceError: The device or precision does not exist here.
     """
-    protocol, tell = protocol or Protocol(), on_progress or (lambda *_: None)
-    if not weights and pairs is None:
+    tell = on_progress or (lambda *_: None)
+    protocol, pairs = request.protocol, request.pairs
+    if not request.weights and pairs is None:
         raise UsageError("there is nothing to measure: pass weights, or pictures with --pairs")
-    runtime = pick_runtime(device, precision)
-    photos = find_photos(Path(data)) if isinstance(data, Path | str) else list(data)
-    chosen = labels if labels is None or "top5" in metrics else None
-    if pairs is not None and "size-stability" in metrics:
-        raise UsageError("the metric size-stability asks networks twice; leave it out, or leave out --pairs")
-    found = find_labels([p.name for p in photos], chosen) if "top5" in metrics else None
-    if protocol.occlusion is not Occlusion.NONE and "psnr" in metrics:
-        metrics = [*metrics, "psnr-missing", "psnr-repair"]
-    measures = build_measures(metrics, device=runtime.device, labels=found, backbones=backbones)
-    models = [_load_model(w, n, runtime, render_size, strength) for n, w in enumerate(weights, start=1)]
+    runtime = pick_runtime(request.device, request.precision)
+    photos = find_photos(Path(request.data)) if isinstance(request.data, Path | str) else list(request.data)
+    chosen = choose_metrics(request.metrics, protocol.occlusion)
+    if pairs is not None:
+        _require_no_network(chosen)
+    known = find_labels([p.name for p in photos], request.labels) if any(m.needs_labels for m in chosen) else None
+    measures = build_measures(chosen, device=runtime.device, labels=known, backbones=request.backbones)
+    models = [_load_model(w, n, runtime, request) for n, w in enumerate(request.weights, start=1)]
     _check_names([model.model.name for model in models])
     coloured = [] if pairs is None else find_photos(pairs)
     foreign = None if pairs is None else match_names(photos, coloured)
@@ -129,20 +130,26 @@ def evaluate(
     scores = _score_all(scorers, session, measures)
     report = Report(
         protocol=protocol,
-        metrics=tuple(measure.name for measure in measures),
+        metrics=tuple(chosen),
         names=tuple(printable(photo.name) for photo in survey.photos),
         left_out=tuple((printable(name), printable(why)) for name, why in survey.left_out + strangers),
         photographs=scores.photographs,
         candidates=scores.candidates,
         environment=_describe_environment(runtime),
     )
-    if front:
+    if request.front:
         swept = tuple(_sweep(model.model, session, report.bootstrap) for model in models)
         report = dataclasses.replace(report, fronts=swept)
-    if examples:
+    if request.examples:
         first = models[0].model if models else pictures[0]
-        report = dataclasses.replace(report, examples=_pick_examples(first, session, examples))
+        report = dataclasses.replace(report, examples=_pick_examples(first, session, request.examples))
     return report
+
+
+def _require_no_network(metrics: Sequence[Metric]) -> None:
+    asking = next((metric.name for metric in metrics if metric.asks_network), None)
+    if asking is not None:
+        raise UsageError(f"the metric {asking} asks networks twice; leave it out, or leave out --pairs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +162,14 @@ def _load_model(
     weights: str | Path | LoadedGenerator,
     number: int,
     runtime: Runtime,
-    size: int | None,
-    strength: float | None,
+    request: EvaluationRequest,
 ) -> _NamedModel:
     if isinstance(weights, LoadedGenerator):
         loaded, name = weights, str(weights.provenance.get("name", f"model {number}"))
     else:
         loaded, name = load_generator(resolve_weights(weights), runtime.device), str(weights)
-    changes = {key: value for key, value in (("size", size), ("strength", strength)) if value is not None}
+    asked = {"size": request.render_size, "strength": request.strength}
+    changes = {key: value for key, value in asked.items() if value is not None}
     render: RenderConfig = dataclasses.replace(loaded.render, **changes)  # type: ignore[arg-type]
     facts = {"sha256": loaded.sha256, "settings": _describe_render(render)}
     network = prepare_for_inference(loaded.network.to(runtime.device), runtime.dtype)  # as for colouring
@@ -281,9 +288,9 @@ class _Scorer:
         """Return all values; what compares sets is compared to those of the photographs."""
         values = {name: _join(parts) for name, parts in self.collected.items()}
         overall = {
-            measure.name: measure.compare_sets(photographs[measure.name], values.pop(measure.name))
+            measure.name: compare(photographs[measure.name], values.pop(measure.name))
             for measure in self.measures
-            if measure.compare_sets
+            if (compare := measure.metric.compare_sets) is not None
         }
         return CandidateScores(self.candidate.name, self.kind, self.facts, values, overall)
 
@@ -300,7 +307,7 @@ class _Scores:
 
 
 def _score_all(scorers: Sequence[_Scorer], session: _Session, measures: Sequence[Measure]) -> _Scores:
-    alone = [measure for measure in measures if measure.judges_photographs]
+    alone = [measure for measure in measures if measure.metric.judges_photographs]
     photographs: dict[str, list[Tensor]] = {measure.name: [] for measure in alone}
     for batch in session.batches("measuring"):
         for measure in alone:
@@ -309,7 +316,7 @@ def _score_all(scorers: Sequence[_Scorer], session: _Session, measures: Sequence
             scorer.score(batch)
     joined = {name: _join(parts) for name, parts in photographs.items()}
     candidates = tuple(scorer.finish(joined) for scorer in scorers)
-    of_sets = {measure.name for measure in measures if measure.compare_sets}
+    of_sets = {measure.name for measure in measures if measure.metric.compare_sets}
     return _Scores(candidates, {name: values for name, values in joined.items() if name not in of_sets})
 
 

@@ -11,30 +11,35 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from colorgan.color import luminance_to_grey, rgb_to_lab
-from colorgan.config import LossConfig, shorten
+from colorgan.config import LossConfig, Occlusion, shorten
 from colorgan.data.bytes import read_part
 from colorgan.errors import DataError, EvaluationError, ImageReadError, UsageError, WeightsNotFoundError
 from colorgan.evaluation.fid import build_inception, frechet_distance
 from colorgan.evaluation.inputs import EvaluationBatch
-from colorgan.evaluation.statistics import Values
+from colorgan.evaluation.statistics import Columns, Statistic, Values, pooled_psnr
 from colorgan.losses import PerceptualLoss
 from colorgan.metrics import ab_rmse_of_lab, colorfulness, delta_e_2000, psnr, ssim
 from colorgan.model.encoders import IMAGENET_MEAN, IMAGENET_STD
 from colorgan.weights.file import load_tensors
 from colorgan.weights.store import resolve_weights
 
-__all__ = ["CORE_METRICS", "METRICS", "Comparison", "Measure", "build_measures", "find_labels", "read_labels"]
-
-CORE_METRICS = ("psnr", "ssim", "colorfulness", "delta-e", "ab-rmse")
-"""What is measured if nothing is said: all that needs no further files."""
-
-METRICS = (*CORE_METRICS, "perceptual", "lpips", "top5", "fid", "size-stability")
-"""All metrics by name."""
+__all__ = [
+    "CORE_METRICS",
+    "METRICS",
+    "Comparison",
+    "Measure",
+    "Metric",
+    "build_measures",
+    "choose_metrics",
+    "find_labels",
+    "read_labels",
+]
 
 SIZES_COMPARED = (192, 384)
 """The render sizes, in pixels, between which `size-stability` is measured."""
@@ -56,18 +61,90 @@ class Comparison:
         return rgb_to_lab(self.coloured)
 
 
+Compute = Callable[[Comparison], Tensor]
+"""One value a picture, (B,); features of each, (D, B), where sets are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What metrics are made ready with."""
+
+    device: torch.device
+    labels: Mapping[str, int] | None  # the ImageNet class of each picture
+    backbones: Mapping[str, Path]  # files to take instead of those in the store, by name
+
+    def load(self, backbone: str, metric: str) -> dict[str, Tensor]:
+        """Read the weights of a network that a metric needs.
+
+        Raises:
+            WeightsNotFoundError: They are not on this machine.
+        """
+        try:
+            return load_tensors(self.backbones.get(backbone) or resolve_weights(backbone))
+        except WeightsNotFoundError as error:
+            if backbone in self.backbones:
+                raise
+            raise WeightsNotFoundError(
+                f"the metric {metric} needs the backbone {backbone}, which is not on this machine; run `colorgan "
+                f"download-weights {backbone}`, or pass a file with --backbone {backbone}=FILE"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A metric, all of it: what it is called and shown as, what it needs, how it is computed."""
+
+    name: str
+    label: str  # of its row in the table
+    unit: str
+    better: str  # "higher", "lower", or what it should be near to
+    digits: int = 2
+    prepare: Callable[[Tools], Compute]
+    further: tuple[Statistic, ...] = ()  # more figures made of the same values, in rows below its own
+    is_core: bool = False  # whether it is measured if nothing is said: it needs no further files
+    judges_photographs: bool = False  # whether the photographs have a value of their own
+    asks_network: bool = False  # whether only a network can be measured: it is asked more than once
+    needs_labels: bool = False
+    beside: str | None = None  # the metric beside which it is measured wherever luminance is missing
+    compare_sets: Callable[[Values, Values], float] | None = None
+    """From all photographs' features (D, N) and all pictures' to one figure; None: each picture has a value."""
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """Its rows in the table, its own first."""
+        return (Statistic(self.name, self.label, self.unit, self.better, digits=self.digits), *self.further)
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
     """A metric ready to be computed."""
 
-    name: str
-    compute: Callable[[Comparison], Tensor]  # one value a picture, (B,); features of each, (D, B), with `compare_sets`
-    judges_photographs: bool = False  # whether the photographs have a value of their own
-    compare_sets: Callable[[Values, Values], float] | None = None  # all photographs' features (D, N), all pictures'
+    metric: Metric
+    compute: Compute
+
+    @property
+    def name(self) -> str:
+        """The metric's."""
+        return self.metric.name
+
+
+def choose_metrics(names: Sequence[str], occlusion: Occlusion = Occlusion.NONE) -> list[Metric]:
+    """Return the metrics of these names, and where luminance is missing those that belong beside them.
+
+    Raises:
+        UsageError: There is no such metric.
+    """
+    unknown = next((name for name in names if name not in METRICS), None)
+    if unknown is not None:
+        near = get_close_matches(unknown, METRICS, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}? There" if near else "there"
+        raise UsageError(f"unknown metric {unknown!r}; {hint} are {', '.join(METRICS)}")
+    missing = [] if occlusion is Occlusion.NONE else [m.name for m in METRICS.values() if m.beside in names]
+    return [METRICS[name] for name in dict.fromkeys([*names, *missing])]
 
 
 def build_measures(
-    names: Sequence[str],
+    metrics: Sequence[Metric],
     *,
     device: torch.device,
     labels: Mapping[str, int] | None = None,
@@ -76,35 +153,25 @@ def build_measures(
     """Make metrics ready.
 
     Args:
-        names: Which of `METRICS`.
+        metrics: Which.
         device: Where their networks run.
         labels: The ImageNet class of each picture, for `top5`.
         backbones: Files to take instead of those in the store, by the backbone's name.
 
     Raises:
-        UsageError: There is no such metric, or `top5` has no labels.
+        UsageError: `top5` has no labels.
         WeightsNotFoundError: A metric's backbone is not on this machine.
         EvaluationError: A metric needs the extra `metrics`.
     """
-    find = _BackboneFinder(dict(backbones or {}))
-    return [_build(name, device, labels, find) for name in dict.fromkeys(names)]
+    tools = Tools(device, labels, dict(backbones or {}))
+    return [Measure(metric, metric.prepare(tools)) for metric in metrics]
 
 
-def _build(name: str, device: torch.device, labels: Mapping[str, int] | None, find: "_BackboneFinder") -> Measure:
-    if name in _PURE:
-        return _PURE[name]
-    if name == "perceptual":
-        return _perceptual(find("vgg19", name), device)
-    if name == "lpips":
-        return _lpips(find("squeezenet1_1", name), device)
-    if name == "top5":
-        return _top5(find("squeezenet1_1", name), labels, device)
-    if name == "fid":
-        inception = build_inception(find("inception_fid", name), device)
-        return Measure("fid", lambda c: inception(c.coloured), judges_photographs=True, compare_sets=frechet_distance)
-    near = get_close_matches(name, METRICS, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(METRICS)}"
-    raise UsageError(f"unknown metric {name!r}; {hint}")
+# --- how they are computed --------------------------------------------------------------------------------------------
+
+
+def _pure(compute: Compute) -> Callable[[Tools], Compute]:
+    return lambda _: compute
 
 
 def _size_distance(c: Comparison) -> Tensor:
@@ -125,45 +192,19 @@ def _grey(lab: Tensor) -> Tensor:
     return luminance_to_grey(lab[:, :1])
 
 
-_PURE = {
-    "psnr": Measure("psnr", lambda c: psnr(c.coloured, c.batch.target)),
-    "psnr-missing": Measure("psnr-missing", lambda c: psnr(c.coloured, c.batch.target, _missing(c.batch))),
-    "psnr-repair": Measure("psnr-repair", lambda c: psnr(_grey(c.lab), _grey(c.batch.lab), _missing(c.batch))),
-    "ssim": Measure("ssim", lambda c: ssim(c.coloured, c.batch.target)),
-    "colorfulness": Measure("colorfulness", lambda c: colorfulness(c.coloured), judges_photographs=True),
-    "delta-e": Measure("delta-e", lambda c: delta_e_2000(c.lab, c.batch.lab).mean((1, 2))),
-    "size-stability": Measure("size-stability", _size_distance),
-    "ab-rmse": Measure("ab-rmse", lambda c: ab_rmse_of_lab(c.lab, c.batch.lab)),
-}
-
-
-class _BackboneFinder:
-    def __init__(self, files: Mapping[str, Path]) -> None:
-        self.files = files
-
-    def __call__(self, backbone: str, metric: str) -> dict[str, Tensor]:
-        try:
-            return load_tensors(self.files.get(backbone) or resolve_weights(backbone))
-        except WeightsNotFoundError as error:
-            if backbone in self.files:
-                raise
-            raise WeightsNotFoundError(
-                f"the metric {metric} needs the backbone {backbone}, which is not on this machine; run `colorgan "
-                f"download-weights {backbone}`, or pass a file with --backbone {backbone}=FILE"
-            ) from error
-
-
-def _perceptual(state: dict[str, Tensor], device: torch.device) -> Measure:
+def _perceptual(tools: Tools) -> Compute:
+    state, device = tools.load("vgg19", "perceptual"), tools.device
     loss = PerceptualLoss(LossConfig(perceptual=1.0), state).to(device)
 
     def compute(c: Comparison) -> Tensor:
         # One by one: the loss is normalised over what it is given.
         return torch.stack([loss(p[None], t[None]) for p, t in zip(c.coloured, c.batch.target, strict=True)])
 
-    return Measure("perceptual", compute)
+    return compute
 
 
-def _lpips(state: dict[str, Tensor], device: torch.device) -> Measure:
+def _lpips(tools: Tools) -> Compute:
+    state, device = tools.load("squeezenet1_1", "lpips"), tools.device
     try:
         from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
     except ImportError:
@@ -181,7 +222,7 @@ def _lpips(state: dict[str, Tensor], device: torch.device) -> Measure:
             distances.append(network(p[None] * 2 - 1, t[None] * 2 - 1))
         return torch.stack(distances)
 
-    return Measure("lpips", compute)
+    return compute
 
 
 def _with_hub_file(folder: str, state: dict[str, Tensor], build: Callable[[], T]) -> T:
@@ -200,9 +241,10 @@ def _with_hub_file(folder: str, state: dict[str, Tensor], build: Callable[[], T]
         torch.hub.set_dir(before)
 
 
-def _top5(state: dict[str, Tensor], labels: Mapping[str, int] | None, device: torch.device) -> Measure:
+def _top5(tools: Tools) -> Compute:
     from torchvision.models import squeezenet1_1
 
+    state, labels, device = tools.load("squeezenet1_1", "top5"), tools.labels, tools.device
     if labels is None:
         raise UsageError(
             "the metric top5 needs each picture's ImageNet class; pass --labels FILE.csv (name,class), or pictures "
@@ -223,8 +265,161 @@ def _top5(state: dict[str, Tensor], labels: Mapping[str, int] | None, device: to
         hit: Tensor = (best == truth[:, None]).any(1)
         return hit.float()
 
-    return Measure("top5", compute, judges_photographs=True)
+    return compute
 
+
+def _fid(tools: Tools) -> Compute:
+    inception = build_inception(tools.load("inception_fid", "fid"), tools.device)
+    return lambda c: inception(c.coloured)
+
+
+# --- figures that are more than means ---------------------------------------------------------------------------------
+
+
+def _photographs(columns: Columns) -> Values:
+    assert columns.photographs is not None  # noqa: S101 - the metrics below judge photographs
+    return columns.photographs
+
+
+def _colorfulness_share(columns: Columns) -> Values:
+    return np.asarray(columns.own.mean(-1) / np.maximum(_photographs(columns).mean(-1), 1e-9))
+
+
+def _colorfulness_distance(columns: Columns) -> Values:
+    return np.asarray(np.abs(columns.own - _photographs(columns)).mean(-1))
+
+
+def _top5_recovery(columns: Columns) -> Values:
+    own, grey, real = (values.mean(-1) for values in (columns.own, columns.grey, _photographs(columns)))
+    way = real - grey
+    return np.asarray(np.where(way > 0, (own - grey) / np.where(way > 0, way, 1), np.nan))
+
+
+# --- which there are --------------------------------------------------------------------------------------------------
+
+_DECLARED = (
+    Metric(
+        name="psnr",
+        label="PSNR",
+        unit="dB",
+        better="higher",
+        prepare=_pure(lambda c: psnr(c.coloured, c.batch.target)),
+        further=(
+            Statistic("psnr-of-mean-error", "PSNR of the mean error", "dB", "higher", lambda c: pooled_psnr(c.own)),
+        ),
+        is_core=True,
+    ),
+    Metric(
+        name="psnr-missing",
+        label="PSNR where luminance was missing",
+        unit="dB",
+        better="higher",
+        prepare=_pure(lambda c: psnr(c.coloured, c.batch.target, _missing(c.batch))),
+        beside="psnr",
+    ),
+    Metric(
+        name="psnr-repair",
+        label="the same of the grey level alone",
+        unit="dB",
+        better="higher",
+        prepare=_pure(lambda c: psnr(_grey(c.lab), _grey(c.batch.lab), _missing(c.batch))),
+        beside="psnr",
+    ),
+    Metric(
+        name="ssim",
+        label="SSIM, mean of R, G, B",
+        unit="0..1",
+        better="higher",
+        digits=4,
+        prepare=_pure(lambda c: ssim(c.coloured, c.batch.target)),
+        is_core=True,
+    ),
+    Metric(
+        name="colorfulness",
+        label="colourfulness (Hasler-Suesstrunk)",
+        unit="8-bit levels",
+        better="near the photographs'",
+        digits=1,
+        prepare=_pure(lambda c: colorfulness(c.coloured)),
+        further=(
+            Statistic(
+                "colorfulness-share", "its share of the photographs'", "ratio of means", "near 1", _colorfulness_share
+            ),
+            Statistic(
+                "colorfulness-distance", "its mean distance from the photograph's", "8-bit levels", "lower",
+                _colorfulness_distance, digits=1,
+            ),
+        ),
+        is_core=True,
+        judges_photographs=True,
+    ),
+    Metric(
+        name="delta-e",
+        label="colour difference CIEDE2000",
+        unit="delta E",
+        better="lower",
+        prepare=_pure(lambda c: delta_e_2000(c.lab, c.batch.lab).mean((1, 2))),
+        is_core=True,
+    ),
+    Metric(
+        name="ab-rmse",
+        label="root mean square ab distance",
+        unit="Lab units",
+        better="lower",
+        prepare=_pure(lambda c: ab_rmse_of_lab(c.lab, c.batch.lab)),
+        is_core=True,
+    ),
+    Metric(
+        name="perceptual",
+        label="perceptual distance (VGG19)",
+        unit="share of activation",
+        better="lower",
+        digits=4,
+        prepare=_perceptual,
+    ),
+    Metric(name="lpips", label="LPIPS (SqueezeNet)", unit="0..1", better="lower", digits=4, prepare=_lpips),
+    Metric(
+        name="top5",
+        label="top-5 accuracy of SqueezeNet 1.1",
+        unit="share",
+        better="higher",
+        digits=3,
+        prepare=_top5,
+        further=(
+            Statistic(
+                "top5-recovery", "its way from grey to the photographs", "share", "higher", _top5_recovery, digits=3
+            ),
+        ),
+        judges_photographs=True,
+        needs_labels=True,
+    ),
+    Metric(
+        name="fid",
+        label="FID (Inception 2015), no interval",
+        unit="squared features",
+        better="lower",
+        prepare=_fid,
+        judges_photographs=True,
+        compare_sets=frechet_distance,
+    ),
+    Metric(
+        name="size-stability",
+        label="ab distance between render sizes {} and {}".format(*SIZES_COMPARED),
+        unit="Lab units",
+        better="lower",
+        prepare=_pure(_size_distance),
+        asks_network=True,
+    ),
+)  # fmt: skip
+
+METRICS = {metric.name: metric for metric in _DECLARED}
+"""All metrics by name, in the order of the table's rows."""
+
+CORE_METRICS = tuple(metric.name for metric in _DECLARED if metric.is_core)
+"""What is measured if nothing is said: all that needs no further files."""
+
+
+# --- labels -----------------------------------------------------------------------------------------------------------
 
 _CLASS = re.compile("[0-9]{1,3}")
 

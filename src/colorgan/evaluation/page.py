@@ -8,7 +8,7 @@ from itertools import groupby
 from colorgan.evaluation.front import Front
 from colorgan.evaluation.plots import plot_distributions, plot_fronts
 from colorgan.evaluation.report import Example, Report, Row
-from colorgan.evaluation.statistics import STATISTICS, Interval
+from colorgan.evaluation.statistics import Interval
 
 __all__ = ["format_difference", "format_figure", "format_range", "report_to_html"]
 
@@ -169,12 +169,11 @@ def _gain(interval: Interval | None) -> str:
 def _distributions(report: Report, series: dict[str, int]) -> str:
     plots = []
     for metric in report.picture_metrics:
-        statistic = next(s for s in STATISTICS if s.key == metric)
-        columns = {c.name: c.values[metric] for c in report.candidates}
-        if metric in report.photographs:
-            columns["photographs"] = report.photographs[metric]
-        plot = plot_distributions(columns, series, f"{statistic.label}, {statistic.unit}")
-        plots.append(f"<div><h3>{escape(statistic.label)}</h3>{plot}</div>")
+        columns = {c.name: c.values[metric.name] for c in report.candidates}
+        if metric.name in report.photographs:
+            columns["photographs"] = report.photographs[metric.name]
+        plot = plot_distributions(columns, series, f"{metric.label}, {metric.unit}")
+        plots.append(f"<div><h3>{escape(metric.label)}</h3>{plot}</div>")
     return f'<div class="grid2">{"".join(plots)}</div>'
 
 

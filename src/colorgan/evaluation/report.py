@@ -4,14 +4,15 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
 from colorgan.evaluation.front import Front
+from colorgan.evaluation.measures import METRICS, Metric
 from colorgan.evaluation.protocol import Protocol
-from colorgan.evaluation.statistics import STATISTICS, Bootstrap, Columns, Interval, Statistic, Values
+from colorgan.evaluation.statistics import Bootstrap, Columns, Interval, Statistic, Values
 
 __all__ = ["CandidateScores", "Example", "Report", "Row", "report_to_csv", "report_to_json"]
 
@@ -54,7 +55,7 @@ class Report:
     """All that an evaluation found."""
 
     protocol: Protocol
-    metrics: tuple[str, ...]
+    metrics: tuple[Metric, ...]  # in the order in which they were asked for
     names: tuple[str, ...]  # of the pictures that were measured, printable
     left_out: tuple[tuple[str, str], ...]  # pictures that were not, with the reason, printable
     photographs: Mapping[str, Values]  # the photographs' own values (N,) of metrics that judge a picture alone
@@ -64,9 +65,9 @@ class Report:
     examples: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)  # "worst" and "best" of the first model
 
     @property
-    def picture_metrics(self) -> tuple[str, ...]:
+    def picture_metrics(self) -> tuple[Metric, ...]:
         """The metrics that have a value for each picture."""
-        return tuple(metric for metric in self.metrics if metric not in self.candidates[0].overall)
+        return tuple(metric for metric in self.metrics if metric.compare_sets is None)
 
     @property
     def bootstrap(self) -> Bootstrap:
@@ -90,47 +91,45 @@ class Report:
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """The table, metric by metric, with bootstrap intervals."""
-        statistics = [s for s in STATISTICS if s.metric in self.metrics]
-        return tuple(row for statistic in statistics for row in self._rows_of(statistic))
+        places = {name: place for place, name in enumerate(METRICS)}
+        in_order = sorted(self.metrics, key=lambda metric: places.get(metric.name, len(places)))
+        return tuple(row for metric in in_order for row in self._rows_of(metric))
 
-    def _rows_of(self, statistic: Statistic) -> list[Row]:
-        if statistic.metric in self.candidates[0].overall:
-            return self._overall_rows_of(statistic)
-        columns = {c.name: Columns(c.values, self.photographs, self._grey_values) for c in self.candidates}
-        rows = []
-        if statistic.key == statistic.metric and statistic.metric in self.photographs:
-            real = Columns(self.photographs, self.photographs, self._grey_values)
-            rows.append(Row(statistic, "photographs", self.bootstrap.interval(statistic, real), None, None))
-        for candidate in self.candidates:
-            own = columns[candidate.name]
-            differences = [
-                None if other is None else self.bootstrap.interval(statistic, own, columns[other])
-                for other in self._compared_to(candidate)
-            ]
-            rows.append(Row(statistic, candidate.name, self.bootstrap.interval(statistic, own), *differences))
-        return rows
+    def _rows_of(self, metric: Metric) -> Iterator[Row]:
+        if metric.compare_sets is not None:
+            yield from self._rows_of_sets(metric)
+            return
+        columns = {c.name: self._columns(metric, c.values) for c in self.candidates}
+        for number, statistic in enumerate(metric.statistics):
+            if number == 0 and metric.name in self.photographs:
+                real = self._columns(metric, self.photographs)
+                yield Row(statistic, "photographs", self.bootstrap.interval(statistic, real), None, None)
+            for candidate in self.candidates:
+                own = columns[candidate.name]
+                differences = [
+                    None if other is None else self.bootstrap.interval(statistic, own, columns[other])
+                    for other in self._compared_to(candidate)
+                ]
+                yield Row(statistic, candidate.name, self.bootstrap.interval(statistic, own), *differences)
 
-    def _overall_rows_of(self, statistic: Statistic) -> list[Row]:
-        figures = {c.name: c.overall[statistic.metric] for c in self.candidates}
-        rows = []
+    def _rows_of_sets(self, metric: Metric) -> Iterator[Row]:
+        figures = {c.name: c.overall[metric.name] for c in self.candidates}
         for candidate in self.candidates:
             own = figures[candidate.name]
             differences = [
                 None if other is None else Interval(own - figures[other], math.nan, math.nan)
                 for other in self._compared_to(candidate)
             ]
-            rows.append(Row(statistic, candidate.name, Interval(own, math.nan, math.nan), *differences))
-        return rows
+            yield Row(metric.statistics[0], candidate.name, Interval(own, math.nan, math.nan), *differences)
+
+    def _columns(self, metric: Metric, values: Mapping[str, Values]) -> Columns:
+        return Columns(values[metric.name], self.candidates[0].values[metric.name], self.photographs.get(metric.name))
 
     def _compared_to(self, candidate: CandidateScores) -> tuple[str | None, str | None]:
         """Return the names of the grey pictures and of the first model, each where it is another than the candidate."""
         if candidate.kind == "baseline":
             return None, None
         return "grey", None if self.first_model == candidate.name else self.first_model
-
-    @property
-    def _grey_values(self) -> Mapping[str, Values]:
-        return self.candidates[0].values
 
 
 def report_to_json(report: Report) -> str:
@@ -186,10 +185,11 @@ def report_to_csv(report: Report) -> str:
     """Return one line for each picture and candidate, the photographs' own values included."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["picture", "candidate", *report.picture_metrics])
+    metrics = [metric.name for metric in report.picture_metrics]
+    writer.writerow(["picture", "candidate", *metrics])
     columns = [("photographs", report.photographs), *((c.name, c.values) for c in report.candidates)]
     for number, name in enumerate(report.names):
         for candidate, values in columns:
-            figures = [f"{values[m][number]:.6g}" if m in values else "" for m in report.picture_metrics]
+            figures = [f"{values[m][number]:.6g}" if m in values else "" for m in metrics]
             writer.writerow([name, candidate, *figures])
     return text.getvalue()

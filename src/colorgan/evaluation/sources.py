@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colorgan.data import PhotoFile, find_photos
-from colorgan.data.runs import RUNS_FOLDER, latest_run, validation_photos
+from colorgan.data.run_record import latest_run, validation_photos
 from colorgan.errors import DataError
 from colorgan.files import is_folder
+from colorgan.runs import RUNS_FOLDER, RunFolder
 
 __all__ = ["EvaluationData", "find_data"]
 
 _IMAGENET_MINI = "imagenet-mini"
-_RUN_WEIGHTS = ("best.safetensors", "best.pt")  # what a training run leaves behind; the second of version 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,8 @@ def find_data(data: Path | None, *, root: Path = Path()) -> EvaluationData:
         return _from_folder(data)
     run = latest_run(root / RUNS_FOLDER)
     if run is not None:
-        weights = next((run / name for name in _RUN_WEIGHTS if (run / name).is_file()), None)
         source = f"the validation photographs of the training run {run}"
-        return EvaluationData(validation_photos(run), source, weights)
+        return EvaluationData(validation_photos(run), source, RunFolder(run).find_weights())
     if (root / _IMAGENET_MINI).is_dir():
         return _from_folder(root / _IMAGENET_MINI)
     raise DataError(

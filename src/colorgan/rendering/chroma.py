@@ -136,11 +136,6 @@ class Painting:
     depth: int = 8
     moved: int = field(default=0, init=False)  # pixels whose chroma was shrunk into the gamut, so far
 
-    @property
-    def moved_share(self) -> float:
-        """The share of pixels whose chroma was shrunk into the gamut."""
-        return self.moved / max(self.grey.size, 1)
-
     def bands(self) -> Iterator[np.ndarray[Any, Any]]:
         """Yield the coloured picture from top to bottom as sRGB bands `(rows, W, 3)`, uint8 or uint16.
 

@@ -4,13 +4,14 @@ from colorgan.training.events import Budget, Event, Finished, Saved, StepDone, V
 from colorgan.training.recipe import Recipe, load_recipe, recipe_names, recipe_to_toml
 from colorgan.training.setup import Setup, TrainingOptions, begin_run, prepare_training
 from colorgan.training.trackers import Tracker, event_numbers, follow
-from colorgan.training.trainer import Trainer
+from colorgan.training.trainer import RunRequest, Trainer
 
 __all__ = [
     "Budget",
     "Event",
     "Finished",
     "Recipe",
+    "RunRequest",
     "Saved",
     "Setup",
     "StepDone",

@@ -8,18 +8,15 @@ from typing import Any
 
 import torch
 
-from colorgan.errors import CheckpointError, WeightsError
+from colorgan.errors import CheckpointError, CheckpointFormatError, WeightsError
+from colorgan.runs import RunFolder
 from colorgan.training.files import refusals_explained, write_file
-from colorgan.weights.tensors import unpack_pickled
+from colorgan.training.resume import CHECKPOINT_FIELDS, CHECKPOINT_FORMAT
+from colorgan.weights.tensors import brief, unpack_pickled
 
-__all__ = ["checkpoint_path", "find_checkpoints", "load_checkpoint", "load_latest", "save_checkpoint"]
+__all__ = ["load_checkpoint", "load_latest", "save_checkpoint"]
 
-_PATTERN = "checkpoint-*.pt"
 _DIGEST_BYTES = 32
-_FIELDS: dict[str, Any] = {
-    "step": int, "seconds": int | float, "best_score": int | float, "seed": int, "world": int,
-    "recipe": dict, "generator": dict, "average": dict, "optimizer": dict, "loss": dict, "scaler": dict,
-}  # fmt: skip
 
 
 def save_checkpoint(folder: Path, step: int, state: dict[str, Any], *, kept: int) -> Path:
@@ -31,26 +28,17 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any], *, kept: int
     Raises:
         CheckpointError: It cannot be written; what was there before is untouched.
     """
-    path = checkpoint_path(folder, step)
+    run = RunFolder(folder)
+    path = run.checkpoint(step)
     buffer = io.BytesIO()
     torch.save(state, buffer)
     content = buffer.getbuffer()
     write_file(path, content, hashlib.sha256(content).digest(), kind=CheckpointError)
-    others = [old for old in find_checkpoints(folder) if old != path]
+    others = [old for old in run.find_checkpoints() if old != path]
     for old in others[: len(others) - (kept - 1)]:
         with refusals_explained(old, CheckpointError):
             old.unlink(missing_ok=True)
     return path
-
-
-def checkpoint_path(folder: Path, step: int) -> Path:
-    """Return the file of a step's checkpoint."""
-    return folder / f"checkpoint-{step:08}.pt"
-
-
-def find_checkpoints(folder: Path) -> list[Path]:
-    """Return the checkpoints of a run, oldest first."""
-    return sorted(folder.glob(_PATTERN))
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -58,6 +46,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises:
         CheckpointError: It is missing, torn, damaged, or holds something other than a run's state.
+        CheckpointFormatError: It was written by another version of colorgan.
     """
     try:
         data = path.read_bytes()
@@ -71,16 +60,29 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         state = unpack_pickled(content, f"the checkpoint {path}")
     except WeightsError as error:
         raise CheckpointError(str(error)) from error
+    _require_format(state, path)
     if not _has_fields(state):
-        raise CheckpointError(f"{path} is not a checkpoint of this version of colorgan; resume from another one")
+        raise CheckpointError(f"{path} is not a checkpoint of a run; resume from another one")
     return dict(state)
+
+
+def _require_format(state: Any, path: Path) -> None:
+    number = state.get("format") if isinstance(state, dict) else None
+    if number == CHECKPOINT_FORMAT and type(number) is int:
+        return
+    written = "an older" if number is None else "another"
+    raise CheckpointFormatError(
+        f"the checkpoint {path} was written by {written} version of colorgan (its format is {brief(number)}, this one "
+        f"reads {CHECKPOINT_FORMAT}): finish the run with that version, or begin a new one with its weights by "
+        f"--init-from {RunFolder(path.parent).find_weights() or RunFolder(path.parent).best}"
+    )
 
 
 def _has_fields(state: Any) -> bool:
     """Say whether a state has the values that every checkpoint has; what is in them is for the run to judge."""
     return (
         isinstance(state, dict)
-        and all(isinstance(state.get(name), kind) for name, kind in _FIELDS.items())
+        and all(isinstance(state.get(name), kind) for name, kind in CHECKPOINT_FIELDS.items())
         and state["step"] >= 0
         and state["world"] >= 1
         and 0 <= state["seconds"] < math.inf
@@ -96,11 +98,14 @@ def load_latest(folder: Path) -> tuple[dict[str, Any], Path, list[Path]]:
 
     Raises:
         CheckpointError: There is none, or none is good.
+        CheckpointFormatError: It was written by another version of colorgan.
     """
     damaged: list[Path] = []
-    for path in reversed(find_checkpoints(folder)):
+    for path in reversed(RunFolder(folder).find_checkpoints()):
         try:
             return load_checkpoint(path), path, damaged
+        except CheckpointFormatError:
+            raise
         except CheckpointError:
             damaged.append(path)
     raise CheckpointError(

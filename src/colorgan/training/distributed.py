@@ -1,7 +1,6 @@
 """Several processes training one network: what torchrun set up, and plain stand-ins for one process."""
 
 import datetime as dt
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from colorgan.errors import ColorganError, DeviceError, TrainingError
+from colorgan.ranks import TorchrunRanks
 from colorgan.runtime import Runtime
 from colorgan.training.batch_norm import share_batch_norms
 
@@ -108,12 +108,16 @@ class Processes:
 def own_runtime(runtime: Runtime) -> Runtime:
     """Give each process that torchrun started on this machine a GPU of its own.
 
+    Each needs one of its own, since they wait for each other; colourising lets processes share GPUs.
+
     Raises:
         DeviceError: There are more processes than GPUs.
+        ConfigError: torchrun's variables do not go together.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or runtime.device.type != "cuda":
+    ranks = TorchrunRanks.from_environment()
+    if ranks.count == 1 or runtime.device.type != "cuda":
         return runtime
-    local, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    local, count = ranks.local_rank or 0, torch.cuda.device_count()
     if local >= count:
         raise DeviceError(
             f"torchrun started more processes on this machine than it has GPUs ({count}); use --nproc-per-node {count}"
@@ -128,8 +132,9 @@ def joined_processes(runtime: Runtime) -> Iterator[Processes]:
 
     Raises:
         PeerFailedError: The connection to another process broke.
+        ConfigError: torchrun's variables do not go together.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if TorchrunRanks.from_environment().count == 1:
         yield Processes(device=runtime.device)
         return
     dist.init_process_group("nccl" if runtime.device.type == "cuda" else "gloo", timeout=_PATIENCE)

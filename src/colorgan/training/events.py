@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from colorgan.training.validation import Score
+from colorgan.training.score import Score
 
 __all__ = ["Budget", "Event", "Finished", "Saved", "StepDone", "Validated"]
 

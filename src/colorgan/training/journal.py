@@ -10,6 +10,7 @@ from typing import Any
 from colorgan.data.bytes import read_part
 from colorgan.errors import CheckpointError, DataError, ImageReadError
 from colorgan.training.files import refusals_explained
+from colorgan.training.score import kind_of_score
 
 __all__ = ["Averages", "Journal", "read_journal"]
 
@@ -73,7 +74,7 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
 _NUMBERS: dict[str, tuple[str, ...]] = {
     "step": ("step",),
     "resumed": ("step",),
-    "validation": ("step", "score", "psnr", "grey_psnr", "colorfulness", "real_colorfulness"),
+    "validation": ("step",),
 }
 _TEXTS: dict[str, tuple[str, ...]] = {"left_out": ("name",), "failed": ("reason",)}
 _SWITCHES: dict[str, tuple[str, ...]] = {"finished": ("stopped",)}
@@ -99,9 +100,15 @@ def _is_entry(entry: dict[str, Any]) -> bool:
     return (
         all(value is None or isinstance(value, bool) or _is_number(value) for value in some)
         and all(_is_number(entry.get(key)) for key in _NUMBERS.get(kind, ()))
+        and (kind != "validation" or _holds_score(entry))
         and all(isinstance(entry.get(key), str) for key in _TEXTS.get(kind, ()))
         and all(isinstance(entry.get(key), bool) for key in _SWITCHES.get(kind, ()))
     )
+
+
+def _holds_score(entry: dict[str, Any]) -> bool:
+    kind = kind_of_score(entry)
+    return kind is not None and all(_is_number(entry[key]) for key in kind.needed)
 
 
 def _is_number(value: object) -> bool:

@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 
 from colorgan.errors import TrainingError
+from colorgan.runs import RunFolder
 
-__all__ = ["LOCK_NAME", "RunLock"]
+__all__ = ["RunLock"]
 
-LOCK_NAME = "run.lock"
 _PLACE = 1 << 30  # of the byte that is locked, behind what the file says: Windows lets nobody read what is locked
 
 if sys.platform == "win32":
@@ -48,7 +48,7 @@ class RunLock:
     """The lock of one folder. The file stays when it is released, and then says nothing."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / LOCK_NAME
+        self.path = RunFolder(folder).lock
         self._real = self.path
         self._handle, self._process = -1, -1
 

@@ -9,6 +9,7 @@ from torch.optim import Adam, AdamW, Optimizer
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from colorgan.config import LossConfig
+from colorgan.losses import Head, heads_looked_at
 from colorgan.model import Discriminator, Generator
 from colorgan.training.recipe import OptimizerConfig, OptimizerName, Schedule
 
@@ -79,19 +80,15 @@ def freeze_early_stages(network: Generator, stride: int) -> None:
 
 def freeze_idle_parts(network: Generator, loss: LossConfig) -> None:
     """Keep the parts that no term of the loss looks at as they are."""
-    pictures = loss.perceptual > 0 or loss.adversarial > 0  # these terms look at all of the picture
-    if not (pictures or max(loss.smooth_l1, loss.log_mse, loss.bins, loss.consistency) > 0):
+    looked_at = heads_looked_at(loss)
+    if looked_at == {Head.REPAIR}:
         network.requires_grad_(False)
         if network.repair is not None:
             network.repair.requires_grad_(True)
-    heads = (
-        (network.color, pictures or max(loss.smooth_l1, loss.log_mse, loss.consistency) > 0),
-        (network.bins, max(loss.bins, loss.consistency) > 0),
-        (network.repair, pictures or loss.luminance > 0),
-    )
-    for head, is_looked_at in heads:
-        if head is not None and not is_looked_at:
-            head.requires_grad_(False)
+    heads = {Head.COLOR: network.color, Head.BINS: network.bins, Head.REPAIR: network.repair}
+    for head, part in heads.items():
+        if part is not None and head not in looked_at:
+            part.requires_grad_(False)
 
 
 class AveragedGenerator:

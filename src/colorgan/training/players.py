@@ -2,17 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from colorgan.color import grey_to_luminance, lab_to_rgb, rgb_to_lab
+from colorgan.color import lab_to_rgb
 from colorgan.data import Batch
-from colorgan.errors import CheckpointError, ConfigError
-from colorgan.losses import GeneratorLoss, assemble_rgb, discriminator_loss
+from colorgan.errors import CheckpointError
+from colorgan.losses import GeneratorLoss, Need, assemble_rgb, discriminator_loss, needs
 from colorgan.metrics import colorfulness
 from colorgan.model import Discriminator, Generator, Prediction, build_discriminator, build_generator
 from colorgan.runtime import Runtime
@@ -30,42 +29,12 @@ from colorgan.training.optimization import (
     set_rate,
 )
 from colorgan.training.recipe import Recipe
+from colorgan.training.targets import Truth, halve, look_at
+from colorgan.training.tasks import pick_task
 
-__all__ = ["Players", "Truth", "halve", "look_at"]
+__all__ = ["Players"]
 
 _COLORFULNESS_PICTURES = 8  # of a batch, enough to follow it
-
-
-class Truth(NamedTuple):
-    """A batch as the losses and the generator see it."""
-
-    lab: Tensor  # (B, 3, H, W); L is that of the picture before anything was hidden
-    known: Tensor | None  # (B, 1, H, W)
-    hints: Tensor | None  # (B, 3, H, W): mask, a, b
-
-
-def look_at(batch: Batch) -> Truth:
-    """Turn 8-bit pictures into the truth in Lab and the canvas."""
-    lab = rgb_to_lab(batch.rgb.float() / 255)
-    retoned = grey_to_luminance(batch.grey.float() / 255)
-    luminance = torch.where(batch.retoned[:, None, None, None], retoned, lab[:, :1])
-    lab = torch.cat((luminance, lab[:, 1:]), dim=1)
-    hints = None
-    if batch.hints is not None:
-        mask = batch.hints[:, 3:].float()
-        hints = torch.cat((mask, rgb_to_lab(batch.hints[:, :3].float() / 255)[:, 1:] * mask), dim=1)
-    return Truth(lab, None if batch.known is None else batch.known.float(), hints)
-
-
-def halve(truth: Truth) -> Truth:
-    """Shrink a batch to half the size: what is missing in part is missing, what is hinted in part is hinted."""
-    known = None if truth.known is None else -F.max_pool2d(-truth.known, 2)
-    hints = None
-    if truth.hints is not None:
-        mean = F.avg_pool2d(truth.hints, 2)
-        share = mean[:, :1]
-        hints = torch.cat(((share > 0).float(), mean[:, 1:] / share.clamp_min(0.25)), dim=1)
-    return Truth(F.avg_pool2d(truth.lab, 2), known, hints)
 
 
 def _build_scaler(runtime: Runtime) -> torch.GradScaler:
@@ -112,7 +81,8 @@ class Players:
         self.loss = loss.to(runtime.device)
         self.loss.mean_over_processes = self.processes.mean
         self.generator: Generator = build_generator(recipe.model).to(runtime.device)
-        self._shared_generator: nn.Module = self._trained_part
+        self._task = pick_task(recipe)
+        self._trained_part: nn.Module = self._task.trained_part(self.generator)  # shared, once the run begins
         self.generator.encoder.set_drop_path(recipe.optimizer.drop_path)
         freeze_early_stages(self.generator, recipe.optimizer.freeze_to_stride)
         freeze_idle_parts(self.generator, recipe.loss)
@@ -126,21 +96,13 @@ class Players:
         self._scaler = _build_scaler(runtime)
         self._comparison: nn.Module | None = None if self.discriminator is None else _Comparison(self.discriminator)
 
-    @property
-    def _trained_part(self) -> nn.Module:
-        if not self.recipe.only_repairs:
-            return self.generator
-        if self.generator.repair is None:
-            raise ConfigError("the recipe trains the repair alone, and its model has none; give it model.repair_widths")
-        return self.generator.repair
-
     def begin(self, *, compiled: bool = False) -> None:
         """Make ready for the first step, once all weights are set: join the processes, compile."""
         if self.runtime.device.type == "cuda":
             torch.backends.cudnn.benchmark = True  # all batches have one shape
             torch.backends.cudnn.benchmark_limit = 3  # the likeliest come first; to try all takes half a minute
         synced = self.recipe.run.sync_batch_norm
-        self._shared_generator = self.processes.share(self._trained_part, sync_batch_norm=synced)
+        self._trained_part = self.processes.share(self._trained_part, sync_batch_norm=synced)
         if self._comparison is not None:
             self._comparison = self.processes.share(self._comparison, sync_batch_norm=synced)
         if compiled:
@@ -168,7 +130,7 @@ class Players:
         freeze_early_stages(self.generator, config.freeze_to_stride)
 
         with self.runtime.autocast():
-            prediction = self._predict(truth)
+            prediction = self._task.predict(self._trained_part, truth)
         found: dict[str, Tensor] = {}
         plays = self.discriminator is not None and progress >= config.adversarial_from
         if plays:
@@ -178,15 +140,6 @@ class Players:
             made = assemble_rgb(prediction).detach()[:_COLORFULNESS_PICTURES].clamp(0, 1)
             found["colorfulness"] = colorfulness(made).mean()
         return found
-
-    def _predict(self, truth: Truth) -> Prediction:
-        """Ask the generator; where only its repair is trained, ask that alone, and the colours are the truth."""
-        if not self.recipe.only_repairs:
-            prediction: Prediction = self._shared_generator(truth.lab[:, :1], truth.known, truth.hints)
-            return prediction
-        luminance, ab = truth.lab[:, :1], truth.lab[:, 1:]
-        known = torch.ones_like(luminance) if truth.known is None else truth.known
-        return Prediction(ab, ab, None, self._shared_generator(luminance, known), None)
 
     def _predict_smaller(self, truth: Truth) -> Prediction:
         """Ask the generator about the batch at half the size; its batch norms learn nothing of it."""
@@ -221,7 +174,7 @@ class Players:
             with self.runtime.autocast():
                 verdict = discriminator(assemble_rgb(prediction), truth.lab[:, :1])
         with self.runtime.autocast():
-            smaller = self._predict_smaller(truth) if self.recipe.loss.consistency > 0 else None
+            smaller = self._predict_smaller(truth) if needs(self.recipe.loss, Need.SMALLER) else None
             total, terms = self.loss(prediction, truth.lab, truth.known, verdict, smaller)
         limit = self.recipe.optimizer.clip_norm or math.inf
         norm = self._update(total, self.generator, self.optimizer, factor, limit=limit)

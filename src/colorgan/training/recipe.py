@@ -29,6 +29,7 @@ from colorgan.config import (
 )
 from colorgan.data.bytes import read_part
 from colorgan.errors import ConfigError, DataError, ImageReadError
+from colorgan.losses import Need, needs
 
 __all__ = [
     "OptimizerConfig",
@@ -119,16 +120,7 @@ class Recipe:
     @property
     def adversarial(self) -> bool:
         """Whether a discriminator takes part."""
-        return self.loss.adversarial > 0
-
-    @property
-    def only_repairs(self) -> bool:
-        """Whether the loss looks at missing luminance alone: then nothing but the repair network is run and trained."""
-        loss = self.loss
-        return (
-            loss.luminance > 0
-            and max(loss.smooth_l1, loss.log_mse, loss.bins, loss.consistency, loss.perceptual, loss.adversarial) == 0
-        )
+        return needs(self.loss, Need.DISCRIMINATOR)
 
 
 def recipe_names() -> list[str]:

@@ -7,10 +7,11 @@ from torch import Tensor
 from colorgan.color import luminance_to_grey, rgb_to_lab
 from colorgan.config import AugmentConfig
 from colorgan.data.augment import draw_occlusion
-from colorgan.metrics import colorfulness, psnr
+from colorgan.metrics import psnr
 from colorgan.model.repair import RepairNetwork, fill_smoothly
 from colorgan.runtime import Runtime
-from colorgan.training.validation import Score, ValidationSet
+from colorgan.training.score import RepairScore
+from colorgan.training.validation import ValidationSet
 
 __all__ = ["validate_repair"]
 
@@ -18,16 +19,15 @@ _BATCH = 16
 
 
 @torch.inference_mode()
-def validate_repair(network: RepairNetwork, photos: ValidationSet, augment: AugmentConfig, runtime: Runtime) -> Score:
+def validate_repair(
+    network: RepairNetwork, photos: ValidationSet, augment: AugmentConfig, runtime: Runtime
+) -> RepairScore:
     """Score a repair network: PSNR of the grey level inside holes, beside that of smooth filling.
 
     The holes are drawn as in training, the same ones each time.
-
-    Returns:
-        `psnr` of the network, `grey_psnr` of smooth filling, and as score what the network gains over it, dB.
     """
     rng = np.random.default_rng(0)
-    repaired, smooth, colours = [], [], []
+    repaired, smooth = [], []
     for rgb in torch.split(photos.rgb, _BATCH):
         target = rgb.to(runtime.device).float() / 255
         luminance = rgb_to_lab(target)[:, :1]
@@ -37,10 +37,8 @@ def validate_repair(network: RepairNetwork, photos: ValidationSet, augment: Augm
             filled = network(luminance, known)
         repaired.append(_psnr_in_holes(filled, luminance, known))
         smooth.append(_psnr_in_holes(fill_smoothly(luminance, known), luminance, known))
-        colours.append(colorfulness(target))
-    found, baseline, real = (float(torch.cat(values).mean()) for values in (repaired, smooth, colours))
-    gain = found - baseline
-    return Score(found, baseline, real, real, best_gain=gain, gain=gain, perceptual=None, score=gain)
+    found, baseline = (float(torch.cat(values).mean()) for values in (repaired, smooth))
+    return RepairScore(found, baseline, score=found - baseline)
 
 
 def _psnr_in_holes(filled: Tensor, luminance: Tensor, known: Tensor) -> Tensor:

@@ -1,32 +1,41 @@
 """From what a user asks for to a trainer that is ready to run."""
 
-import dataclasses
 import datetime as dt
 import itertools
 import math
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from torch import Tensor
 
-from colorgan import __version__
 from colorgan.config import CacheChoice, Checked, Count, EncoderName, Pixels, Range, config_to_mapping
 from colorgan.data import PhotoSets, find_sets
 from colorgan.data.loading import plan_loading
-from colorgan.data.runs import RECORD_NAME, RUNS_FOLDER, latest_run, read_record, write_record
-from colorgan.errors import CheckpointError, ColorganError, ConfigError, TrainingError, UsageError, WeightsError
+from colorgan.data.run_record import latest_run, read_record, write_record
+from colorgan.errors import (
+    CheckpointError,
+    CheckpointFormatError,
+    ColorganError,
+    ConfigError,
+    TrainingError,
+    UsageError,
+    WeightsError,
+)
 from colorgan.files import is_folder, status_of
+from colorgan.losses import Need, needs
 from colorgan.model.encoders import load_backbone
+from colorgan.runs import RUNS_FOLDER, RunFolder
 from colorgan.runtime import Runtime, pick_runtime
-from colorgan.training.checkpoint import checkpoint_path, find_checkpoints, load_checkpoint, load_latest
+from colorgan.training.checkpoint import load_checkpoint, load_latest
 from colorgan.training.distributed import Processes, own_runtime
 from colorgan.training.events import Budget
 from colorgan.training.recipe import Recipe, change_recipe, load_recipe
-from colorgan.training.resume import photos_digest, stored_budget, stored_recipe
-from colorgan.training.trainer import Trainer
+from colorgan.training.resume import RunState, digest_photos
+from colorgan.training.tasks import pick_task
+from colorgan.training.trainer import RunRequest, Trainer
+from colorgan.version import __version__
 from colorgan.weights.file import load_generator, load_tensors
 from colorgan.weights.store import resolve_weights
 
@@ -85,7 +94,7 @@ class Setup:
 class _Resumed(NamedTuple):
     """The checkpoint that a run goes on from."""
 
-    state: dict[str, Any]
+    state: RunState
     path: Path
     notes: tuple[str, ...]
 
@@ -106,20 +115,21 @@ def prepare_training(
     data, validation_data = _find_data(options, resumed)
     photos = find_sets(data, validation_data)
     _require_a_batch(photos, recipe, processes)
-    state = resumed.state if resumed else {}
-    trainer = Trainer(
+    state = resumed.state if resumed else None
+    request = RunRequest(
         recipe,
         photos,
         run_dir,
         budget=_budget(options, recipe, photos, processes, state),
         runtime=runtime,
-        seed=_first_given(options.seed, state.get("seed"), 0),
+        seed=_first_given(options.seed, state and state.seed, 0),
         workers=_count_workers(options.workers),
-        cache=CacheChoice(_first_given(options.cache, state.get("cache"), CacheChoice.NONE)),
+        cache=_first_given(options.cache, state and state.cache, CacheChoice.NONE),
         compiled=options.compile,
         perceptual_state=_perceptual_state(options, recipe),
         processes=processes,
     )
+    trainer = Trainer(request)
     notes = [f"{len(photos.train)} photographs to train on, {len(photos.validation)} to validate on"]
     if photos.kept_out:
         notes.append(
@@ -151,7 +161,7 @@ def begin_run(setup: Setup) -> None:
     trainer.open_run_dir()
     try:
         if trainer.step > 0:
-            _continue_in(trainer.run_dir, checkpoint_path(trainer.run_dir, trainer.step))
+            _continue_in(trainer.run_dir, RunFolder(trainer.run_dir).checkpoint(trainer.step))
         else:
             _require_no_run(trainer.run_dir)
         _record(setup)
@@ -174,7 +184,7 @@ def _resolve_recipe(options: TrainingOptions, resumed: _Resumed | None) -> Recip
     given = [f"{key}={value}" for key, value in sizes.items() if value is not None]
     overrides = (*options.overrides, *given)
     if resumed and options.recipe is None:
-        recipe = change_recipe(stored_recipe(resumed.state), overrides)
+        recipe = change_recipe(resumed.state.recipe, overrides)
     else:
         recipe = _adopt_model(load_recipe(options.recipe or "default", overrides), options)
     deepest = math.ceil(recipe.run.size / recipe.model.stride)
@@ -187,18 +197,12 @@ def _resolve_recipe(options: TrainingOptions, resumed: _Resumed | None) -> Recip
 
 
 def _adopt_model(recipe: Recipe, options: TrainingOptions) -> Recipe:
-    """Give the recipe the shape and settings of the generator that is begun with, unless another shape was asked for.
-
-    Where only the repair is trained, all else always has that shape.
-    """
+    """Give the recipe the shape and settings of the generator that is begun with, unless another was asked for."""
     asked = options.recipe is not None or any(change.startswith("model.") for change in options.overrides)
-    if not options.init_from or (asked and not recipe.only_repairs):
+    task = pick_task(recipe)
+    if not options.init_from or (asked and not task.keeps_shape):
         return recipe
-    given = load_generator(resolve_weights(options.init_from))
-    model = given.network.config
-    if recipe.only_repairs:
-        model = dataclasses.replace(model, repair_widths=recipe.model.repair_widths)
-    return dataclasses.replace(recipe, model=model, render=given.render)
+    return task.adopt_shape(recipe, load_generator(resolve_weights(options.init_from)))
 
 
 def _find_data(options: TrainingOptions, resumed: _Resumed | None) -> tuple[Path, Path | None]:
@@ -227,15 +231,14 @@ def _budget(
     recipe: Recipe,
     photos: PhotoSets,
     processes: Processes,
-    state: Mapping[str, Any],
+    state: RunState | None,
 ) -> Budget:
     if options.minutes is not None:
         return Budget(minutes=options.minutes)
     if options.steps is not None:
         return Budget(steps=options.steps)
-    stored = stored_budget(state) if state else None
-    if stored is not None and options.epochs is None:
-        return stored
+    if state is not None and options.epochs is None:
+        return state.budget
     epochs = recipe.run.epochs if options.epochs is None else options.epochs
     batch = recipe.run.batch_size * processes.world
     return Budget(steps=math.ceil(epochs * len(photos.train) / batch))
@@ -262,14 +265,14 @@ def _choose_run_dir(options: TrainingOptions, resumed: _Resumed | None) -> Path:
 
 
 def _require_no_run(folder: Path) -> Path:
-    if status_of(folder) is not None and find_checkpoints(folder):
+    if status_of(folder) is not None and RunFolder(folder).find_checkpoints():
         raise UsageError(f"{folder} holds a run already; go on with it by --resume auto, or choose another --run-dir")
     return folder
 
 
 def _continue_in(folder: Path, checkpoint: Path) -> Path:
     """Return the folder that a resumed run goes on in, unless it holds later checkpoints, which would be mixed up."""
-    found = find_checkpoints(folder) if status_of(folder) is not None else []
+    found = RunFolder(folder).find_checkpoints() if status_of(folder) is not None else []
     later = [p for p in found if p.name > checkpoint.name and _is_good(p)]
     if later:
         raise UsageError(
@@ -282,6 +285,8 @@ def _continue_in(folder: Path, checkpoint: Path) -> Path:
 def _is_good(checkpoint: Path) -> bool:
     try:
         load_checkpoint(checkpoint)
+    except CheckpointFormatError:
+        return True
     except CheckpointError:
         return False
     return True
@@ -297,10 +302,14 @@ def _find_checkpoint(options: TrainingOptions) -> _Resumed | None:
             raise CheckpointError(f"there is no run in {RUNS_FOLDER}/ to resume; start one without --resume")
         folder = latest
     elif not is_folder(folder):
-        return _Resumed(load_checkpoint(folder), folder, ())
+        return _Resumed(RunState.from_checkpoint(load_checkpoint(folder)), folder, ())
     status_of(folder)  # or the system does not say
-    state, path, damaged = load_latest(folder)
-    return _Resumed(state, path, tuple(f"passes over {bad}, which is torn or damaged" for bad in damaged))
+    content, path, damaged = load_latest(folder)
+    return _Resumed(
+        RunState.from_checkpoint(content),
+        path,
+        tuple(f"passes over {bad}, which is torn or damaged" for bad in damaged),
+    )
 
 
 # --- weights ----------------------------------------------------------------------------------------------------------
@@ -311,7 +320,7 @@ def _bring_weights(trainer: Trainer, options: TrainingOptions, recipe: Recipe, r
     if resumed:
         trainer.resume(resumed.state, resumed.path)
         notes = [*resumed.notes, f"resumes from {resumed.path} at step {trainer.step}"]
-        if resumed.state.get("photos", photos_digest(trainer)) != photos_digest(trainer):
+        if resumed.state.photos != digest_photos(trainer.photos.train):
             notes.append(
                 "the training photographs have changed since: the run goes on, but not exactly as it would have"
             )
@@ -346,7 +355,7 @@ def _read_backbone(wanted: str, encoder: EncoderName) -> dict[str, Tensor]:
 
 
 def _perceptual_state(options: TrainingOptions, recipe: Recipe) -> dict[str, Tensor] | None:
-    if recipe.loss.perceptual == 0:
+    if not needs(recipe.loss, Need.BACKBONE):
         return None
     backbone = str(recipe.loss.perceptual_backbone)
     try:
@@ -372,5 +381,5 @@ def _record(setup: Setup) -> None:
         write_record(trainer.run_dir, setup.data, root, names, facts)
     except OSError as error:
         raise TrainingError(
-            f"the run's record {trainer.run_dir / RECORD_NAME} cannot be written: {error.strerror}"
+            f"the run's record {RunFolder(trainer.run_dir).record} cannot be written: {error.strerror}"
         ) from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from colorgan.training.checkpoint import find_checkpoints
+from colorgan.runs import RunFolder
 from colorgan.training.journal import read_journal
 
 __all__ = ["RunStatus", "summarize_run"]
@@ -39,7 +39,8 @@ def summarize_run(run_dir: Path) -> RunStatus:
     Raises:
         CheckpointError: `run_dir` is not the folder of a run.
     """
-    path = run_dir / "journal.jsonl"
+    files = RunFolder(run_dir)
+    path = files.journal
     entries = read_journal(path)
     steps = [e for e in entries if e["kind"] == "step"]
     scored = [e for e in entries if e["kind"] == "validation"]
@@ -47,7 +48,7 @@ def summarize_run(run_dir: Path) -> RunStatus:
     progress, seconds = newest.get("progress"), max((e.get("seconds") or 0 for e in entries), default=0)
     remaining = seconds * (1 - progress) / progress if progress and _LEAST_PROGRESS <= progress <= 1 else None
     state = _state(entries, time.time() - path.stat().st_mtime)
-    checkpoints = find_checkpoints(run_dir)
+    checkpoints = files.find_checkpoints()
     return RunStatus(
         state=state,
         step=max((e.get("step") or 0 for e in entries), default=0),

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, UnidentifiedImageError
 
+from colorgan.runs import RunFolder
 from colorgan.training.files import write_file
 
-__all__ = ["STORY_NAME", "write_story"]
-
-STORY_NAME = "story.webp"
+__all__ = ["write_story"]
 
 _MOST_FRAMES = 40
 _MOST_HEIGHT = 1200  # pixels of a frame
@@ -30,7 +29,8 @@ def write_story(run_dir: Path) -> Path | None:
     Raises:
         TrainingError: It cannot be written.
     """
-    frames = list(_frames(_chosen(sorted(run_dir.glob("sheet-*.png")))))
+    files = RunFolder(run_dir)
+    frames = list(_frames(_chosen(files.find_sheets())))
     if len(frames) < 2:
         return None
     content = io.BytesIO()
@@ -38,9 +38,8 @@ def write_story(run_dir: Path) -> Path | None:
     frames[0].save(
         content, "WEBP", save_all=True, append_images=frames[1:], duration=durations, loop=0, quality=85, method=2
     )
-    path = run_dir / STORY_NAME
-    write_file(path, content.getbuffer())
-    return path
+    write_file(files.story, content.getbuffer())
+    return files.story
 
 
 def _chosen(sheets: Sequence[Path]) -> list[Path]:

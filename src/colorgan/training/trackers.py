@@ -45,7 +45,6 @@ def event_numbers(event: Event) -> dict[str, float]:
             speed = {"images_per_second": event.images_per_second, "waiting": event.waiting}
             return {f"train/{name}": value for name, value in {**event.terms, **speed}.items()}
         case Validated(score=score):
-            numbers = {"psnr": score.psnr, "colorfulness": score.colorfulness, "score": score.score}
-            return {f"validation/{name}": value for name, value in numbers.items()}
+            return {f"validation/{name}": value for name, value in score.numbers().items()}
         case _:
             return {}

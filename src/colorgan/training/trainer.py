@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from colorgan.errors import ColorganError, DataError, TrainingError
 from colorgan.files import sweep_leftovers
 from colorgan.losses import GeneratorLoss, PerceptualLoss
 from colorgan.model import Generator
+from colorgan.runs import RunFolder
 from colorgan.runtime import Runtime
 from colorgan.training.checkpoint import save_checkpoint
 from colorgan.training.distributed import PeerFailedError, Processes
@@ -39,62 +40,61 @@ from colorgan.training.players import Players
 from colorgan.training.plots import draw_curves
 from colorgan.training.preview import write_sheet
 from colorgan.training.recipe import Recipe
-from colorgan.training.repair_score import validate_repair
-from colorgan.training.resume import describe_run, require_same_run
+from colorgan.training.resume import RunState, digest_photos, require_same_run
+from colorgan.training.score import Score
 from colorgan.training.story import write_story
-from colorgan.training.validation import Score, ValidationSet, validate
+from colorgan.training.tasks import pick_task
+from colorgan.training.validation import ValidationSet
 from colorgan.weights.file import save_generator
 
-__all__ = ["BEST_NAME", "CURVES_NAME", "LAST_NAME", "Budget", "Event", "StepDone", "Trainer"]
+__all__ = ["RunRequest", "Trainer"]
 
-BEST_NAME, LAST_NAME, CURVES_NAME = "best.safetensors", "last.safetensors", "curves.png"
 _SHEET_ROWS = 8
 
 
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What is trained, on what, for how long, and by which means."""
+
+    recipe: Recipe
+    photos: PhotoSets  # to train and to validate on
+    run_dir: Path  # of the journal, checkpoints, sample sheets and weights; made when the run starts
+    _: KW_ONLY
+    budget: Budget
+    runtime: Runtime
+    seed: int = 0  # of everything random
+    workers: int = 1  # processes that decode photographs; 0 decodes in this one
+    cache: CacheChoice = CacheChoice.NONE  # where decoded photographs are kept
+    compiled: bool = False  # whether the generator is compiled with `torch.compile`
+    perceptual_state: Mapping[str, Tensor] | None = None  # of the backbone, if the recipe's loss needs one
+    processes: Processes = field(default_factory=Processes)  # this one among those that train together
+
+
 class Trainer:
-    """Trains a generator by a recipe; `run` does the work and yields what happens.
+    """Trains a generator; `run` does the work and yields what happens.
 
     Args:
-        recipe: What to train and how.
-        photos: What to train and to validate on.
-        run_dir: Where the journal, checkpoints, sample sheets and weights go; made when the run starts.
-        budget: How long.
-        runtime: Where, and in which precision.
-        seed: Of everything random.
-        workers: Processes that decode photographs; 0 decodes in this one.
-        cache: Where to keep decoded photographs.
-        compiled: Whether to compile the generator with `torch.compile`.
-        perceptual_state: Weights of the perceptual loss's backbone; needed if the recipe has that term.
-        processes: This process among those that train together.
+        request: What is trained, on what, for how long, and by which means.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        photos: PhotoSets,
-        run_dir: Path,
-        *,
-        budget: Budget,
-        runtime: Runtime,
-        seed: int = 0,
-        workers: int = 1,
-        cache: CacheChoice = CacheChoice.NONE,
-        compiled: bool = False,
-        perceptual_state: Mapping[str, Tensor] | None = None,
-        processes: Processes | None = None,
-    ) -> None:
-        torch.manual_seed(seed)
-        self.recipe, self.photos, self.run_dir = recipe, photos, run_dir
-        self.budget, self.runtime, self.seed, self.workers = budget, runtime, seed, workers
-        self.cache, self.compiled = cache, compiled
-        self.processes = processes or Processes()
+    def __init__(self, request: RunRequest) -> None:
+        torch.manual_seed(request.seed)
+        self.recipe, self.photos, self.run_dir = request.recipe, request.photos, request.run_dir
+        self.budget, self.runtime, self.seed, self.workers = (
+            request.budget, request.runtime, request.seed, request.workers,
+        )  # fmt: skip
+        self.cache, self.compiled, self.processes = request.cache, request.compiled, request.processes
         self.stop_requested = False
         self.step, self.seconds, self.best_score = 0, 0.0, -math.inf
 
-        perceptual = PerceptualLoss(recipe.loss, perceptual_state) if perceptual_state is not None else None
+        recipe, photos, run_dir, runtime = self.recipe, self.photos, self.run_dir, self.runtime
+        state = request.perceptual_state
+        self.task = pick_task(recipe)
+        perceptual = None if state is None else PerceptualLoss(recipe.loss, state)
         self.players = Players(recipe, GeneratorLoss(recipe.loss, perceptual), runtime, self.processes)
         self.validation = ValidationSet(photos.validation, recipe.run.validation_count, recipe.run.validation_size)
-        self.journal = Journal(run_dir / "journal.jsonl")
+        self.files = RunFolder(run_dir)
+        self.journal = Journal(self.files.journal)
         self.lock = RunLock(run_dir)
         self._guard, self._averages = LossGuard(), Averages()
         self._unread: list[dict[str, Tensor]] = []  # what the last steps returned, still where the network is
@@ -110,6 +110,10 @@ class Trainer:
     def start_from(self, network: Generator) -> None:
         """Begin with the weights of another generator of the same shape; parts that it lacks stay as they are."""
         self.players.start_from(network)
+
+    def request_stop(self) -> None:
+        """Let the run save and end after the step at hand; may be called from a signal's handler."""
+        self.stop_requested = True
 
     def open_run_dir(self) -> None:
         """Make the run's folder, lock it, and see that it can be written to.
@@ -130,7 +134,7 @@ class Trainer:
     # --- the loop ---------------------------------------------------------------------------------------------------
 
     def run(self) -> Iterator[Event]:
-        """Train until the budget is spent or `stop_requested` is set; yield every event.
+        """Train until the budget is spent or `request_stop` was called; yield every event.
 
         With several processes, all of them run it and the leading one alone scores and saves.
 
@@ -159,27 +163,38 @@ class Trainer:
         last_saved = started = time.monotonic()
         earlier = self.seconds
         while True:
+            # 1. Draw a batch; all processes agree on whether the run goes on.
             begin = time.monotonic()
             batch = self._next_for_all(batches, earlier + begin - started)
             if batch is None:  # the budget is spent, or a process was asked to stop
                 return
             waited = time.monotonic() - begin
 
+            # 2. Teach the discriminator, where there is one, then the generator.
             self._seed_step()
             found = self.players.take_step(batch, self.step, self.progress, measure=self._journal_due())
             self.step += 1
+
+            # 3. Let the averaged generator, the one that is kept, follow.
             self.players.average.update(self.generator, self.step)
+
+            # 4. Look at the losses: a run that has broken down ends here, before anything of it is kept.
             self._unread.append(found)
             if self._reading_due():
                 self._read()
 
+            # 5. Tell of the step, and note the means of the last ones in the journal.
             now = time.monotonic()
             self.seconds = earlier + now - started
             yield self._report(batch, now - begin, waited)
             if not self.processes.leads:
                 continue
+
+            # 6. Now and then, score the average on the validation photographs; keep it if it is the best so far.
             if self._validation_due():
                 yield self._validate()
+
+            # 7. Now and then, save all that the rest of the run depends on.
             if now - last_saved >= 60 * self.recipe.run.checkpoint_minutes and not self._unread:  # only what is sound
                 last_saved = now
                 yield self.save()
@@ -298,26 +313,20 @@ class Trainer:
         """Score the averaged generator, keep it if it is the best so far, and write a sample sheet."""
         begin = time.monotonic()
         network, recipe = self.players.average.network, self.recipe
-        score = self._score(network)
+        perceptual = self.players.loss.perceptual
+        score = self.task.score(network, self.validation, recipe, self.runtime, perceptual)
         is_best = score.score > self.best_score
         if is_best:
             self.best_score = score.score
-            self._write_weights(BEST_NAME, score)
-        sheet = self.run_dir / f"sheet-{self.step:08}.png"
+            self._write_weights(self.files.best, score)
+        sheet = self.files.sheet(self.step)
         rgb = self.validation.rgb[:_SHEET_ROWS]
         write_sheet(sheet, network, rgb, recipe.render.size, recipe.augment, self.runtime)
         self._log("validation", seconds=round(self.seconds, 1), best=is_best, **asdict(score))
         self._validation_seconds = time.monotonic() - begin
         return Validated(self.step, score, is_best, sheet)
 
-    def _score(self, network: Generator) -> Score:
-        recipe, runtime = self.recipe, self.runtime
-        if recipe.only_repairs and network.repair is not None:
-            return validate_repair(network.repair, self.validation, recipe.augment, runtime)
-        return validate(network, self.validation, recipe.render, runtime, perceptual=self.players.loss.perceptual)
-
-    def _write_weights(self, name: str, score: Score) -> Path:
-        path = self.run_dir / name
+    def _write_weights(self, path: Path, score: Score) -> None:
         provenance = {
             "recipe": self.recipe.description,
             "steps": self.step,
@@ -328,7 +337,6 @@ class Trainer:
         }
         with refusals_explained(path):
             save_generator(path, self.players.average.network, render=self.recipe.render, provenance=provenance)
-        return path
 
     def _finish(self) -> Iterator[Event]:
         """Score and keep the last weights too, save, draw the curves; a run that was asked to stop only saves."""
@@ -336,12 +344,12 @@ class Trainer:
         self._log_averages()
         if not stopped:
             result = self._validate()
-            self._write_weights(LAST_NAME, result.score)
+            self._write_weights(self.files.last, result.score)
             yield result
         yield self.save()
         self._log("finished", stopped=stopped, seconds=round(self.seconds, 1))
-        curves = draw_curves(read_journal(self.journal.path), self.run_dir / CURVES_NAME)
-        best = self.run_dir / BEST_NAME
+        curves = draw_curves(read_journal(self.journal.path), self.files.curves)
+        best = self.files.best
         story = None if stopped else write_story(self.run_dir)
         yield Finished(self.step, best if best.exists() else None, stopped, curves, story)
 
@@ -349,13 +357,28 @@ class Trainer:
 
     def save(self) -> Saved:
         """Write a checkpoint of everything that the rest of the run depends on."""
-        state = {**describe_run(self), **self.players.state_dict()}
-        path = save_checkpoint(self.run_dir, self.step, state, kept=self.recipe.run.checkpoints_kept)
+        content = self.state().to_checkpoint()
+        path = save_checkpoint(self.run_dir, self.step, content, kept=self.recipe.run.checkpoints_kept)
         self._last_checkpoint = path
         self._log("checkpoint", file=path.name)
         return Saved(self.step, path)
 
-    def resume(self, state: Mapping[str, Any], path: Path | None = None) -> None:
+    def state(self) -> RunState:
+        """Return everything that the rest of the run depends on."""
+        return RunState(
+            step=self.step,
+            seconds=self.seconds,
+            best_score=self.best_score,
+            seed=self.seed,
+            world=self.processes.world,
+            recipe=self.recipe,
+            budget=self.budget,
+            photos=digest_photos(self.photos.train),
+            cache=self.cache,
+            networks=self.players.state_dict(),
+        )
+
+    def resume(self, state: RunState, path: Path | None = None) -> None:
         """Go on from a checkpoint, exactly.
 
         Args:
@@ -365,7 +388,7 @@ class Trainer:
         Raises:
             CheckpointError: It is from another network, recipe, seed or batch size.
         """
-        require_same_run(self, state)
-        self.players.load_state_dict(state)
-        self.step, self.seconds, self.best_score = state["step"], state["seconds"], state["best_score"]
+        require_same_run(state, self.state())
+        self.players.load_state_dict(state.networks)
+        self.step, self.seconds, self.best_score = state.step, state.seconds, state.best_score
         self._last_checkpoint = path

@@ -1,7 +1,6 @@
 """Scoring a generator during training, on a fixed set of photographs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,8 +17,9 @@ from colorgan.model import Generator
 from colorgan.rendering import ChromaField, ColoredBatch, fit_chroma, predict_rendering, render_shape, shrink
 from colorgan.rendering.front import STRENGTHS, FrontValues, measure_front
 from colorgan.runtime import Runtime
+from colorgan.training.score import ColorScore
 
-__all__ = ["PERCEPTUAL_DB", "SCORE_SHARE", "Score", "ValidationSet", "validate"]
+__all__ = ["PERCEPTUAL_DB", "SCORE_SHARE", "ValidationSet", "validate"]
 
 SCORE_SHARE = 0.7
 """A generator is judged by its PSNR gain where it is this share as colourful as the real photographs.
@@ -41,20 +41,6 @@ _ROUGH_ERROR = 0.01  # of the share of colourfulness found there
 _PERCEPTUAL_PICTURES = 64  # the backbone is slow, and this many are enough to compare two generators
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """What a validation found."""
-
-    psnr: float  # dB, at the recipe's strength
-    grey_psnr: float  # dB, of the pictures without colour
-    colorfulness: float
-    real_colorfulness: float
-    best_gain: float  # dB over grey, at the best strength
-    gain: float  # dB over grey, where `SCORE_SHARE` of the real colourfulness is reached
-    perceptual: float | None  # distance over that of the grey pictures, at the recipe's strength
-    score: float  # `gain`, and the perceptual part where there is one
-
-
 class ValidationSet:
     """Photographs squashed to a square, kept in memory as 8-bit RGB.
 
@@ -71,17 +57,14 @@ class ValidationSet:
         stride = max(1, len(photos) // count)
         taken: list[Tensor] = []
         self.names: list[str] = []
-        self.left_out: list[tuple[str, str]] = []
         for photo in photos[::stride]:
             if len(taken) == count:
                 break
             try:
                 image = open_photo(photo)
-            except ImageReadError as error:
-                self.left_out.append((photo.name, str(error)))
+            except ImageReadError:
                 continue
             if is_nearly_grey(image):
-                self.left_out.append((photo.name, "nearly grey"))
                 continue
             squashed = image.resize((size, size), Image.Resampling.BICUBIC)
             taken.append(torch.tensor(np.asarray(squashed)).permute(2, 0, 1))
@@ -101,7 +84,7 @@ def validate(
     config: RenderConfig,
     runtime: Runtime,
     perceptual: PerceptualLoss | None = None,
-) -> Score:
+) -> ColorScore:
     """Score a generator in eval mode: 8-bit RGB, luminance kept, mean of the pictures' PSNR.
 
     The figures are those of `colorgan eval` within 0.01 dB: colours are brought up by the same code, but where they
@@ -152,12 +135,12 @@ def _scale(rgb: Tensor) -> Tensor:
     return rgb.float() / 255
 
 
-def _score(values: FrontValues, strength: float, distance: float | None) -> Score:
+def _score(values: FrontValues, strength: float, distance: float | None) -> ColorScore:
     curve, at = values.curve(), values.strengths.index(strength)
     grey = float(values.grey_psnr.mean())
     reached = curve.gain_at(SCORE_SHARE)
     gain = curve.gains[-1] if reached is None else reached
-    return Score(
+    return ColorScore(
         psnr=grey + curve.gains[at],
         grey_psnr=grey,
         colorfulness=float(values.colorfulness[at].mean()),

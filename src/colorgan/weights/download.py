@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
-from colorgan import __version__
 from colorgan.errors import DownloadError
+from colorgan.version import __version__
 from colorgan.weights.registry import RegistryEntry
 from colorgan.weights.store import hash_file, part_of
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from colorgan.data import find_photos
-from colorgan.data.runs import latest_run, read_record, validation_photos, write_record
+from colorgan.data.run_record import latest_run, read_record, validation_photos, write_record
 from colorgan.errors import DataError, UsageError
 
 
@@ -61,7 +61,7 @@ class TestRecord:
 
     def test_says_which_path_in_it_is_none(self, tmp_path):
         (tmp_path / "run.json").write_text('{"data": "a", "validation_data": "b\\u0000", "validation": ["c"]}')
-        with pytest.raises(UsageError, match="is no path"):
+        with pytest.raises(UsageError, match="is no name of a file"):
             validation_photos(tmp_path)
 
 

@@ -10,13 +10,9 @@ from colorgan.data.bytes import read_part
 from colorgan.data.folder import PhotoFile, find_photos
 from colorgan.errors import DataError, ImageReadError
 from colorgan.files import write_whole
+from colorgan.runs import RECORD_NAME, RunFolder
 
-__all__ = ["RECORD_NAME", "RUNS_FOLDER", "latest_run", "read_record", "validation_photos", "write_record"]
-
-RUNS_FOLDER = "runs"
-"""Where training runs lie by default, below the current folder."""
-
-RECORD_NAME = "run.json"
+__all__ = ["latest_run", "read_record", "validation_photos", "write_record"]
 
 
 def write_record(
@@ -37,7 +33,7 @@ def write_record(
         "validation": list(validation),
         **facts,
     }
-    write_whole(run_dir / RECORD_NAME, json.dumps(record, indent=1).encode())
+    write_whole(RunFolder(run_dir).record, json.dumps(record, indent=1).encode())
 
 
 def read_record(run_dir: Path) -> dict[str, Any]:
@@ -50,7 +46,7 @@ def read_record(run_dir: Path) -> dict[str, Any]:
     Raises:
         DataError: There is none, or it is damaged.
     """
-    path = run_dir / RECORD_NAME
+    path = RunFolder(run_dir).record
     try:
         record = json.loads(read_part(path))
     except ImageReadError as error:
