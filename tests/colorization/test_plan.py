@@ -20,6 +20,7 @@ from colorgan.colorization import (
     add_masks,
     check_reports,
     colorize_paths,
+    plan,
     plan_paths,
     run_jobs,
     write_report,
@@ -190,6 +191,17 @@ class TestMakePlan:
         with pytest.raises(UsageError, match="would both be written to"):
             make_plan(search(tmp_path / "a", tmp_path / "b"), tmp_path / "out")
 
+    def test_two_results_that_differ_in_case(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        paths = [tmp_path / "one" / "Scan.png", tmp_path / "two" / "sCAN.png"]
+        for path in paths:
+            path.parent.mkdir()
+            path.touch()
+        sources = Sources([Source(path, PurePosixPath(path.name)) for path in paths])
+        assert len(make_plan(sources, tmp_path / "out").jobs) == 2
+        monkeypatch.setattr(plan, "ignores_case", lambda folder: True)
+        with pytest.raises(UsageError, match=r"Scan\.png and .*sCAN\.png would both be written to"):
+            make_plan(sources, tmp_path / "out")
+
     def test_refuses_to_write_over_a_source(self, tmp_path: Path) -> None:
         touch(tmp_path, "x.jpg")
         with pytest.raises(UsageError, match="written over the photograph"):
@@ -318,6 +330,39 @@ class TestPages:
         with pytest.raises(UsageError, match=r"page 2 of .*book\.tif would be written over the photograph"):
             plan_paths([book, other], book.parent, image_format="png")
         assert other.read_bytes() == before
+
+    @pytest.mark.parametrize("existing", [Existing.SKIP, Existing.OVERWRITE])
+    def test_never_for_or_over_the_result_of_another_photograph(
+        self, book: Path, tmp_path: Path, colorizer: Colorizer, existing: Existing
+    ) -> None:
+        """An earlier run took its name from a photograph that is called so; or the other way round."""
+        other = tmp_path / "book-page2.tif"
+        draw_photo(5, (20, 20)).convert("L").save(other)
+        out, back = tmp_path / "out", tmp_path / "back"
+        list(colorize_paths([other], out, colorizer=colorizer))
+        before = (out / other.name).read_bytes()
+        with pytest.raises(UsageError, match=r"out.book-page2\.tif, the result of book-page2\.tif; nothing was done"):
+            plan_paths([book], out, existing=existing)
+        assert (out / other.name).read_bytes() == before
+        list(colorize_paths([book], back, colorizer=colorizer))
+        with pytest.raises(UsageError, match=r"back.book-page2\.tif, the result of page 2 of book\.tif; nothing was"):
+            plan_paths([other], back, existing=existing)
+        assert plan_paths([book], back, existing=existing).jobs[0].is_done
+        assert plan_paths([other], out, existing=existing).jobs[0].is_done
+
+    @pytest.mark.parametrize("name", ["caf\udce9.tif", "Ko\u0308ln.tif", " a  b .tif", "moved.tif"])
+    def test_names_that_a_note_does_not_hold_as_they_are(
+        self, book: Path, tmp_path: Path, colorizer: Colorizer, name: str
+    ) -> None:
+        source = book.rename(book.with_name(name)) if name != "moved.tif" else book
+        list(colorize_paths([source], tmp_path / "out", colorizer=colorizer))
+        if name == "moved.tif":
+            source = book.rename(book.with_name(name))
+            for page in (tmp_path / "out").iterdir():
+                page.rename(page.with_name(page.name.replace("book", "moved")))
+        (job,) = plan_paths([source], tmp_path / "out").jobs
+        assert job.is_done
+        assert len(job.results) == 3
 
     def test_never_to_the_place_of_another_result(self, book: Path, tmp_path: Path) -> None:
         draw_photo(5, (20, 20)).convert("L").save(book.with_name("book-page3.tif"))

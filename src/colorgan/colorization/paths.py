@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from colorgan.colorization.hints import Hint, read_hints
 from colorgan.colorization.masks import add_masks
 from colorgan.colorization.plan import Claims, Job, Plan, SideFolders, make_plan
 from colorgan.colorization.search import STREAM, Source, find_sources
-from colorgan.colorization.work import ColorizeOptions, Event, Notice, is_own
+from colorgan.colorization.work import FOREIGN, ColorizeOptions, Event, Notice, find_owner, is_own
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import ImageReadError, UsageError
 from colorgan.files import is_folder, status_of
@@ -21,6 +22,7 @@ from colorgan.images import count_pages, format_of, is_image_name, read_size
 
 __all__ = ["add_hints", "check_reports", "colorize_paths", "plan_paths"]
 
+_PAGE_NAME = re.compile(r"-page\d+$")
 _COUNTING = 8  # threads that look how many pages files have: network drives answer several at once
 
 
@@ -154,17 +156,21 @@ def _count_pages(source: Source) -> int:
 
 
 def _refuse_foreign(plan: Plan, existing: Existing) -> None:
-    """Refuse to take a file that colorgan did not make for, or replace it by, what gets its name from another one.
+    """Refuse to take a file of others for, or replace it by, what gets its name from another one.
 
-    Of first pages a person knows the names, and says with --existing what is to become of files that have them.
+    Of others is what colorgan did not make, and the results of other photographs. Of first pages a person knows the
+    names, and says with --existing what is to become of files that have them, unless these are further pages.
     """
     for job in plan.jobs:
+        results = job.results if _PAGE_NAME.search(job.target.stem) else (None, *job.results[1:])
+        placed = [(path, page) for page, path in enumerate(results) if path is not None]
         replaced = job.side_files if existing is Existing.OVERWRITE else ()
-        for path in (*job.results[1:], *replaced):
-            if status_of(path) is not None and not is_own(path):
+        for path, page in (*placed, *((side, None) for side in replaced)):
+            there = None if status_of(path) is None else find_owner(path, job.source, page)
+            if there is not None and not (page == 0 and there == FOREIGN):
                 raise UsageError(
-                    f"what comes of {job.source} would be written to {path}, a file that colorgan did not make; "
-                    "nothing was done: give another folder with -o, or remove it"
+                    f"what comes of {job.source} would be written to {path}, {there}; nothing was done: give another "
+                    "folder with -o, or remove it"
                 )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from colorgan.data import PhotoFile, find_photos
 from colorgan.data.runs import RUNS_FOLDER, latest_run, validation_photos
 from colorgan.errors import DataError
-from colorgan.files import is_folder
+from colorgan.files import is_folder, status_of
 
 __all__ = ["EvaluationData", "find_data"]
 
@@ -40,10 +40,10 @@ def find_data(data: Path | None, *, root: Path = Path()) -> EvaluationData:
         return _from_folder(data)
     run = latest_run(root / RUNS_FOLDER)
     if run is not None:
-        weights = next((run / name for name in _RUN_WEIGHTS if (run / name).is_file()), None)
+        weights = next((run / name for name in _RUN_WEIGHTS if status_of(run / name) is not None), None)
         source = f"the validation photographs of the training run {run}"
         return EvaluationData(validation_photos(run), source, weights)
-    if (root / _IMAGENET_MINI).is_dir():
+    if is_folder(root / _IMAGENET_MINI):
         return _from_folder(root / _IMAGENET_MINI)
     raise DataError(
         f"there is nothing to measure on: no training run in ./{RUNS_FOLDER} and no ./{_IMAGENET_MINI}; pass a folder "
