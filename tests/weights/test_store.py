@@ -123,6 +123,11 @@ class TestClosedFolders:
         with pytest.raises(UsageError, match="its name is too long"):
             resolve_weights("y" * 300 + ".pt")
 
+    def test_data_directory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLORGAN_DATA_DIR", str(tmp_path / "closed"))
+        with pytest.raises(UsageError, match=r"registry cannot be looked at: permission denied"):
+            resolve_weights("default")
+
     def test_store(self, tmp_path: Path) -> None:
         store = WeightsStore(tmp_path / "closed")
         with pytest.raises(UsageError, match="permission denied"):

@@ -113,7 +113,9 @@ def evaluate(
     and one constant colour. The protocol is printed with every result.
     """
     from colorgan import evaluation
+    from colorgan.images.budget import let_overtime_end_process
 
+    let_overtime_end_process(console.fail)
     found = evaluation.find_data(data)
     _check_targets([file for file in (per_image, report_file) if file is not None], found.photos)
     chosen: list[str] | list[Path] = weights or ([found.weights] if found.weights else ["default"])
