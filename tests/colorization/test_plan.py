@@ -498,3 +498,17 @@ def test_one_name_where_a_list_is_meant(tmp_path: Path, name: str, given: object
     arguments: dict[str, object] = {"inputs": [tmp_path], "output": tmp_path / "out", name: given}
     with pytest.raises(TypeError, match=rf"{name} must be a list, got .*photos"):
         colorize_paths(**arguments)  # type: ignore[arg-type]
+
+
+def test_hints_and_masks_that_are_none(tmp_path: Path, colorizer: Colorizer) -> None:
+    photo = draw_photo(0, (20, 16)).convert("L")
+    photo.save(tmp_path / "a.png")
+    with pytest.raises(TypeError, match="hints must be a list of Hint, got 'abc'"):
+        colorizer.colorize(photo, hints="abc")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"a mask must be a Pillow image or an array, got 'm\.png'"):
+        colorizer.colorize(photo, mask="m.png")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"hints must be a list of Hint, or the path of a file, got \[1\]"):
+        colorize_paths([tmp_path], tmp_path / "out", colorizer=colorizer, hints=[1])  # type: ignore[list-item]
+    for what in ("hints", "masks"):  # as texts, which name files
+        with pytest.raises(UsageError, match=r"there is no mask|are read from"):
+            colorize_paths([tmp_path], tmp_path / "out", colorizer=colorizer, **{what: str(tmp_path / "nothing")})

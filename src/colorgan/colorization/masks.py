@@ -31,10 +31,13 @@ def mask_from_image(image: "Image.Image | np.ndarray[Any, Any]") -> _Mask:
             nearer to it than to black, is missing; transparent places are not.
 
     Raises:
+        TypeError: It is a path.
         UsageError: The array has another shape or type.
     """
     if isinstance(image, Image.Image):
         return _missing(photo_from_image(image))
+    if isinstance(image, str | bytes | os.PathLike):
+        raise TypeError(f"a mask must be a Pillow image or an array, got {image!r}; open a file with PIL.Image.open")
     array = np.asarray(image)
     if array.ndim != 2 or array.dtype.kind not in "buif":
         raise UsageError(f"a mask is an array (H, W) of bool or of grey levels, got {array.dtype} {array.shape}")

@@ -36,10 +36,10 @@ def colorize_paths(
     exclude: Sequence[str] = (),
     image_format: str | None = None,
     workers: int | None = None,
-    hints: Sequence[Hint] | Path = (),
-    masks: Path | None = None,
-    confidence: Path | None = None,
-    save_masks: Path | None = None,
+    hints: Sequence[Hint] | str | Path = (),
+    masks: str | Path | None = None,
+    confidence: str | Path | None = None,
+    save_masks: str | Path | None = None,
 ) -> Iterator[Event]:
     """Colour files and folders; yield an `Outcome` for each photograph, and a `Notice` now and then.
 
@@ -67,6 +67,8 @@ def colorize_paths(
     for name, given in (("inputs", inputs), ("include", include), ("exclude", exclude)):
         if isinstance(given, str | bytes | os.PathLike):
             raise TypeError(f"{name} must be a list, got {given!r}; write [{given!r}]")
+    hints = Path(hints) if isinstance(hints, str) else hints
+    masks, confidence, save_masks = (None if path is None else Path(path) for path in (masks, confidence, save_masks))
     options_given = options or ColorizeOptions()
     plan = plan_paths(
         [Path(given) for given in inputs],
@@ -245,6 +247,8 @@ def add_hints(plan: Plan, hints: Sequence[Hint] | Path) -> Plan:
             repeated = next(name for name, count in Counter(names).items() if count > 1)
             raise UsageError(f"two inputs hold a picture {repeated}; colour them in separate runs to give hints")
         by_name = read_hints(hints, names)
+    elif not all(isinstance(hint, Hint) for hint in hints):
+        raise TypeError(f"hints must be a list of Hint, or the path of a file, got {hints!r}")
     elif hints and len(names) != 1:
         raise UsageError(f"hints without a name are for one picture, and there are {len(names)}; name them in a file")
     else:

@@ -118,6 +118,8 @@ def let_overtime_end_process(say: Callable[[str], None] | None = None) -> None:
     Args:
         say: Is told why, where that is possible; nobody, in processes whose work others take over.
     """
+    if say is not None and _own_watch and _own_watch[0].say is not None:
+        return  # it is watched already
     watch = _Watch(Path(os.devnull).open("w"), say)  # noqa: SIM115 - for as long as the process lives
     _own_watch[:] = [watch]
     if say is not None:
