@@ -14,6 +14,7 @@ from colorgan import files
 from colorgan.colorization import (
     ColorizeOptions,
     Colorizer,
+    Notice,
     Outcome,
     Palette,
     Status,
@@ -433,6 +434,15 @@ class TestPages:
         (outcome,) = run_jobs(plan.jobs, colorizer, ColorizeOptions(render=colorizer.render))
         assert isinstance(outcome, Outcome)
         assert outcome.reason == "it has 1 pages, and had 3 when the run began; run again"
+
+
+@pytest.mark.parametrize(("white", "expected"), [(4095, True), (65535, False)])
+def test_what_is_nearly_black_is_said(tmp_path: Path, colorizer: Colorizer, white: int, expected: bool) -> None:
+    grey = np.asarray(draw_photo(0, (40, 30)).convert("L")) / 255
+    tifffile.imwrite(tmp_path / "a.tif", (grey * white).astype(np.uint16))
+    events = colorize_paths([tmp_path / "a.tif"], tmp_path / "out", colorizer=colorizer)
+    said = [event.message for event in events if isinstance(event, Notice)]
+    assert any("a.tif is nearly black" in text and "MaxSampleValue" in text for text in said) is expected
 
 
 class TestCheckReports:

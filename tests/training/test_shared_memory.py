@@ -20,18 +20,9 @@ def test_ends_whatever_can_be_shared(tmp_path: Path, size: str) -> None:
     (tmp_path / "data").mkdir()
     for number in range(40):
         draw_photo(number, (150, 140)).save(tmp_path / "data" / f"{number}.png")
-    command = [
-        "train",
-        "--recipe",
-        "debug",
-        "--data",
-        tmp_path / "data",
-        "--run-dir",
-        tmp_path / "run",
-        "--device",
-        "cpu",
-    ]
-    command += ["--steps", "3", "--size", "128", "--batch-size", "32", "--workers", "4"]
+    command = [sys.executable, "-m", "colorgan", "train", "--recipe", "debug", "--data", tmp_path / "data"]
+    command += ["--run-dir", tmp_path / "run", "--device", "cpu", "--workers", "4"]
+    command += ["--steps", "3", "--size", "128", "--batch-size", "32"]
     done = subprocess.run(
         [
             "unshare",
@@ -40,9 +31,6 @@ def test_ends_whatever_can_be_shared(tmp_path: Path, size: str) -> None:
             "-c",
             f'{mount} && exec "$@"',
             "sh",
-            sys.executable,
-            "-m",
-            "colorgan",
             *map(str, command),
         ],
         capture_output=True,

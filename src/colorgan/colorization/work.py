@@ -70,6 +70,9 @@ __all__ = [
     "open_job",
 ]
 
+_SAMPLES = 512  # along a side, of a picture that is judged
+_MOST_OF_IT = 0.995  # of its pixels
+
 IN_COLOR = "it is in colour already"
 """Why a photograph is not coloured, or the beginning of why."""
 
@@ -185,9 +188,22 @@ def open_job(job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Opened
     photos = [fill_missing(photo, job, colorizer, options) for photo in photos]
     sketches = [colorizer.sketch(p, options.render, job.hints if p.page == 0 else ()) for p in photos]
     in_vain = job.mask is not None and all(photo.original is None for photo in photos)
-    notes = (f"the mask {job.mask} marks nothing; nothing of {job.source} was filled",) if in_vain else ()
+    notes = [f"the mask {job.mask} marks nothing; nothing of {job.source} was filled"] if in_vain else []
+    if any(map(_is_nearly_black, photos)):
+        notes.append(
+            f"{job.source} is nearly black, and so is its result; if its levels end at 1023, 4095 or 16383, let its "
+            "MaxSampleValue say so"
+        )
     seconds = time.perf_counter() - started
-    return OpenedJob(job, photos, sketches, [None] * len(photos), seconds, kept, notes)
+    return OpenedJob(job, photos, sketches, [None] * len(photos), seconds, kept, tuple(notes))
+
+
+def _is_nearly_black(photo: Photo) -> bool:
+    """Tell whether a picture of 16 bits makes use of 12 at most, which may be all that it was meant to have."""
+    step = max(1, max(photo.grey.shape) // _SAMPLES)
+    return photo.depth == 16 and bool(
+        np.quantile(photo.before[::step, ::step], _MOST_OF_IT) <= np.iinfo(photo.grey.dtype).max // 16
+    )
 
 
 def _buffered_input(options: ColorizeOptions) -> BinaryIO:
