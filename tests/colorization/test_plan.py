@@ -149,6 +149,17 @@ class TestFindSources:
         with pytest.raises(UsageError, match=r"closed.x\.png cannot be looked at: (permission denied|its name is too)"):
             plan_all()
 
+    @pytest.mark.parametrize("where", ["output", "as a file", "confidence", "save_masks"])
+    @pytest.mark.parametrize("below", ["", "x/y"])
+    def test_a_file_where_a_folder_is_needed(self, tmp_path: Path, where: str, below: str) -> None:
+        draw_photo(0, (20, 16)).convert("L").save(tmp_path / "a.png")
+        (tmp_path / "file").touch()
+        way = tmp_path / "file" / below
+        output = {"output": way, "as a file": way / "b.png"}.get(where, tmp_path / "out")
+        aside = {where: way} if where in ("confidence", "save_masks") else {}
+        with pytest.raises(UsageError, match=r"file is a file, and a folder is needed there; nothing was done"):
+            plan_paths([tmp_path / "a.png"], output, **aside)
+
     def test_missing_input(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="no file or folder"):
             search(tmp_path / "gone")

@@ -10,9 +10,8 @@ from support import draw_photo
 
 
 @pytest.mark.privileged
-@pytest.mark.parametrize("size", ["64m", "1m"])
-def test_ends_whatever_can_be_shared(tmp_path: Path, size: str) -> None:
-    mount = f"mount -t tmpfs -o size={size} tmpfs /dev/shm"
+def test_ends_where_little_can_be_shared(tmp_path: Path) -> None:
+    mount = "mount -t tmpfs -o size=64m tmpfs /dev/shm"
     try:
         subprocess.run(["unshare", "-m", "sh", "-c", mount], check=True, capture_output=True, timeout=20)
     except (OSError, subprocess.SubprocessError):
@@ -22,7 +21,7 @@ def test_ends_whatever_can_be_shared(tmp_path: Path, size: str) -> None:
         draw_photo(number, (150, 140)).save(tmp_path / "data" / f"{number}.png")
     command = [sys.executable, "-m", "colorgan", "train", "--recipe", "debug", "--data", tmp_path / "data"]
     command += ["--run-dir", tmp_path / "run", "--device", "cpu", "--workers", "4"]
-    command += ["--steps", "3", "--size", "128", "--batch-size", "32"]
+    command += ["--steps", "2", "--size", "128", "--batch-size", "32"]
     done = subprocess.run(
         [
             "unshare",

@@ -122,9 +122,12 @@ def plan_paths(
     sources.found = _count_all_pages(sources.found)
     single = len(inputs) == 1 and not is_folder(inputs[0])
     as_file = single and output != STREAM and is_image_name(output.name) and not is_folder(output)
-    for folder in (None if as_file or output == STREAM else output, confidence, save_masks):
-        if folder is not None and not is_folder(folder) and status_of(folder) is not None:
-            raise UsageError(f"{folder} is a file, and a folder is needed there; nothing was done: give another name")
+    for folder in (None if output == STREAM else output.parent if as_file else output, confidence, save_masks):
+        there = (
+            None if folder is None else next((p for p in (folder, *folder.parents) if status_of(p) is not None), None)
+        )
+        if there is not None and not is_folder(there):
+            raise UsageError(f"{there} is a file, and a folder is needed there; nothing was done: give another name")
     plan = make_plan(
         sources,
         output,
