@@ -227,8 +227,9 @@ class TestIgnoresCase:
         """Let the system find names in any case, as those of Windows and macOS do, and Linux on a stick."""
         look = os.lstat
 
-        def lstat(path: Path) -> os.stat_result:
-            found = [there for there in Path(path).parent.iterdir() if there.name.casefold() == path.name.casefold()]
+        def lstat(path: str | Path) -> os.stat_result:
+            wanted = Path(path)
+            found = [there for there in wanted.parent.iterdir() if there.name.casefold() == wanted.name.casefold()]
             return look(found[0] if found else path)
 
         monkeypatch.setattr(os, "lstat", lstat)

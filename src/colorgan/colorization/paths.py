@@ -123,11 +123,12 @@ def plan_paths(
     single = len(inputs) == 1 and not is_folder(inputs[0])
     as_file = single and output != STREAM and is_image_name(output.name) and not is_folder(output)
     for folder in (None if output == STREAM else output.parent if as_file else output, confidence, save_masks):
-        there = (
-            None if folder is None else next((p for p in (folder, *folder.parents) if status_of(p) is not None), None)
-        )
-        if there is not None and not is_folder(there):
-            raise UsageError(f"{there} is a file, and a folder is needed there; nothing was done: give another name")
+        above = () if folder is None else (folder, *folder.parents)
+        in_the_way = next((path for path in above if status_of(path) is not None), None)
+        if in_the_way is not None and not is_folder(in_the_way):
+            raise UsageError(
+                f"{in_the_way} is a file, and a folder is needed there; nothing was done: give another name"
+            )
     plan = make_plan(
         sources,
         output,
