@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from colorgan import files
-from colorgan.files import atomic_write, make_folder, printable, sweep_leftovers, write_whole
+from colorgan.files import atomic_write, ignores_case, make_folder, printable, sweep_leftovers, write_whole
 
 needs_locks = pytest.mark.skipif(
     not Path("/proc/sys/kernel/random/boot_id").exists(), reason="leftovers are known by their locks on Linux only"
@@ -219,3 +219,34 @@ class TestMakeFolder:
 def test_printable(name: object, shown: str) -> None:
     assert printable(name) == shown
     shown.encode()
+
+
+class TestIgnoresCase:
+    @pytest.fixture
+    def forgiving(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the system find names in any case, as those of Windows and macOS do, and Linux on a stick."""
+        look = os.lstat
+
+        def lstat(path: str | Path) -> os.stat_result:
+            wanted = Path(path)
+            found = [there for there in wanted.parent.iterdir() if there.name.casefold() == wanted.name.casefold()]
+            return look(found[0] if found else path)
+
+        monkeypatch.setattr(os, "lstat", lstat)
+
+    @pytest.mark.parametrize("names", [[], ["a.jpg"], ["1", "Ab.JPG"], ["sub/x"]])
+    @pytest.mark.parametrize("below", ["", "new/folder"])
+    def test_finds_out(self, tmp_path: Path, request: pytest.FixtureRequest, names: list[str], below: str) -> None:
+        for name in names:
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).touch()
+        before = sorted(tmp_path.rglob("*"))
+        assert not ignores_case(tmp_path / below)
+        request.getfixturevalue("forgiving")
+        assert ignores_case(tmp_path / below)
+        assert sorted(tmp_path.rglob("*")) == before
+
+    def test_one_file_by_two_names(self, tmp_path: Path) -> None:
+        (tmp_path / "a.jpg").touch()
+        os.link(tmp_path / "a.jpg", tmp_path / "A.JPG")
+        assert not ignores_case(tmp_path)

@@ -25,6 +25,7 @@ if sys.platform != "win32":
 __all__ = [
     "SYSTEM_FOLDERS",
     "atomic_write",
+    "ignores_case",
     "is_folder",
     "is_there",
     "make_folder",
@@ -217,6 +218,38 @@ def status_of(path: Path) -> os.stat_result | None:
         }
         reason = known.get(error.errno or 0, error.strerror or str(error))
         raise UsageError(f"{path} cannot be looked at: {reason}; nothing was done") from error
+
+
+def ignores_case(folder: Path) -> bool:
+    """Tell whether a folder, which may not be there yet, takes `A.jpg` and `a.jpg` for one file.
+
+    Nothing is written to find out: something that is there is looked for by its name in the other case.
+    """
+    there = Path(os.path.abspath(folder))  # noqa: PTH100 - links stay what they are
+    while not is_there(there) and there != there.parent:
+        there = there.parent
+    with suppress(OSError), os.scandir(there) as entries:
+        for entry in entries:
+            if (found := _is_found_in_other_case(there, entry.name)) is not None:
+                return found
+    if not os.path.ismount(there) and (found := _is_found_in_other_case(there.parent, there.name)) is not None:
+        return found
+    return sys.platform in ("win32", "darwin")
+
+
+def _is_found_in_other_case(folder: Path, name: str) -> bool | None:
+    """Look for something by its name in the other case; None if that says nothing."""
+    other = name.swapcase()
+    if other == name or other.swapcase() != name:
+        return None
+    try:
+        own, found = os.lstat(folder / name), os.lstat(folder / other)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return None
+    is_same = (own.st_dev, own.st_ino) == (found.st_dev, found.st_ino)
+    return None if is_same and own.st_nlink > 1 and not stat.S_ISDIR(own.st_mode) else is_same  # they may be hard links
 
 
 def is_folder(path: Path) -> bool:

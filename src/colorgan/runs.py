@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from colorgan.files import status_of
+
 __all__ = ["RECORD_NAME", "RUNS_FOLDER", "RunFolder"]
 
 RUNS_FOLDER = "runs"
@@ -75,4 +77,4 @@ class RunFolder:
 
     def find_weights(self) -> Path | None:
         """Return the file of the best generator, by its present name or that of version 0.1; None if there is none."""
-        return next((file for file in (self.best, self.path / "best.pt") if file.is_file()), None)
+        return next((file for file in (self.best, self.path / "best.pt") if status_of(file) is not None), None)

@@ -56,6 +56,7 @@ class TestColorize:
             (Path("photo.jpg"), TypeError, "must be a Pillow image or an array"),
             ([Image.new("L", (2, 2))], TypeError, "got list"),
             (np.linspace(0, 255, 40).reshape(5, 8), ValueError, r"in 0\.\.1, got 0 to 255"),
+            (np.full((4, 5), np.nan), ValueError, "without a number"),
             (np.zeros((4, 5), np.int64), TypeError, "int64 is no picture"),
             (np.zeros((4, 5, 7), np.uint8), ValueError, "is no picture"),
             (Image.new("L", (0, 0)), ValueError, "0 x 0 pixels"),

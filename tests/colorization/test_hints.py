@@ -114,6 +114,8 @@ class TestReadHints:
             b"\xef\xbb\xbfFile ; X ; Y ; Color \n a.jpg ; 12.5 ; 2 ; #102030 \n sub/b.jpg ; 50% ; 5.5% ; #445566\n",
             b'\n,,,\nfile,x,y,color\n a.jpg , 12.5 , 2 , #102030 \n , , , \n"sub/b.jpg",50%,5.5%,#445566\n',
             b"file\tx\ty\tcolor\na.jpg\t12.5\t2\t#102030\nsub/b.jpg\t50%\t5.5%\t#445566\n",
+            "file\tx\ty\tcolor\r\na.jpg\t12.5\t2\t#102030\r\nsub/b.jpg\t50%\t5.5%\t#445566\r\n".encode("utf-16"),
+            b"sep=;\r\nfile;x;y;color\r\na.jpg;12,5;2;#102030\r\nsub/b.jpg;50%;5,5%;#445566\r\n",
         ],
     )
     def test_csv_of_spreadsheets(self, tmp_path: Path, content: bytes) -> None:
@@ -272,7 +274,7 @@ def test_the_command(tmp_path: Path, tiny_weights: Path) -> None:
         (("--hint", "1,1=#000"), "#RRGGBB"),
         (("--hints", "gone.json"), "cannot be read"),
         (("--hint", "1,1=#000000", "--hints", "h.json"), "both given"),
-        (("--serve", "--compare"), "--serve writes plain results"),
+        (("--serve", "--compare"), "--serve writes one plain result"),
     ],
 )
 def test_refused_before_any_work(

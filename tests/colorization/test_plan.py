@@ -14,12 +14,14 @@ from colorgan import files
 from colorgan.colorization import (
     ColorizeOptions,
     Colorizer,
+    Notice,
     Outcome,
     Palette,
     Status,
     add_masks,
     check_reports,
     colorize_paths,
+    plan,
     plan_paths,
     run_jobs,
     write_report,
@@ -147,6 +149,17 @@ class TestFindSources:
         with pytest.raises(UsageError, match=r"closed.x\.png cannot be looked at: (permission denied|its name is too)"):
             plan_all()
 
+    @pytest.mark.parametrize("where", ["output", "as a file", "confidence", "save_masks"])
+    @pytest.mark.parametrize("below", ["", "x/y"])
+    def test_a_file_where_a_folder_is_needed(self, tmp_path: Path, where: str, below: str) -> None:
+        draw_photo(0, (20, 16)).convert("L").save(tmp_path / "a.png")
+        (tmp_path / "file").touch()
+        way = tmp_path / "file" / below
+        output = {"output": way, "as a file": way / "b.png"}.get(where, tmp_path / "out")
+        aside = {where: way} if where in ("confidence", "save_masks") else {}
+        with pytest.raises(UsageError, match=r"file is a file, and a folder is needed there; nothing was done"):
+            plan_paths([tmp_path / "a.png"], output, **aside)
+
     def test_missing_input(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="no file or folder"):
             search(tmp_path / "gone")
@@ -189,6 +202,17 @@ class TestMakePlan:
         touch(tmp_path, *names)
         with pytest.raises(UsageError, match="would both be written to"):
             make_plan(search(tmp_path / "a", tmp_path / "b"), tmp_path / "out")
+
+    def test_two_results_that_differ_in_case(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        paths = [tmp_path / "one" / "Scan.png", tmp_path / "two" / "sCAN.png"]
+        for path in paths:
+            path.parent.mkdir()
+            path.touch()
+        sources = Sources([Source(path, PurePosixPath(path.name)) for path in paths])
+        assert len(make_plan(sources, tmp_path / "out").jobs) == 2
+        monkeypatch.setattr(plan, "ignores_case", lambda folder: True)
+        with pytest.raises(UsageError, match=r"Scan\.png and .*sCAN\.png would both be written to"):
+            make_plan(sources, tmp_path / "out")
 
     def test_refuses_to_write_over_a_source(self, tmp_path: Path) -> None:
         touch(tmp_path, "x.jpg")
@@ -319,6 +343,39 @@ class TestPages:
             plan_paths([book, other], book.parent, image_format="png")
         assert other.read_bytes() == before
 
+    @pytest.mark.parametrize("existing", [Existing.SKIP, Existing.OVERWRITE])
+    def test_never_for_or_over_the_result_of_another_photograph(
+        self, book: Path, tmp_path: Path, colorizer: Colorizer, existing: Existing
+    ) -> None:
+        """An earlier run took its name from a photograph that is called so; or the other way round."""
+        other = tmp_path / "book-page2.tif"
+        draw_photo(5, (20, 20)).convert("L").save(other)
+        out, back = tmp_path / "out", tmp_path / "back"
+        list(colorize_paths([other], out, colorizer=colorizer))
+        before = (out / other.name).read_bytes()
+        with pytest.raises(UsageError, match=r"out.book-page2\.tif, the result of book-page2\.tif; nothing was done"):
+            plan_paths([book], out, existing=existing)
+        assert (out / other.name).read_bytes() == before
+        list(colorize_paths([book], back, colorizer=colorizer))
+        with pytest.raises(UsageError, match=r"back.book-page2\.tif, the result of page 2 of book\.tif; nothing was"):
+            plan_paths([other], back, existing=existing)
+        assert plan_paths([book], back, existing=existing).jobs[0].is_done
+        assert plan_paths([other], out, existing=existing).jobs[0].is_done
+
+    @pytest.mark.parametrize("name", ["caf\udce9.tif", "Ko\u0308ln.tif", " a  b .tif", "moved.tif"])
+    def test_names_that_a_note_does_not_hold_as_they_are(
+        self, book: Path, tmp_path: Path, colorizer: Colorizer, name: str
+    ) -> None:
+        source = book.rename(book.with_name(name)) if name != "moved.tif" else book
+        list(colorize_paths([source], tmp_path / "out", colorizer=colorizer))
+        if name == "moved.tif":
+            source = book.rename(book.with_name(name))
+            for page in (tmp_path / "out").iterdir():
+                page.rename(page.with_name(page.name.replace("book", "moved")))
+        (job,) = plan_paths([source], tmp_path / "out").jobs
+        assert job.is_done
+        assert len(job.results) == 3
+
     def test_never_to_the_place_of_another_result(self, book: Path, tmp_path: Path) -> None:
         draw_photo(5, (20, 20)).convert("L").save(book.with_name("book-page3.tif"))
         with pytest.raises(UsageError, match=r"book-page3\.tif and .*page 3 of .* would both|page 3 of .* would both"):
@@ -390,6 +447,15 @@ class TestPages:
         assert outcome.reason == "it has 1 pages, and had 3 when the run began; run again"
 
 
+@pytest.mark.parametrize(("white", "expected"), [(4095, True), (65535, False)])
+def test_what_is_nearly_black_is_said(tmp_path: Path, colorizer: Colorizer, white: int, expected: bool) -> None:
+    grey = np.asarray(draw_photo(0, (40, 30)).convert("L")) / 255
+    tifffile.imwrite(tmp_path / "a.tif", (grey * white).astype(np.uint16))
+    events = colorize_paths([tmp_path / "a.tif"], tmp_path / "out", colorizer=colorizer)
+    said = [event.message for event in events if isinstance(event, Notice)]
+    assert any("a.tif is nearly black" in text and "MaxSampleValue" in text for text in said) is expected
+
+
 class TestCheckReports:
     @pytest.fixture
     def photo(self, tmp_path: Path) -> Path:
@@ -453,3 +519,17 @@ def test_one_name_where_a_list_is_meant(tmp_path: Path, name: str, given: object
     arguments: dict[str, object] = {"inputs": [tmp_path], "output": tmp_path / "out", name: given}
     with pytest.raises(TypeError, match=rf"{name} must be a list, got .*photos"):
         colorize_paths(**arguments)  # type: ignore[arg-type]
+
+
+def test_hints_and_masks_that_are_none(tmp_path: Path, colorizer: Colorizer) -> None:
+    photo = draw_photo(0, (20, 16)).convert("L")
+    photo.save(tmp_path / "a.png")
+    with pytest.raises(TypeError, match="hints must be a list of Hint, got 'abc'"):
+        colorizer.colorize(photo, hints="abc")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"a mask must be a Pillow image or an array, got 'm\.png'"):
+        colorizer.colorize(photo, mask="m.png")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"hints must be a list of Hint, or the path of a file, got \[1\]"):
+        colorize_paths([tmp_path], tmp_path / "out", colorizer=colorizer, hints=[1])  # type: ignore[list-item]
+    for what in ("hints", "masks"):  # as texts, which name files
+        with pytest.raises(UsageError, match=r"there is no mask|are read from"):
+            colorize_paths([tmp_path], tmp_path / "out", colorizer=colorizer, **{what: str(tmp_path / "nothing")})

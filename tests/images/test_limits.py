@@ -307,6 +307,35 @@ class TestTime:
         assert (done.stdout, done.stderr, done.returncode) == ("alive\n", "", 1)
         assert time.monotonic() - started < 60
 
+    @pytest.mark.parametrize("hang", ["time.sleep(99)", "re.match('(a+)+b', 'a' * 64)"])
+    def test_says_why_where_that_is_possible(self, hang: str) -> None:
+        """In a run by threads, of which others read sound photographs meanwhile."""
+        hangs = f"""
+            import re, sys, threading, time
+            from colorgan.images.budget import Meter, ReadLimits, let_overtime_end_process
+
+            let_overtime_end_process(lambda why: print(why, flush=True))
+
+            def read(name, seconds, what):
+                meter = Meter(ReadLimits(seconds=seconds))
+                meter.name = name
+                with meter.running():
+                    what()
+
+            threading.Thread(target=read, args=("c.jpg", 100, lambda: time.sleep(99)), daemon=True).start()
+            threading.Thread(target=read, args=("a.jpg", 0.1, lambda: {hang}), daemon=True).start()
+            for _ in range(400):
+                read("b.jpg", 1, lambda: time.sleep(0.1))
+        """
+        started = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(hangs)], capture_output=True, text=True, check=False, timeout=100
+        )
+        said = "" if hang.startswith("re") else "reading a.jpg does not end, and so this run does; give --exclude for "
+        assert done.stdout.startswith(said)
+        assert (done.stderr, done.returncode) == ("", 1)
+        assert time.monotonic() - started < 39
+
 
 class Endless(io.RawIOBase):
     """A stream that never ends."""

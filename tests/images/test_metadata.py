@@ -57,9 +57,11 @@ def exif_block(orientation: int = 6) -> bytes:
     return exif.tobytes()
 
 
-def write(path: Path, kind: str, metadata: Metadata, provenance: Provenance | None = NOTE, **options: object) -> None:
+def write(
+    path: Path, kind: str, metadata: Metadata, provenance: Provenance | None = NOTE, **options: object
+) -> tuple[str, ...]:
     pixels = np.asarray(draw_photo(1))
-    write_image(path, pixels, format=kind, metadata=metadata, provenance=provenance, **options)
+    return write_image(path, pixels, format=kind, metadata=metadata, provenance=provenance, **options)
 
 
 @pytest.fixture
@@ -415,10 +417,39 @@ class TestStripped:
         exif[271] = "Kodak"
         exif[ExifTags.IFD.Exif] = {ExifTags.Base.MakerNote: bytes(70_000)}
         metadata = Metadata(exif=exif.tobytes().removeprefix(b"Exif\0\0"), comment=bytes(70_000), iptc=bytes(70_000))
-        write(tmp_path / "a.jpg", "JPEG", metadata)
+        left_out = write(tmp_path / "a.jpg", "JPEG", metadata)
+        assert left_out == (
+            "EXIF's MakerNote, which does not fit into the 64 KiB of a JPEG",
+            "what its comment of 70,000 bytes says beyond the 64 KiB of a JPEG",
+        )
         with Image.open(tmp_path / "a.jpg") as image:
             assert image.getexif()[271] == "Kodak"
         assert describe(tmp_path / "a.jpg") == NOTE
+
+    @pytest.mark.parametrize("kind", sorted(FORMATS))
+    def test_what_is_left_out_is_said(self, tmp_path: Path, kind: str) -> None:
+        exif = encode_exif([ascii_entry(271, "Kodak")])
+        assert write(tmp_path / "a", kind, Metadata()) == ()
+        lost = write(tmp_path / "a", kind, Metadata(exif=exif, xmp=XMP, iptc=IPTC, comment=b"c"))
+        assert lost == ((f"EXIF and XMP and IPTC, for which {kind} has no place",) if kind in ("BMP", "PPM") else ())
+        (broken,) = write(tmp_path / "a", kind, Metadata(xmp=b"<x:xmpmeta"))
+        assert broken == ("XMP, for which " + kind + " has no place" if kind in ("BMP", "PPM") else
+                          "XMP of 10 bytes that cannot be parsed")  # fmt: skip
+
+    def test_keywords_of_both_kinds_are_kept(self, tmp_path: Path) -> None:
+        iptc = b"\x1c\x02\x19\x00\x04Jack" + b"\x1c\x02\x19\x00\x04fire"
+        xmp = XMP.replace(
+            b"</rdf:RDF>",
+            b'<rdf:Description rdf:about="uuid:1" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:subject><rdf:Bag>'
+            b"<rdf:li>fire</rdf:li><rdf:li>smoke</rdf:li></rdf:Bag></dc:subject></rdf:Description></rdf:RDF>",
+        )
+        write(tmp_path / "a", "WEBP", Metadata(iptc=iptc, xmp=xmp))
+        (photo,) = read_photos(tmp_path / "a")
+        packet = Packet.parse(photo.metadata.xmp)
+        assert packet is not None
+        found = packet.find(f"{{{DC}}}subject")
+        assert found is not None
+        assert [item.text for item in found[0]] == ["fire", "smoke", "Jack"]
 
 
 class TestExif:

@@ -1,6 +1,8 @@
 """Every format, mode and depth becomes the grey levels that it means."""
 
+import errno
 import io
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -16,7 +18,17 @@ from PIL import Image
 from skimage import color as skcolor
 
 from colorgan.errors import ImageReadError
-from colorgan.images import PhotoKind, ReadLimits, is_image_name, photo_from_image, read_photos, sources
+from colorgan.images import (
+    PhotoKind,
+    ReadLimits,
+    count_pages,
+    is_image_name,
+    photo_from_image,
+    read_marks,
+    read_photos,
+    read_size,
+    sources,
+)
 from support import draw_photo
 
 
@@ -496,6 +508,7 @@ class TestHostile:
         def deny(self: Path, *_: object) -> None:
             raise PermissionError(13, "Permission denied")
 
+        (tmp_path / "a.jpg").touch()
         monkeypatch.setattr(Path, "open", deny)
         assert "permission denied" in self.refused(tmp_path / "a.jpg")
 
@@ -586,3 +599,21 @@ class TestHostile:
             frames[0].save(tmp_path / f"a{suffix}", save_all=True, append_images=frames[1:], **options)
             photo = read_one(tmp_path / f"a{suffix}")
             assert (photo.grey // (257 if photo.grey.dtype == np.uint16 else 1) == 10).all()
+
+
+@pytest.mark.parametrize("read", [read_marks, read_size, read_photos, count_pages])
+def test_what_cannot_be_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], object]
+) -> None:
+    with pytest.raises(ImageReadError, match="cannot be read: its name is too long"):
+        read(tmp_path / ("y" * 300 + ".jpg"))
+    look = os.stat
+
+    def refuse(path: object, **options: object) -> os.stat_result:
+        if "closed" in str(path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return look(path, **options)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(os, "stat", refuse)
+    with pytest.raises(ImageReadError, match="cannot be read: permission denied"):
+        read(tmp_path / "closed" / "a.jpg")

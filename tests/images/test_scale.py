@@ -70,6 +70,21 @@ class TestFloats:
         tifffile.imwrite(tmp_path / "a.tif", dim, extratags=[(341, 11, 1, 1023.0, True)])
         assert_shows(read_one(tmp_path / "a.tif"), dim / 1023)
 
+    @pytest.mark.parametrize("white", [1000.0, 10_000.0])
+    def test_scales_of_their_own_of_which_the_file_says_nothing(self, tmp_path: Path, white: float) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", (UNIT * white).astype(np.float32))
+        assert_shows(read_one(tmp_path / "a.tif"), UNIT, within=0.02)
+
+    def test_ten_bits(self, tmp_path: Path) -> None:
+        values = (UNIT * 1023).round().astype(np.float32)
+        tifffile.imwrite(tmp_path / "a.tif", values)
+        assert_shows(read_one(tmp_path / "a.tif"), values / 1023)
+
+    @pytest.mark.parametrize("said", [255.0, 4095.0, 65535.0])
+    def test_what_a_file_says_in_vain(self, tmp_path: Path, said: float) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", UNIT.astype(np.float32), extratags=[(341, 11, 1, said, True)])
+        assert_shows(read_one(tmp_path / "a.tif"), UNIT)
+
     @pytest.mark.parametrize("white", [1.0, 255.0, 65535.0])
     def test_in_memory(self, white: float) -> None:
         values = UNIT.copy()
@@ -93,6 +108,12 @@ class TestIntegers:
             values[3, 3] = min(white + 1, np.iinfo(dtype).max)
         tifffile.imwrite(tmp_path / "a.tif", values)
         assert_shows(read_one(tmp_path / "a.tif"), values / white)
+
+    @pytest.mark.parametrize(("dtype", "said"), [(np.uint32, 65535), (np.int32, 65535), (np.int16, 16383)])
+    def test_what_a_file_says_in_vain(self, tmp_path: Path, dtype: type, said: int) -> None:
+        values = (UNIT * 255).round().astype(dtype)
+        tifffile.imwrite(tmp_path / "a.tif", values, extratags=[(281, 3, 1, said, True)])
+        assert_shows(read_one(tmp_path / "a.tif"), values / 255)
 
     def test_one_negative_value_does_not_move_black(self, tmp_path: Path) -> None:
         values = (UNIT * 32767).astype(np.int16)

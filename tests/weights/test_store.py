@@ -1,12 +1,14 @@
 """From a name or a path to a file on this machine."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from colorgan.errors import WeightsInvalidError, WeightsNotFoundError
+from colorgan.errors import UsageError, WeightsInvalidError, WeightsNotFoundError
 from colorgan.weights import store as store_module
 from colorgan.weights.registry import Registry
 from colorgan.weights.store import WeightsStore, data_directory, hash_file, resolve_weights
@@ -96,6 +98,40 @@ class TestResolve:
         monkeypatch.setenv("USERPROFILE", str(tmp_path))
         (tmp_path / "own.pt").write_bytes(b"x")
         assert resolve_weights("~/own.pt") == tmp_path / "own.pt"
+
+
+class TestClosedFolders:
+    """What the system does not let be looked at is one sentence, not a traceback."""
+
+    @pytest.fixture(autouse=True)
+    def _closed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        look = os.stat
+
+        def refuse(path: object, **options: object) -> os.stat_result:
+            if "closed" in str(path):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return look(path, **options)  # type: ignore[call-overload, no-any-return]
+
+        monkeypatch.setattr(os, "stat", refuse)
+
+    @pytest.mark.parametrize("given", ["closed/x.pt", Path("closed/x.safetensors"), Path("closed")])
+    def test_weights(self, given: str | Path) -> None:
+        with pytest.raises(UsageError, match=r"closed.* cannot be looked at: permission denied"):
+            resolve_weights(given)
+
+    def test_names_too_long(self) -> None:
+        with pytest.raises(UsageError, match="its name is too long"):
+            resolve_weights("y" * 300 + ".pt")
+
+    def test_data_directory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLORGAN_DATA_DIR", str(tmp_path / "closed"))
+        with pytest.raises(UsageError, match=r"registry cannot be looked at: permission denied"):
+            resolve_weights("default")
+
+    def test_store(self, tmp_path: Path) -> None:
+        store = WeightsStore(tmp_path / "closed")
+        with pytest.raises(UsageError, match="permission denied"):
+            list(store)
 
 
 class TestStore:

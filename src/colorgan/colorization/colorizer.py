@@ -142,11 +142,13 @@ class Colorizer:
             where it was missing.
 
         Raises:
-            TypeError: `image` is no picture: a path, for example.
+            TypeError: `image` is no picture: a path, for example; or `hints` are no hints.
             ValueError: It has no pixels, it was closed, or the array has another shape or range.
             ConfigError: An argument is out of range.
             UsageError: A hint lies outside the picture, the mask has another size, or the network cannot repair.
         """
+        if not all(isinstance(hint, Hint) for hint in hints):
+            raise TypeError(f"hints must be a list of Hint, got {hints!r}; make them by parse_hint")
         config = self.settings(strength=strength, render_size=render_size)
         photo = photo_from_image(image)
         if mask is not None:

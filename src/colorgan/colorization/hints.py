@@ -1,5 +1,6 @@
 """What a person says of the colours of a picture: hints, from options and files, before anything is opened."""
 
+import codecs
 import csv
 import json
 import math
@@ -172,7 +173,8 @@ def read_hints(path: Path, names: Sequence[str]) -> dict[str, tuple[Hint, ...]]:
     except OSError as error:
         raise UsageError(f"the hints {path} cannot be read: {error.strerror or error}") from None
     try:
-        text = content.decode("utf-8-sig")
+        is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # "Unicode text" of spreadsheets
+        text = content.decode("utf-16" if is_wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         if path.suffix.lower() == ".json":
             raise UsageError(f"the hints {path} cannot be read: they are not UTF-8 ({error})") from None
@@ -221,6 +223,7 @@ def _json_rows(text: str, path: Path, names: Sequence[str]) -> _Rows:
 def _csv_rows(text: str, path: Path) -> _Rows:
     """Read a table; spreadsheets put semicolons or tabs between fields, blanks around them, and empty rows anywhere."""
     lines = [line for line in text.splitlines() if line.strip(" \t,;")]
+    lines = lines[1:] if lines and re.fullmatch(r'"?sep=."?\s*', lines[0], re.IGNORECASE) else lines  # for spreadsheets
     first = lines[0] if lines else ""
     delimiter = max(",;\t", key=first.count)
     try:

@@ -14,8 +14,8 @@ from colorgan.colorization.hints import fold_name
 from colorgan.colorization.plan import Job, Plan, page_path, pages_of, side_path
 from colorgan.colorization.search import STREAM, Source, find_sources
 from colorgan.errors import ImageReadError, UsageError
-from colorgan.files import status_of
-from colorgan.images import Photo, is_image_name, photo_from_image, read_photos, read_size
+from colorgan.files import is_there, status_of
+from colorgan.images import Photo, is_image_name, iter_photos, photo_from_image, read_size
 
 __all__ = ["add_masks", "check_shape", "mask_from_image", "mask_of_page"]
 
@@ -31,10 +31,13 @@ def mask_from_image(image: "Image.Image | np.ndarray[Any, Any]") -> _Mask:
             nearer to it than to black, is missing; transparent places are not.
 
     Raises:
+        TypeError: It is a path.
         UsageError: The array has another shape or type.
     """
     if isinstance(image, Image.Image):
         return _missing(photo_from_image(image))
+    if isinstance(image, str | bytes | os.PathLike):
+        raise TypeError(f"a mask must be a Pillow image or an array, got {image!r}; open a file with PIL.Image.open")
     array = np.asarray(image)
     if array.ndim != 2 or array.dtype.kind not in "buif":
         raise UsageError(f"a mask is an array (H, W) of bool or of grey levels, got {array.dtype} {array.shape}")
@@ -80,12 +83,12 @@ def mask_of_page(path: Path, photo: Photo) -> _Mask | None:
         ImageReadError: The mask cannot be read.
         UsageError: It has another size.
     """
-    beside = page_path(path, photo.page)
-    pages = read_photos(beside if photo.page and beside.exists() else path)
-    number = 0 if photo.page and beside.exists() else photo.page
-    if number >= len(pages):
+    own = page_path(path, photo.page)
+    path, number = (own, 0) if photo.page and is_there(own) else (path, photo.page)
+    page = next(iter_photos(path, first=number), None)
+    if page is None:
         return None
-    missing = _missing(pages[number])
+    missing = _missing(page)
     check_shape(missing, photo.grey.shape, f"the mask {path}", "its photograph")
     return missing
 

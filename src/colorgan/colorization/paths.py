@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from colorgan.colorization.hints import Hint, read_hints
 from colorgan.colorization.masks import add_masks
 from colorgan.colorization.plan import Claims, Job, Plan, SideFolders, make_plan
 from colorgan.colorization.search import STREAM, Source, find_sources
-from colorgan.colorization.work import ColorizeOptions, Event, Notice, is_own
+from colorgan.colorization.work import FOREIGN, ColorizeOptions, Event, Notice, find_owner, is_own
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import ImageReadError, UsageError
 from colorgan.files import is_folder, status_of
@@ -21,6 +22,7 @@ from colorgan.images import count_pages, format_of, is_film_name, is_image_name,
 
 __all__ = ["add_hints", "check_reports", "colorize_paths", "plan_paths"]
 
+_PAGE_NAME = re.compile(r"-page\d+$")
 _COUNTING = 8  # threads that look how many pages files have: network drives answer several at once
 
 
@@ -34,10 +36,10 @@ def colorize_paths(
     exclude: Sequence[str] = (),
     image_format: str | None = None,
     workers: int | None = None,
-    hints: Sequence[Hint] | Path = (),
-    masks: Path | None = None,
-    confidence: Path | None = None,
-    save_masks: Path | None = None,
+    hints: Sequence[Hint] | str | Path = (),
+    masks: str | Path | None = None,
+    confidence: str | Path | None = None,
+    save_masks: str | Path | None = None,
 ) -> Iterator[Event]:
     """Colour files and folders; yield an `Outcome` for each photograph, and a `Notice` now and then.
 
@@ -65,6 +67,8 @@ def colorize_paths(
     for name, given in (("inputs", inputs), ("include", include), ("exclude", exclude)):
         if isinstance(given, str | bytes | os.PathLike):
             raise TypeError(f"{name} must be a list, got {given!r}; write [{given!r}]")
+    hints = Path(hints) if isinstance(hints, str) else hints
+    masks, confidence, save_masks = (None if path is None else Path(path) for path in (masks, confidence, save_masks))
     options_given = options or ColorizeOptions()
     plan = plan_paths(
         [Path(given) for given in inputs],
@@ -125,9 +129,13 @@ def plan_paths(
     sources.found = _count_all_pages(sources.found)
     single = len(inputs) == 1 and not is_folder(inputs[0])
     as_file = single and output != STREAM and is_wanted(output.name) and not is_folder(output)
-    for folder in (None if as_file or output == STREAM else output, confidence, save_masks):
-        if folder is not None and not is_folder(folder) and status_of(folder) is not None:
-            raise UsageError(f"{folder} is a file, and a folder is needed there; nothing was done: give another name")
+    for folder in (None if output == STREAM else output.parent if as_file else output, confidence, save_masks):
+        above = () if folder is None else (folder, *folder.parents)
+        in_the_way = next((path for path in above if status_of(path) is not None), None)
+        if in_the_way is not None and not is_folder(in_the_way):
+            raise UsageError(
+                f"{in_the_way} is a file, and a folder is needed there; nothing was done: give another name"
+            )
     plan = make_plan(
         sources,
         output,
@@ -161,17 +169,21 @@ def _count_pages(source: Source) -> int:
 
 
 def _refuse_foreign(plan: Plan, existing: Existing) -> None:
-    """Refuse to take a file that colorgan did not make for, or replace it by, what gets its name from another one.
+    """Refuse to take a file of others for, or replace it by, what gets its name from another one.
 
-    Of first pages a person knows the names, and says with --existing what is to become of files that have them.
+    Of others is what colorgan did not make, and the results of other photographs. Of first pages a person knows the
+    names, and says with --existing what is to become of files that have them, unless these are further pages.
     """
     for job in plan.jobs:
+        results = job.results if _PAGE_NAME.search(job.target.stem) else (None, *job.results[1:])
+        placed = [(path, page) for page, path in enumerate(results) if path is not None]
         replaced = job.side_files if existing is Existing.OVERWRITE else ()
-        for path in (*job.results[1:], *replaced):
-            if status_of(path) is not None and not is_own(path):
+        for path, page in (*placed, *((side, None) for side in replaced)):
+            there = None if status_of(path) is None else find_owner(path, job.source, page)
+            if there is not None and not (page == 0 and there == FOREIGN):
                 raise UsageError(
-                    f"what comes of {job.source} would be written to {path}, a file that colorgan did not make; "
-                    "nothing was done: give another folder with -o, or remove it"
+                    f"what comes of {job.source} would be written to {path}, {there}; nothing was done: give another "
+                    "folder with -o, or remove it"
                 )
 
 
@@ -246,6 +258,8 @@ def add_hints(plan: Plan, hints: Sequence[Hint] | Path) -> Plan:
             repeated = next(name for name, count in Counter(names).items() if count > 1)
             raise UsageError(f"two inputs hold a picture {repeated}; colour them in separate runs to give hints")
         by_name = read_hints(hints, names)
+    elif not all(isinstance(hint, Hint) for hint in hints):
+        raise TypeError(f"hints must be a list of Hint, or the path of a file, got {hints!r}")
     elif hints and len(names) != 1:
         raise UsageError(f"hints without a name are for one picture, and there are {len(names)}; name them in a file")
     else:

@@ -5,7 +5,6 @@ out is refused as a whole, before any work.
 """
 
 import os
-import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from colorgan.colorization.hints import Hint
 from colorgan.colorization.look import Adjustment
 from colorgan.colorization.search import STREAM, Source, Sources
 from colorgan.errors import ConfigError, UsageError
-from colorgan.files import is_there
+from colorgan.files import ignores_case, is_there
 from colorgan.images import SUFFIX_OF, film_suffix, format_of, is_film_name
 
 __all__ = ["Claims", "Job", "Plan", "SideFolders", "make_plan", "page_path", "side_path", "target_suffix"]
@@ -208,6 +207,7 @@ class Claims:
         self._taken: dict[str, str] = {}
         self._inputs: dict[str, str] = {}
         self._real_folders: dict[Path, str] = {}
+        self._ignoring_case: dict[str, bool] = {}  # of folders
         for job in plan.jobs:
             if job.source != STREAM:
                 self.protect("photograph", job.source)
@@ -245,8 +245,14 @@ class Claims:
             folder = self._real_folders[path.parent] = os.path.realpath(path.parent)
         own = os.path.join(folder, path.name)  # noqa: PTH118 - for speed: there may be a million
         places = (own, os.path.realpath(own)) if os.path.islink(own) else (own,)  # noqa: PTH114
-        folded = (place.casefold() if sys.platform == "darwin" else os.path.normcase(place) for place in places)
-        return tuple(unicodedata.normalize("NFC", place) for place in folded)
+        return tuple(map(self._fold, places))
+
+    def _fold(self, place: str) -> str:
+        folder = os.path.dirname(place)  # noqa: PTH120 - as above
+        ignores_it = self._ignoring_case.get(folder)
+        if ignores_it is None:
+            ignores_it = self._ignoring_case[folder] = ignores_case(Path(folder))
+        return unicodedata.normalize("NFC", place.casefold() if ignores_it else place)
 
 
 def _writes(job: Job) -> Iterator[tuple[str, Path]]:

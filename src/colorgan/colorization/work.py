@@ -6,11 +6,13 @@ leaves the files that are there as they are.
 """
 
 import dataclasses
+import hashlib
 import io
 import os
 import shutil
 import sys
 import time
+import unicodedata
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -36,7 +38,7 @@ from colorgan.colorization.products import (
 from colorgan.colorization.search import STREAM
 from colorgan.config import ColorInput, Existing, RenderConfig, SourceType
 from colorgan.errors import ImageReadError, ImageWriteError
-from colorgan.files import is_there, make_folder
+from colorgan.files import is_there, make_folder, printable
 from colorgan.images import (
     FORMATS_WITH_DEPTH,
     Origin,
@@ -52,6 +54,7 @@ from colorgan.images import (
 from colorgan.rendering import ChromaField, Painting
 
 __all__ = [
+    "FOREIGN",
     "IN_COLOR",
     "STOPPING",
     "ColorizeOptions",
@@ -61,10 +64,14 @@ __all__ = [
     "Outcome",
     "Product",
     "Status",
+    "find_owner",
     "finish_job",
     "is_own",
     "open_job",
 ]
+
+_SAMPLES = 512  # along a side, of a picture that is judged
+_MOST_OF_IT = 0.995  # of its pixels
 
 IN_COLOR = "it is in colour already"
 """Why a photograph is not coloured, or the beginning of why."""
@@ -129,6 +136,7 @@ class Outcome:
     repaired_share: float = 0.0  # of pixels that were missing and filled
     preview: SmallPictures | None = None
     files: tuple[Path, ...] = ()  # its results that are there now: one a page, or the copy
+    left_out: tuple[str, ...] = ()  # what its file says beside the pixels and its results do not, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +188,22 @@ def open_job(job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Opened
     photos = [fill_missing(photo, job, colorizer, options) for photo in photos]
     sketches = [colorizer.sketch(p, options.render, job.hints if p.page == 0 else ()) for p in photos]
     in_vain = job.mask is not None and all(photo.original is None for photo in photos)
-    notes = (f"the mask {job.mask} marks nothing; nothing of {job.source} was filled",) if in_vain else ()
+    notes = [f"the mask {job.mask} marks nothing; nothing of {job.source} was filled"] if in_vain else []
+    if any(map(_is_nearly_black, photos)):
+        notes.append(
+            f"{job.source} is nearly black, and so is its result; if its levels end at 1023, 4095 or 16383, let its "
+            "MaxSampleValue say so"
+        )
     seconds = time.perf_counter() - started
-    return OpenedJob(job, photos, sketches, [None] * len(photos), seconds, kept, notes)
+    return OpenedJob(job, photos, sketches, [None] * len(photos), seconds, kept, tuple(notes))
+
+
+def _is_nearly_black(photo: Photo) -> bool:
+    """Tell whether a picture of 16 bits makes use of 12 at most, which may be all that it was meant to have."""
+    step = max(1, max(photo.grey.shape) // _SAMPLES)
+    return photo.depth == 16 and bool(
+        np.quantile(photo.before[::step, ::step], _MOST_OF_IT) <= np.iinfo(photo.grey.dtype).max // 16
+    )
 
 
 def _buffered_input(options: ColorizeOptions) -> BinaryIO:
@@ -206,20 +227,57 @@ def _with_all_pages(job: Job, pages: int) -> Job:
     if job.target == STREAM:
         raise ImageWriteError(f"standard output takes one picture, and there are {pages} pages; give a folder with -o")
     job = dataclasses.replace(job, pages=pages)
-    if foreign := [path for path in job.results[1:] if is_there(path) and not is_own(path)]:
-        raise ImageWriteError(
-            f"page 2 and those behind it cannot be written: colorgan did not make {foreign[0]}, which is there; remove "
-            "it, or give another folder with -o"
-        )
+    for page, path in enumerate(job.results[1:], start=1):
+        if (other := find_owner(path, job.source, page)) is not None:
+            raise ImageWriteError(
+                f"page 2 and those behind it cannot be written: {path} is there, {other}; remove it, or give another "
+                "folder with -o"
+            )
     return job
+
+
+FOREIGN = "a file that colorgan did not make"
+
+
+def find_owner(path: Path, source: Path, page: int | None) -> str | None:
+    """Say what a file is that lies where something that comes of a page of a photograph goes.
+
+    Args:
+        path: The file.
+        source: The photograph.
+        page: The page whose result goes there; None for what has no note of where it comes from, a mask for example.
+
+    Returns:
+        In words, what it is; None if it is not there, or the page's own.
+    """
+    if not is_there(path):
+        return None
+    try:
+        note = describe(path)
+    except (ImageReadError, OSError):
+        note = None
+    if note is None:
+        return FOREIGN
+    origin = note.origin
+    if page is None or origin is None or (origin.page == page and _is_of(origin, source)):
+        return None
+    return f"the result of {f'page {origin.page + 1} of ' if origin.page else ''}{printable(origin.name)}"
+
+
+def _is_of(origin: Origin, source: Path) -> bool:
+    """Tell whether a note means a photograph: by its name or, where that changed or cannot be noted, its content."""
+    if unicodedata.normalize("NFC", origin.name) == unicodedata.normalize("NFC", source.name):
+        return True
+    try:
+        with source.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == origin.sha256
+    except OSError:
+        return False
 
 
 def is_own(path: Path) -> bool:
     """Tell whether a file says of itself that colorgan made it."""
-    try:
-        return describe(path) is not None
-    except (ImageReadError, OSError):
-        return False
+    return is_there(path) and find_owner(path, path, None) is None
 
 
 def fill_missing(photo: Photo, job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Photo:
@@ -301,6 +359,7 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
     """
     started = time.perf_counter()
     moved, filled, pixels, preview = 0, 0, 0, None
+    left_out: dict[str, None] = {}  # each once, in order
     for photo, sketch, answers in zip(opened.photos, opened.sketches, opened.colors, strict=True):
         fields = [
             colorizer.fit(
@@ -317,7 +376,7 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
         # The page itself comes last: by the time it is there, so is all that belongs to it.
         _write_doubt(opened.job, photo, _checked(answers)[0], colorizer, options)
         if page_path(opened.job.target, photo.page) not in opened.kept:
-            _write_page(opened.job, photo, painting, fields, colorizer, options)
+            left_out |= dict.fromkeys(_write_page(opened.job, photo, painting, fields, colorizer, options))
         moved, pixels = moved + painting.moved, pixels + painting.grey.size
         filled += _count_filled(photo)
         if options.previews and preview is None:
@@ -333,6 +392,7 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
         repaired_share=filled / max(pixels, 1),
         preview=preview,
         files=opened.job.results,
+        left_out=tuple(left_out),
     )
 
 
@@ -369,7 +429,8 @@ def _write_page(
     fields: list[ChromaField],
     colorizer: Colorizer,
     options: ColorizeOptions,
-) -> None:
+) -> tuple[str, ...]:
+    """Write a page, and return what of its metadata is left out."""
     target, hinted = job.target, {"hints": [str(hint) for hint in job.hints]} if job.hints else {}
     matched = {"album": dataclasses.asdict(job.adjustment)} if job.adjustment else {}
     repaired = {"repaired": round(_count_filled(photo) / photo.grey.size, 6)} if photo.original is not None else {}
@@ -386,7 +447,7 @@ def _write_page(
         pixels, alpha = color_layer(pixels, photo.before)
     if target != STREAM:
         _make_folder(target)
-    write_image(
+    return write_image(
         sys.stdout.buffer if target == STREAM else page_path(target, photo.page),
         pixels,
         format=_format(photo, target, options),

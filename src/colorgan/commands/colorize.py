@@ -323,7 +323,10 @@ def colorize(
     if not serve:  # whose Ctrl-C is no interruption
         context.with_resource(stop)
     from colorgan import colorization as library
+    from colorgan.images.budget import let_overtime_end_process
 
+    if not serve:
+        let_overtime_end_process(console.fail)
     if output == library.STREAM and console.is_stdout_closed():
         raise UsageError("standard output, which the picture was to go to, is closed; give a file with -o")
     if hint and hints is not None:

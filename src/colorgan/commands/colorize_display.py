@@ -1,6 +1,7 @@
 """What `colorgan colorize` shows: the plan, the run as it goes, its sum."""
 
 import dataclasses
+import os
 import sys
 import time
 from collections import Counter
@@ -49,6 +50,7 @@ def outcome_facts(outcome: "Outcome", model: str) -> dict[str, Any]:
         "pages": outcome.pages,
         "gamut_share": round(outcome.moved_share, 6),
         "repaired_share": round(outcome.repaired_share, 6),
+        "left_out": list(outcome.left_out),
         "model": model,
     }
 
@@ -80,8 +82,9 @@ def _pictures(inputs: Sequence[Path]) -> Iterator[Path]:
     from colorgan.images import is_image_name
 
     for path in inputs:
-        if path.is_dir():
-            yield from (found for found in sorted(path.rglob("*")) if is_image_name(found) and found.is_file())
+        if os.path.isdir(path):  # noqa: PTH112 - unlike Path's, it never raises: reading will say why
+            found = filter(is_image_name, sorted(path.rglob("*")))
+            yield from (file for file in found if os.path.isfile(file))  # noqa: PTH113 - as above
         else:
             yield path
 
@@ -150,6 +153,8 @@ class RunDisplay:
         rate = self._done / max(time.monotonic() - self._started, 1e-6)
         name = printable(outcome.job.source.name)
         progress.update(task, completed=self._done, note=f"{rate:.1f}/s  {name}")
+        if outcome.left_out:
+            console.say(f"{printable(outcome.job.source)}: its result lacks {'; '.join(outcome.left_out)}")
         if str(outcome.status) == "failed":
             console.warn(f"{printable(outcome.job.source)}: {outcome.reason}")
         elif progress.disable:

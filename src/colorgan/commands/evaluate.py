@@ -114,7 +114,9 @@ def evaluate(
     and one constant colour. The protocol is printed with every result.
     """
     from colorgan import evaluation
+    from colorgan.images.budget import let_overtime_end_process
 
+    let_overtime_end_process(console.fail)
     if metrics and "cdc" in metrics:
         if len(metrics) > 1 or (weights and len(weights) > 1):
             raise UsageError("cdc is measured on clips, and with one network; give no other --metric or --weights")

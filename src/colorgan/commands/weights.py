@@ -13,6 +13,7 @@ import typer
 from colorgan import console
 from colorgan.commands.options import QuietOption, VerboseOption
 from colorgan.errors import ColorganError, UsageError, WeightsError, WeightsNotFoundError
+from colorgan.files import is_folder, status_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -100,20 +101,27 @@ def _check_options(names: Sequence[str], modes: Sequence[bool], url: str | None,
 
 def _find_entries(store: "WeightsStore", names: Sequence[str], source: Path | None) -> list["RegistryEntry"]:
     """Look up all names before anything is done; a file to install may tell its own."""
-    if source is not None and not source.exists():
+    if source is not None and status_of(source) is None:
         raise UsageError(f"there is no file {source} to install from")
     if source is not None and not names:
-        carried = {path.name for path in source.iterdir()} if source.is_dir() else {source.name}
+        carried = _names_in(source) if is_folder(source) else {source.name}
         entries = [entry for entry in store.registry if entry.file in carried and not entry.bundled]
         if not entries:
             raise UsageError(f"{source} has no name that the registry knows; give the NAME that it is to have")
         return entries
-    if source is not None and len(names) > 1 and not source.is_dir():
+    if source is not None and len(names) > 1 and not is_folder(source):
         raise UsageError(f"--from installs one file, got {len(names)} names; pass the folder that holds them all")
     try:
         return [store.registry[name] for name in names]
     except WeightsNotFoundError as error:
         raise UsageError(str(error)) from None
+
+
+def _names_in(folder: Path) -> set[str]:
+    try:
+        return {path.name for path in folder.iterdir()}
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be searched for weights: {error.strerror or error}") from error
 
 
 def _run_each(
@@ -161,7 +169,7 @@ def _install(store: "WeightsStore", entry: "RegistryEntry", source: Path | None,
         console.say(f"{entry.name}: comes with colorgan, nothing to fetch")
         return {"path": str(store.path_of(entry)), "fetched": False}
     if source is not None:
-        file = source / entry.file if source.is_dir() else source
+        file = source / entry.file if is_folder(source) else source
         entry = dataclasses.replace(entry, urls=(file.resolve().as_uri(),), file=entry.file)
     return _fetch(store, entry, force=force)
 

@@ -42,7 +42,7 @@ def find_data(data: Path | None, *, root: Path = Path()) -> EvaluationData:
     if run is not None:
         source = f"the validation photographs of the training run {run}"
         return EvaluationData(validation_photos(run), source, RunFolder(run).find_weights())
-    if (root / _IMAGENET_MINI).is_dir():
+    if is_folder(root / _IMAGENET_MINI):
         return _from_folder(root / _IMAGENET_MINI)
     raise DataError(
         f"there is nothing to measure on: no training run in ./{RUNS_FOLDER} and no ./{_IMAGENET_MINI}; pass a folder "

@@ -52,8 +52,13 @@ def add_texts(packet: Packet, texts: Mapping[str, str]) -> None:
 
 
 def _add(packet: Packet, name: str, kind: str, values: list[str]) -> None:
-    """Add a property, a text or an array of a kind, unless there is one."""
-    if packet.find(name) is not None:
+    """Add a property, a text or an array of a kind, unless there is one; of an unordered one, what it lacks."""
+    if (there := packet.find(name)) is not None:
+        bag = there.find(f"{{{RDF}}}Bag") if kind == "Bag" else None
+        if bag is not None:
+            said = {item.text for item in bag}
+            for value in dict.fromkeys(value for value in values if value not in said):
+                ET.SubElement(bag, f"{{{RDF}}}li").text = value
         return
     holder = ET.SubElement(packet.describe(), name)
     if not kind:

@@ -2,10 +2,11 @@
 
 import faulthandler
 import os
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,6 +15,7 @@ from colorgan.errors import ImageReadError, UsageError
 __all__ = ["Meter", "ReadLimits", "let_overtime_end_process"]
 
 _PATIENCE = 1.25  # times the seconds that are left, after which a process is ended
+_LOOK = 1.0  # seconds between two looks at the clock
 _FREE = 256_000_000  # decoded bytes, however small the file
 
 
@@ -41,10 +43,10 @@ class ReadLimits:
 
     def __post_init__(self) -> None:
         """Refuse limits that nothing passes."""
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for limit in fields(self):
+            value = getattr(self, limit.name)
             if not value > 0:
-                raise UsageError(f"{variable_of(field.name)} must be above 0, got {value}")
+                raise UsageError(f"{variable_of(limit.name)} must be above 0, got {value}")
 
     @classmethod
     def from_environment(cls) -> "ReadLimits":
@@ -53,40 +55,75 @@ class ReadLimits:
         Raises:
             UsageError: A variable holds no positive number.
         """
-        given = {field.name: os.environ.get(variable_of(field.name), "").strip() for field in fields(cls)}
+        given = {limit.name: os.environ.get(variable_of(limit.name), "").strip() for limit in fields(cls)}
         numbers: dict[str, Any] = {name: _number(name, text) for name, text in given.items() if text}
         return cls(**numbers)
 
 
 @dataclass(slots=True)
-class _Own:
-    """What holds for this process."""
+class _Watch:
+    """Ends this process when a read takes much longer than it may: a decoder hangs.
 
-    silence: TextIO | None = None  # where it says what it was doing when time ran out; None if it must not end so
+    Args:
+        silence: Where the process would say what it was doing.
+        say: Says why it ends, if anybody is to be told.
+    """
+
+    silence: TextIO
+    say: Callable[[str], None] | None = None
+    _reads: dict[object, tuple[float, str]] = field(default_factory=dict)  # when each is overdue, and its file's name
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def look(self) -> None:
+        """Look now and then, until a read is overdue; most decoders let other threads work while they do."""
+        while (now := time.monotonic()) < min((due for due, _ in list(self._reads.values())), default=now + 1):
+            time.sleep(_LOOK)
+        _, name = min(self._reads.values(), default=(0.0, "a file"))
+        if self.say is not None:
+            self.say(f"reading {name} does not end, and so this run does; give --exclude for it and run again")
+        os._exit(1)
+
+    @contextmanager
+    def __call__(self, seconds: float, name: str) -> Iterator[None]:
+        """Watch a read of a file; it is overdue after so many seconds."""
+        key = object()
+        with self._lock:
+            self._reads[key] = time.monotonic() + seconds, name
+            self._set_timer()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._reads[key]
+                self._set_timer()
+
+    def _set_timer(self) -> None:
+        # The one timer of Python that needs nothing of Python when it goes off: a decoder may hang with its lock.
+        if not self._reads:
+            faulthandler.cancel_dump_traceback_later()
+            return
+        left = min(due for due, _ in self._reads.values()) - time.monotonic()
+        grace = 0.0 if self.say is None else 5 * _LOOK  # in which it can be said why
+        faulthandler.dump_traceback_later(max(left, 0.001) + grace, exit=True, file=self.silence)
 
 
-_own = _Own()
+_own_watch: list[_Watch] = []  # of this process: one, or none
 
 
-def let_overtime_end_process() -> None:
+def let_overtime_end_process(say: Callable[[str], None] | None = None) -> None:
     """Let this process be ended if a read takes much longer than it may, because a decoder hangs.
 
-    For processes whose work others take over. Elsewhere time is looked at between two pieces of a picture only.
+    For programs, not for libraries. Elsewhere time is looked at between two pieces of a picture only.
+
+    Args:
+        say: Is told why, where that is possible; nobody, in processes whose work others take over.
     """
-    _own.silence = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
-
-
-@contextmanager
-def _ending_at(seconds: float) -> Iterator[None]:
-    if _own.silence is None:
-        yield
-        return
-    # The one timer of Python that needs nothing of Python when it goes off: a decoder may hang with its lock.
-    faulthandler.dump_traceback_later(seconds, exit=True, file=_own.silence)
-    try:
-        yield
-    finally:
-        faulthandler.cancel_dump_traceback_later()
+    if say is not None and _own_watch and _own_watch[0].say is not None:
+        return  # it is watched already
+    watch = _Watch(Path(os.devnull).open("w"), say)  # noqa: SIM115 - for as long as the process lives
+    _own_watch[:] = [watch]
+    if say is not None:
+        threading.Thread(target=watch.look, name="colorgan-watch", daemon=True).start()
 
 
 def variable_of(limit: str) -> str:
@@ -112,6 +149,8 @@ class Meter:
         self.limits = limits or ReadLimits.from_environment()
         self.file_bytes = 0
         """The size of the file; to be set once it is open."""
+        self.name = "a file"
+        """How messages call it."""
         self._pixels = self._bytes = 0
         self._seconds = 0.0
         self._since: float | None = None
@@ -120,7 +159,8 @@ class Meter:
     def running(self) -> Iterator[None]:
         """Let the clock run."""
         self._since = time.monotonic()
-        with _ending_at(_PATIENCE * max(self.limits.seconds - self._seconds, 0) + 1):
+        patience = _PATIENCE * max(self.limits.seconds - self._seconds, 0) + 1
+        with _own_watch[0](patience, self.name) if _own_watch else nullcontext():
             try:
                 yield
             finally:

@@ -5,7 +5,7 @@ Format: TIFF 6.0 (Adobe, 1992), Exif 3.0 (CIPA DC-008).
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import SEEK_END, BytesIO
 from typing import BinaryIO
 
@@ -22,6 +22,7 @@ __all__ = [
     "read_directory",
     "read_resolution",
     "resolution_entries",
+    "shrink",
 ]
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, LONG8 = 1, 2, 3, 4, 5, 7, 16
@@ -241,3 +242,27 @@ def encode_directory(entries: Iterable[Entry], offset: int, *, big: bool = False
             values += entry.data
         values += bytes(len(values) % 2)
     return head + bytes(table) + bytes(width) + bytes(values)
+
+
+def shrink(entries: Iterable[Entry], longest: int) -> tuple[tuple[Entry, ...], tuple[int, ...]]:
+    """Leave out the largest entries until the block has at most `longest` bytes; return the rest, and their tags.
+
+    A JPEG's segments end at 64 KiB, and cameras put whole previews into their makers' notes.
+    """
+    left, gone = tuple(entries), list[int]()
+    while len(encode_exif(left)) > longest:
+        places: list[tuple[int, int, int | None]] = [(len(e.data), e.tag, None) for e in left]
+        places += [(len(inner.data), e.tag, inner.tag) for e in left for inner in e.entries or ()]
+        _, tag, within = max(places, key=lambda place: place[0])
+        left = _without(left, tag, within)
+        gone.append(tag if within is None else within)
+    return left, tuple(gone)
+
+
+def _without(entries: tuple[Entry, ...], tag: int, within: int | None) -> tuple[Entry, ...]:
+    if within is None:
+        return tuple(entry for entry in entries if entry.tag != tag)
+    return tuple(
+        replace(entry, entries=_without(entry.entries or (), within, None)) if entry.tag == tag else entry
+        for entry in entries
+    )

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISCHR, S_ISFIFO, S_ISSOCK
 from typing import BinaryIO
 
 from PIL import UnidentifiedImageError
@@ -37,11 +38,13 @@ def open_source(source: Path | BinaryIO, meter: Meter | None = None) -> Iterator
     """
     if isinstance(source, Path):
         name = str(source)
-        if source.is_fifo() or source.is_socket() or source.is_char_device():
-            raise ImageReadError(f"{name} cannot be read: it is a pipe or a device; pass a file, or - to read a pipe")
         try:
+            if any(is_kind(source.stat().st_mode) for is_kind in (S_ISFIFO, S_ISSOCK, S_ISCHR)):
+                raise ImageReadError(
+                    f"{name} cannot be read: it is a pipe or a device; pass a file, or - to read a pipe"
+                )
             file: BinaryIO = source.open("rb")
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
             raise unreadable(name, error) from error
         with file:
             _refuse_empty(file, name)
@@ -105,5 +108,6 @@ def _reason(error: OSError) -> str:
         errno.EACCES: "permission denied; change its permissions or run as its owner",
         errno.EISDIR: "it is a folder; pass the pictures in it",
         errno.EIO: "the disk reports an error",
+        errno.ENAMETOOLONG: "its name is too long",
     }
     return known.get(error.errno or 0, error.strerror or str(error))

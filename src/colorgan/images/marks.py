@@ -30,6 +30,7 @@ from xml.etree import ElementTree as ET
 from PIL.ExifTags import Base
 
 from colorgan.config import SourceType
+from colorgan.files import printable
 from colorgan.images.exif import parse_exif, read_directory
 from colorgan.images.files import read_bytes, unreadable
 from colorgan.images.metadata import Metadata, read_metadata, read_tiff_metadata
@@ -111,7 +112,7 @@ def _derived_from(packet: Packet, source: Origin | None) -> ET.Element:
     """Move what the source says of itself into a statement about the source."""
     derived = ET.Element(_DERIVED, _RESOURCE)
     if source is not None:
-        _add(derived, f"{{{ST_REF}}}filePath", source.name)
+        _add(derived, f"{{{ST_REF}}}filePath", printable(source.name))  # XML holds no surrogates
         if source.page:
             _add(derived, f"{{{NAMESPACE}}}page", str(source.page + 1))
     instance, document = packet.take(_INSTANCE), packet.find(_DOCUMENT)

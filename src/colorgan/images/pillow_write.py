@@ -1,14 +1,11 @@
 """Encoding whole 8-bit pictures by Pillow, with all that each format can say beside the pixels."""
 
 import io
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from PIL import Image, PngImagePlugin
 
-from colorgan.images.exif import Entry, encode_exif
-from colorgan.images.jpeg_segments import LONGEST, LONGEST_XMP, app_segments, insert_segments
+from colorgan.images.jpeg_segments import LONGEST_XMP, app_segments, insert_segments
 from colorgan.images.png_write import text_chunks
 from colorgan.images.profiles import srgb_profile
 from colorgan.images.texts import Texts
@@ -54,39 +51,8 @@ def _exif_block(exif: bytes) -> bytes:
 
 
 def _jpeg_blocks(texts: Texts) -> dict[str, Any]:
-    blocks: dict[str, Any] = {}
-    exif = next(filter(_fits, _shrinking(texts.entries)), b"")
-    if exif:
-        blocks["exif"] = exif
-    if texts.comment:
-        blocks["comment"] = texts.comment[:LONGEST]
-    return blocks
-
-
-def _fits(exif: bytes) -> bool:
-    return len(exif) <= LONGEST
-
-
-def _shrinking(entries: tuple[Entry, ...]) -> Iterator[bytes]:
-    """Yield EXIF blocks with less and less in them: whole, then each time without the largest entry.
-
-    A JPEG's segments end at 64 KiB, and cameras put whole previews into their makers' notes.
-    """
-    while entries:
-        yield _exif_block(encode_exif(entries))
-        places: list[tuple[int, int, int | None]] = [(len(e.data), e.tag, None) for e in entries]
-        places += [(len(inner.data), e.tag, inner.tag) for e in entries for inner in e.entries or ()]
-        _, tag, within = max(places, key=lambda place: place[0])
-        entries = _without(entries, tag, within)
-
-
-def _without(entries: tuple[Entry, ...], tag: int, within: int | None) -> tuple[Entry, ...]:
-    if within is None:
-        return tuple(entry for entry in entries if entry.tag != tag)
-    return tuple(
-        replace(entry, entries=_without(entry.entries or (), within, None)) if entry.tag == tag else entry
-        for entry in entries
-    )
+    blocks: dict[str, Any] = {"exif": _exif_block(texts.exif)} if texts.entries else {}
+    return blocks | ({"comment": texts.comment} if texts.comment else {})
 
 
 def _png_info(texts: Texts) -> PngImagePlugin.PngInfo:

@@ -151,6 +151,7 @@ def read_size(path: Path) -> tuple[int, int]:
 def _reading(source: Path | BinaryIO, limits: ReadLimits | None = None) -> Iterator[tuple[BinaryIO, Meter]]:
     """Open a picture's file with a meter of its own, and name it in whatever goes wrong while it is read."""
     meter = Meter(limits)
+    meter.name = str(source) if isinstance(source, Path) else "standard input"
     with ExitStack() as stack:
         with meter.running():
             file, name = stack.enter_context(open_source(source, meter))

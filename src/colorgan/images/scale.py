@@ -15,7 +15,8 @@ __all__ = ["Sample", "Scale", "find_scale", "is_depth"]
 
 _SHARE = 0.02  # of values that may lie beyond white, or below black
 _OVERSHOOT = 1.5  # floats up to this many times white are white that was sharpened, not a wider scale
-_DARKEST = 1 / 16  # of white: floats of which none is brighter were on another scale
+_DARKEST = 1 / 16  # of white: pictures of which nothing is brighter were on another scale
+_DARKEST_BEYOND_BYTES = 1 / 4  # the same for floats: few programs keep 12 or 16 bits in them, many a scale of their own
 _OFFSET = 0.1  # of values this far below 0, as a share of white: black is there
 _FLOAT_WHITES = (1.0, 255.0, 4095.0, 65535.0)
 _INTEGER_WHITES = (255, 4095, 65535)
@@ -91,8 +92,15 @@ def _integer_scale(values: NDArray[Any], bits: int, said: float | None, narrower
     most = 2 ** (bits - 1) - 1 if signed else 2**bits - 1
     if signed and not _lies_within(-values.astype(np.float64), 0):
         return Scale(-most - 1, most)
-    whites = [white for white in (_depth_said(said), *narrower) if white is not None and white < most]
+    depth = _depth_said(said)
+    if depth is not None and narrower and _lies_within(values, _DARKEST * depth):
+        depth = None  # what programs write without looking
+    whites = [white for white in (depth, *narrower) if white is not None and white < most]
     return Scale(0, next((white for white in whites if _lies_within(values, white)), most))
+
+
+def _darkest(white: float) -> float:
+    return _DARKEST if white <= 255 else _DARKEST_BEYOND_BYTES
 
 
 def _depth_said(said: float | None) -> int | None:
@@ -105,11 +113,15 @@ def _float_scale(values: NDArray[np.float64], said: float | None) -> Scale:
     low, high = (float(np.quantile(values, share)) for share in (_SHARE / 4, 1 - _SHARE / 4))
     levels = high > 1 and np.array_equal(values, values.round())  # whole numbers are levels
     depth = 1.0 if said == 1 else _depth_said(said)
+    if depth is not None and depth > 1 and not levels and high <= _DARKEST * depth:
+        depth = None  # what programs write without looking
     whites = [white for white in (depth, *(w for w in _FLOAT_WHITES if w > 1 or not levels)) if white is not None]
     white = next((white for white in whites if _lies_within(values, _OVERSHOOT * white)), np.inf)
     if said is not None and high <= said < white / _OVERSHOOT:
         white = said
-    elif white == np.inf or not (white == whites[0] or levels or high > _DARKEST * white):
+    elif levels and white == 4095 != depth and high <= 1023:
+        white = 1023.0
+    elif white == np.inf or not (white in (depth, whites[0]) or levels or high > _darkest(white) * white):
         white = high
     if (values < -_OFFSET * white).mean() > _OFFSET:
         return Scale(-white, white) if low >= -_OVERSHOOT * white else Scale(low, white)

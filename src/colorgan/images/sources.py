@@ -65,6 +65,8 @@ def array_pixels(array: NDArray[Any]) -> ArrayPixels:
     elif array.dtype.kind == "f":
         sample = Sample(shape[0] * shape[1])
         sample.add(array)
+        if not np.isfinite(sample.values).any():
+            raise ValueError(f"an array of {array.dtype} without a number is no picture")
         if find_scale(sample.values, bits=8 * array.itemsize) != Scale(0, 1):
             raise ValueError(
                 f"an array of {array.dtype} must be in 0..1, got {np.nanmin(array):g} to {np.nanmax(array):g}; divide "

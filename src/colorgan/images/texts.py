@@ -3,8 +3,11 @@
 import copy
 from dataclasses import dataclass, field, replace
 
+from PIL.ExifTags import TAGS
+
 from colorgan.images.as_xmp import add_records, add_texts, decode_text
-from colorgan.images.exif import Entry, ascii_entry, encode_exif, parse_exif, resolution_entries
+from colorgan.images.exif import Entry, ascii_entry, encode_exif, parse_exif, resolution_entries, shrink
+from colorgan.images.jpeg_segments import LONGEST
 from colorgan.images.marks import MARKS, merge_xmp
 from colorgan.images.metadata import Metadata
 from colorgan.images.provenance import Provenance
@@ -14,6 +17,7 @@ __all__ = ["Texts"]
 
 _SOFTWARE, _SOFTWARE_KEY = 0x0131, "Software"
 _ONLY_XMP = ("WEBP", "AVIF")  # formats without a place for IPTC
+_WITHOUT = ("BMP", "PPM")  # formats without a place for any of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,7 @@ class Texts:
     dpi: tuple[float, float] | None = None
     comment: bytes | None = None
     texts: dict[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()  # what the source says and the result does not, in words
 
     @classmethod
     def of(cls, metadata: Metadata, provenance: Provenance | None, *, variety: str = "") -> "Texts":
@@ -38,20 +43,25 @@ class Texts:
             variety: What tells this result from others of the same provenance.
         """
         entries = parse_exif(metadata.exif) if metadata.exif else ()
-        texts = dict(metadata.texts)
+        texts, packet = dict(metadata.texts), None
+        left_out: tuple[str, ...] = ()
         if provenance is not None:
             software = f"colorgan {provenance.version}"
             kept = (entry for entry in entries if entry.tag != _SOFTWARE)
             entries = (*kept, ascii_entry(_SOFTWARE, software))
             texts[_SOFTWARE_KEY] = software
+            packet = merge_xmp(metadata.xmp, provenance, variety=variety)
+            if metadata.xmp and metadata.xmp.strip(b"\0 \r\n") and Packet.parse(metadata.xmp) is None:
+                left_out = (f"XMP of {len(metadata.xmp):,} bytes that cannot be parsed",)
         return cls(
             entries=entries,
-            packet=merge_xmp(metadata.xmp, provenance, variety=variety) if provenance else None,
+            packet=packet,
             raw_xmp=metadata.xmp,
             iptc=metadata.iptc,
             dpi=metadata.dpi,
             comment=metadata.comment,
             texts=texts,
+            left_out=left_out,
         )
 
     @property
@@ -60,7 +70,26 @@ class Texts:
         return self.packet.to_bytes() if self.packet is not None else self.raw_xmp
 
     def fit(self, name: str) -> "Texts":
-        """Say in XMP what a format has no other place for, unless its XMP cannot be parsed."""
+        """Say in XMP what a format has no other place for, unless that cannot be parsed; leave out what is too long."""
+        if name in _WITHOUT:
+            own = [entry for entry in self.entries if entry.tag != _SOFTWARE]
+            there = {"EXIF": own, "XMP": self.raw_xmp, "IPTC": self.iptc}
+            lost = " and ".join(what for what, block in there.items() if block)
+            return replace(self, left_out=(f"{lost}, for which {name} has no place",)) if lost else self
+        return self._shrunk()._completed(name) if name == "JPEG" else self._completed(name)  # noqa: SLF001 - its own
+
+    def _shrunk(self) -> "Texts":
+        """Leave out what does not fit into the segments of a JPEG."""
+        entries, gone = shrink(self.entries, LONGEST - len("Exif??"))
+        left_out = [f"EXIF's {TAGS.get(tag, hex(tag))}, which does not fit into the 64 KiB of a JPEG" for tag in gone]
+        comment = self.comment
+        if comment is not None and len(comment) > LONGEST:
+            comment = comment[:LONGEST]
+            left_out.append(f"what its comment of {len(self.comment or b''):,} bytes says beyond the 64 KiB of a JPEG")
+        return replace(self, entries=entries, comment=comment, left_out=(*self.left_out, *left_out))
+
+    def _completed(self, name: str) -> "Texts":
+        """Say in XMP what a format has no other place for."""
         texts = {key: text for key, text in self.texts.items() if key != _SOFTWARE_KEY}
         comment = {"Comment": decode_text(self.comment)} if self.comment and name != "JPEG" else {}
         if name == "PNG":

@@ -78,7 +78,7 @@ def write_image(
     quality: int = 95,
     metadata: Metadata | None = None,
     provenance: Provenance | None = None,
-) -> None:
+) -> tuple[str, ...]:
     """Write a coloured picture, in sRGB and tagged as such.
 
     Args:
@@ -93,6 +93,9 @@ def write_image(
         metadata: What to keep of the source; None keeps nothing.
         provenance: The note to leave of how the picture was coloured; None leaves none.
 
+    Returns:
+        What `metadata` says and the result does not, in words: the format has no room for it.
+
     Raises:
         ImageWriteError: The format cannot hold the picture, or the system does not let it be written. Nothing is
             left behind, as after any exception.
@@ -104,15 +107,15 @@ def write_image(
     metadata = metadata or Metadata()
     if isinstance(target, Path):
         with atomic_file(target, times=metadata.times) as file:
-            _encode(file, source, format, quality, metadata, provenance)
-        return
+            return _encode(file, source, format, quality, metadata, provenance)
     buffer = io.BytesIO()
-    _encode(buffer, source, format, quality, metadata, provenance)
+    left_out = _encode(buffer, source, format, quality, metadata, provenance)
     try:
         target.write(buffer.getbuffer())
         target.flush()
     except OSError as error:
         raise unwritable(getattr(target, "name", "standard output"), error) from error
+    return left_out
 
 
 def _check(target: Path | BinaryIO, name: str, shape: tuple[int, int], depth: int) -> None:
@@ -203,7 +206,7 @@ def _lay_on_white(levels: Levels, opacity: Levels) -> Levels:
 
 def _encode(
     file: BinaryIO, source: _Bands, name: str, quality: int, metadata: Metadata, provenance: Provenance | None
-) -> None:
+) -> tuple[str, ...]:
     variety = f"{name} {quality} {source.shape} {source.channels} {source.depth}"
     texts = Texts.of(metadata, provenance, variety=variety).fit(name)
     if name == "TIFF":
@@ -212,3 +215,4 @@ def _encode(
         write_png(file, source, source.shape, depth=source.depth, channels=source.channels, texts=texts)
     else:
         file.write(encode_by_pillow(source.image(), name, quality=quality, texts=texts))
+    return texts.left_out

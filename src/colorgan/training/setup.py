@@ -261,7 +261,7 @@ def _choose_run_dir(options: TrainingOptions, resumed: _Resumed | None) -> Path:
         return _require_no_run(options.run_dir)
     name = f"{Path(options.recipe or 'default').stem}-{dt.datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 - the user's clock
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    return next(folder for folder in (Path(RUNS_FOLDER) / name for name in names) if not folder.exists())
+    return next(folder for folder in (Path(RUNS_FOLDER) / name for name in names) if status_of(folder) is None)
 
 
 def _require_no_run(folder: Path) -> Path:

@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from colorgan.config import config_from_mapping
 from colorgan.errors import ConfigError, WeightsNotFoundError
+from colorgan.files import is_folder
 
 __all__ = ["Registry", "RegistryEntry", "WeightsKind", "file_of_url", "format_registry_file", "read_registry"]
 
@@ -137,10 +138,11 @@ def read_registry(folder: Path | None = None) -> Registry:
         folder: The data directory's `registry` folder, whose `*.toml` files are read last.
 
     Raises:
+        UsageError: The system does not let the folder be looked at.
         ConfigError: A file cannot be read, an entry cannot be meant, or it takes a name that is already given.
     """
     custom = [Path(part) for part in os.environ.get("COLORGAN_REGISTRY", "").split(os.pathsep) if part]
-    stored = sorted(folder.glob("*.toml")) if folder is not None else []
+    stored = sorted(folder.glob("*.toml")) if folder is not None and is_folder(folder) else []
     entries: dict[str, RegistryEntry] = {}
     for path in (BUILT_IN, *custom, *stored):
         for entry in _read_file(path):

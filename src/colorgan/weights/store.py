@@ -9,11 +9,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 import platformdirs
 
 from colorgan.errors import WeightsInvalidError, WeightsNotFoundError
-from colorgan.files import write_whole
+from colorgan.files import is_folder, status_of, write_whole
 from colorgan.weights.registry import Registry, RegistryEntry, format_registry_file, read_registry
 
 __all__ = [
@@ -49,6 +50,7 @@ def resolve_weights(name_or_path: str | Path) -> Path:
     Raises:
         WeightsNotFoundError: There is no such name or file, or it is known but not on this machine.
         WeightsInvalidError: The file in the store is not of the size that the registry gives.
+        UsageError: The system does not let it be looked at.
         ConfigError: A custom registry cannot be meant.
     """
     return WeightsStore().resolve(name_or_path)
@@ -82,7 +84,7 @@ class WeightsStore:
     def status(self, entry: RegistryEntry) -> WeightsStatus:
         """Say whether an entry's file is here."""
         path = self.path_of(entry)
-        return WeightsStatus(entry, path, path.is_file())
+        return WeightsStatus(entry, path, _is_file(path))
 
     def __iter__(self) -> Iterator[WeightsStatus]:
         """Go through everything that has a name."""
@@ -93,9 +95,9 @@ class WeightsStore:
         if isinstance(name_or_path, str) and name_or_path in self.registry:
             return self._resolve_name(name_or_path)
         path = Path(name_or_path).expanduser()
-        if path.is_file():
+        if _is_file(path):
             return path
-        if path.is_dir():
+        if is_folder(path):
             return _resolve_folder(path)
         if isinstance(name_or_path, Path) or path.suffix or len(path.parts) != 1:
             raise WeightsNotFoundError(
@@ -162,10 +164,15 @@ class WeightsStore:
         return path
 
 
+def _is_file(path: Path) -> bool:
+    status = status_of(path)
+    return status is not None and S_ISREG(status.st_mode)
+
+
 def _resolve_folder(folder: Path) -> Path:
     """Return the weights file of a folder in the layout of a Hugging Face repository."""
     model = folder / "model.safetensors"
-    if not model.is_file():
+    if not _is_file(model):
         raise WeightsNotFoundError(f"{folder} is a folder without {model.name}; pass the weights file in it")
     return model
 
