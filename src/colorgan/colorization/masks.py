@@ -14,8 +14,8 @@ from colorgan.colorization.hints import fold_name
 from colorgan.colorization.plan import Job, Plan, page_path, pages_of, side_path
 from colorgan.colorization.search import STREAM, Source, find_sources
 from colorgan.errors import ImageReadError, UsageError
-from colorgan.files import status_of
-from colorgan.images import Photo, is_image_name, photo_from_image, read_photos, read_size
+from colorgan.files import is_there, status_of
+from colorgan.images import Photo, is_image_name, iter_photos, photo_from_image, read_size
 
 __all__ = ["add_masks", "check_shape", "mask_from_image", "mask_of_page"]
 
@@ -81,11 +81,11 @@ def mask_of_page(path: Path, photo: Photo) -> _Mask | None:
         UsageError: It has another size.
     """
     beside = page_path(path, photo.page)
-    pages = read_photos(beside if photo.page and beside.exists() else path)
-    number = 0 if photo.page and beside.exists() else photo.page
-    if number >= len(pages):
+    is_beside = photo.page > 0 and is_there(beside)
+    page = next(iter_photos(beside if is_beside else path, first=0 if is_beside else photo.page), None)
+    if page is None:
         return None
-    missing = _missing(pages[number])
+    missing = _missing(page)
     check_shape(missing, photo.grey.shape, f"the mask {path}", "its photograph")
     return missing
 

@@ -13,7 +13,7 @@ from colorgan.color import rgb_to_lab
 from colorgan.colorization.hints import color_to_levels
 from colorgan.errors import UsageError
 from colorgan.files import status_of
-from colorgan.images import read_photos
+from colorgan.images import iter_photos
 
 __all__ = ["Palette"]
 
@@ -69,7 +69,7 @@ class Palette:
         status = status_of(path)
         if status is None or not S_ISREG(status.st_mode):
             raise UsageError(f"there is no picture {path} to take colours from; a palette is a file or #rrggbb,#rrggbb")
-        rgb = read_photos(path, keep_rgb=True)[0].rgb
+        rgb = next(iter_photos(path, keep_rgb=True)).rgb
         if rgb is None or not np.ptp(rgb, axis=-1).any():
             raise UsageError(f"{path} has no colours to take; give a photograph in colour")
         step = max(1, int((rgb.shape[0] * rgb.shape[1] / _SAMPLE) ** 0.5))

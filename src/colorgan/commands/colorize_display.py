@@ -77,13 +77,10 @@ def describe_inputs(inputs: Sequence[Path], *, json: bool = False) -> bool:
 
 
 def _pictures(inputs: Sequence[Path]) -> Iterator[Path]:
+    from colorgan.colorization.search import find_sources
     from colorgan.images import is_image_name
 
-    for path in inputs:
-        if path.is_dir():
-            yield from (found for found in sorted(path.rglob("*")) if is_image_name(found) and found.is_file())
-        else:
-            yield path
+    return (source.path for source in find_sources(inputs, is_image_name=is_image_name).found)
 
 
 @contextmanager

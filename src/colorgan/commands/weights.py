@@ -13,6 +13,7 @@ import typer
 from colorgan import console
 from colorgan.commands.options import QuietOption, VerboseOption
 from colorgan.errors import ColorganError, UsageError, WeightsError, WeightsNotFoundError
+from colorgan.files import status_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -100,7 +101,7 @@ def _check_options(names: Sequence[str], modes: Sequence[bool], url: str | None,
 
 def _find_entries(store: "WeightsStore", names: Sequence[str], source: Path | None) -> list["RegistryEntry"]:
     """Look up all names before anything is done; a file to install may tell its own."""
-    if source is not None and not source.exists():
+    if source is not None and status_of(source) is None:
         raise UsageError(f"there is no file {source} to install from")
     if source is not None and not names:
         carried = {path.name for path in source.iterdir()} if source.is_dir() else {source.name}

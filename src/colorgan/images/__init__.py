@@ -3,6 +3,7 @@
 from colorgan.images.atomic import atomic_file
 from colorgan.images.budget import ReadLimits
 from colorgan.images.colors import Colors, read_colors
+from colorgan.images.files import seekable
 from colorgan.images.marks import describe, read_marks
 from colorgan.images.metadata import Metadata
 from colorgan.images.photo import Photo, PhotoKind
@@ -52,5 +53,6 @@ __all__ = [
     "read_marks",
     "read_photos",
     "read_size",
+    "seekable",
     "write_image",
 ]

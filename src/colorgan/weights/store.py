@@ -9,11 +9,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 import platformdirs
 
 from colorgan.errors import WeightsInvalidError, WeightsNotFoundError
-from colorgan.files import write_whole
+from colorgan.files import status_of, write_whole
 from colorgan.weights.registry import Registry, RegistryEntry, format_registry_file, read_registry
 
 __all__ = [
@@ -93,9 +94,10 @@ class WeightsStore:
         if isinstance(name_or_path, str) and name_or_path in self.registry:
             return self._resolve_name(name_or_path)
         path = Path(name_or_path).expanduser()
-        if path.is_file():
+        status = status_of(path)
+        if status is not None and S_ISREG(status.st_mode):
             return path
-        if path.is_dir():
+        if status is not None and S_ISDIR(status.st_mode):
             return _resolve_folder(path)
         if isinstance(name_or_path, Path) or path.suffix or len(path.parts) != 1:
             raise WeightsNotFoundError(
