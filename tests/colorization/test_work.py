@@ -144,6 +144,11 @@ class TestStandardInput:
         assert outcome.status is Status.COLORIZED, outcome.reason
         assert len(contents(tmp_path / "out")) == 8
 
+    def test_closed(self, tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdin", None)
+        (outcome,) = run(Path("-"), tmp_path / "out", colorizer)
+        assert outcome.reason == "standard input is closed; pipe a picture into it, or pass a file"
+
     def test_without_an_end_it_is_not_held(
         self, tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -1,7 +1,7 @@
 """Mutants of checkpoints: each gives one sentence, or a run that goes on.
 
-`COLORGAN_MUTANTS=500 python -m pytest -s tests/training/test_checkpoint_fuzz.py` makes more of them and prints the figures of
-docs/security.md.
+`COLORGAN_MUTANTS=500 python -m pytest -s tests/training/test_checkpoint_fuzz.py` makes more of them and
+prints the figures of docs/security.md.
 """
 
 import hashlib

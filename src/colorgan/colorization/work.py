@@ -211,7 +211,7 @@ def _next_part(parts: "Iterator[OpenedJob | Outcome]", tally: _Tally) -> OpenedJ
 
 def _open_parts(job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Iterator[OpenedJob | Outcome]:
     """Read a job in parts that memory holds; all pages are looked at before the first part is given."""
-    with seekable(sys.stdin.buffer) if job.source == STREAM else nullcontext(job.source) as source:
+    with seekable(_standard_input()) if job.source == STREAM else nullcontext(job.source) as source:
         pages = iter_photos(source)
         photos = _take_part(pages)
         job = _with_all_pages(job, photos[0].pages)
@@ -238,6 +238,12 @@ def _open_parts(job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Ite
             yield opened
             del opened
             photos = [] if is_last else _take_part(pages)
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None:  # it was closed before this program began
+        raise ImageReadError("standard input is closed; pipe a picture into it, or pass a file")
+    return sys.stdin.buffer
 
 
 def _take_part(pages: Iterator[Photo]) -> list[Photo]:
