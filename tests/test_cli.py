@@ -1,3 +1,4 @@
+import errno
 import io
 import os
 import re
@@ -13,7 +14,7 @@ from colorgan import __version__, cli
 from colorgan.commands.options import QuietOption, VerboseOption
 from colorgan.console import Verbosity, settings
 from colorgan.errors import ColorganError, DataError, UsageError
-from support import run_colorgan
+from support import draw_photo, run_colorgan
 
 HEAVY = {"torch", "torchvision", "numpy", "PIL", "imageio", "tifffile"}
 COMMANDS = ("colorize", "train", "eval", "download-weights", "export")
@@ -202,6 +203,13 @@ class TestMain:
         assert run_main(monkeypatch, "fail") == 1
         assert buffer.getvalue().strip() == b"colorgan: " + heard
 
+    def test_what_the_system_refuses_by_name_is_one_line(
+        self, failing: list[BaseException], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        failing.append(PermissionError(errno.EACCES, "Permission denied", "closed/a\x1b[2J.toml"))
+        assert run_main(monkeypatch, "fail") == 1
+        assert capsys.readouterr().err == "colorgan: closed/a\\x1b[2J.toml cannot be used: Permission denied\n"
+
     def test_a_bug_keeps_its_traceback(self, failing: list[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
         failing.append(ZeroDivisionError())
         monkeypatch.setattr("sys.argv", ["colorgan", "fail"])
@@ -263,3 +271,20 @@ def test_the_linter_bans_torch_from_the_start() -> None:
             [*lint, "-"], input="import torch\n", cwd=root, capture_output=True, text=True, check=False
         )
         assert ("TID253" in done.stdout) is banned, name
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("colorize", "{there}", "-o", "{out}", "--weights", "{long}"),
+        ("download-weights", "--from", "{long}"),
+        ("colorize", "{long}", "--describe"),
+    ],
+)
+def test_names_longer_than_the_system_takes(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw_photo(0).convert("L").save(tmp_path / "a.png")
+    names = {"there": tmp_path / "a.png", "out": tmp_path / "out", "long": "x" * 300}
+    assert run_main(monkeypatch, *(argument.format(**names) for argument in arguments)) in (1, 2)
+    assert "its name is too long" in capsys.readouterr().err

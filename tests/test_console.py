@@ -1,4 +1,7 @@
+import errno
 import io
+import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -162,3 +165,18 @@ class TestNames:
             monkeypatch.setattr("sys.stdout", stream)
             console.print_line(self.NAME)
             assert buffer.getvalue() == expected
+
+
+@pytest.mark.parametrize("talk", [console.say, console.warn, console.fail])
+def test_work_goes_on_where_talk_goes_nowhere(
+    talk: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    talk("hello")
+    monkeypatch.undo()
+    talk("hello")
+    assert "hello" in capsys.readouterr().err

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from colorgan import errors
-from colorgan.errors import ColorganError
+from colorgan.errors import ColorganError, UsageError
 
 ALL = [getattr(errors, name) for name in errors.__all__]
 
@@ -39,3 +39,10 @@ class TestTree:
     @pytest.mark.parametrize("error", ALL, ids=lambda error: error.__name__)
     def test_the_message_is_kept(self, error: type[ColorganError]) -> None:
         assert str(error("got this, expected that")) == "got this, expected that"
+
+
+def test_a_message_is_short_whatever_it_quotes() -> None:
+    text = str(UsageError("the value '" + "7" * 70_000 + "' is too large; give another"))
+    assert len(text) < 6_100
+    assert text.startswith("the value '777")
+    assert text.endswith("is too large; give another")

@@ -88,6 +88,11 @@ def main() -> NoReturn:
             traceback.print_exception(error)
         console.fail(str(error))
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.filename is None or console.settings.debug:  # without a name it says nothing to a person
+            raise
+        console.fail(f"{os.fsdecode(error.filename)} cannot be used: {error.strerror or error}")
+        sys.exit(1)
     except KeyboardInterrupt:
         _heed_no_more_interrupts()
         sys.exit(130)

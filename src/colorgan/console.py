@@ -2,7 +2,7 @@
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -79,17 +79,22 @@ def stderr() -> Console:
 def say(message: str, *, detail: bool = False) -> None:
     """Say something on stderr, unless `--quiet`; a `detail` only with `--verbose`. No markup is interpreted."""
     if settings.verbosity >= (Verbosity.VERBOSE if detail else Verbosity.NORMAL):
-        stderr().print(_printable_lines(message), markup=False)
+        _talk(message)
 
 
 def warn(message: str) -> None:
     """Say what went wrong, on stderr, whatever the verbosity. No markup is interpreted."""
-    stderr().print(_printable_lines(message), markup=False, style="yellow")
+    _talk(message, style="yellow")
 
 
 def fail(message: str) -> None:
     """Say why a command ends, on stderr, whatever the verbosity. No markup is interpreted."""
-    stderr().print(_printable_lines(f"colorgan: {message}"), markup=False, style="red")
+    _talk(f"colorgan: {message}", style="red")
+
+
+def _talk(message: str, *, style: str | None = None) -> None:
+    with suppress(OSError):  # nobody listens, or their disk is full: the work goes on
+        stderr().print(_printable_lines(message), markup=False, style=style)
 
 
 def _printable_lines(message: str) -> str:

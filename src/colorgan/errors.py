@@ -23,7 +23,7 @@ A message says in one sentence what was got, what was expected and what to do. `
 place that turns these into a line on stderr and an exit code.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 __all__ = [
     "CheckpointError",
@@ -45,10 +45,19 @@ __all__ = [
 ]
 
 
+_LONGEST: Final = 6000  # characters of a message: the longest path that a system takes, and a sentence
+
+
 class ColorganError(Exception):
-    """The root of all errors that colorgan raises on purpose."""
+    """The root of all errors that colorgan raises on purpose. What a message repeats of a file is cut if need be."""
 
     exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        """Return the message."""
+        text = super().__str__()
+        half = _LONGEST // 2
+        return text if len(text) <= _LONGEST else f"{text[:half]}...{text[-half:]}"
 
 
 class UsageError(ColorganError):

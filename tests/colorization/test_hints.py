@@ -147,10 +147,10 @@ class TestReadHints:
         """In a time that grows with their number, not with its square."""
         names = tuple(f"box/{n}.jpg" for n in range(20_000))
         text = "file,x,y,color\n" + "".join(f"{name},1,2,#102030\n" for name in names)
-        started = time.monotonic()
+        started = time.process_time()
         found = self.read(tmp_path, text, ".csv", names)
         assert len(found) == len(names)  # type: ignore[arg-type]
-        assert time.monotonic() - started < 5
+        assert time.process_time() - started < 5
 
     def test_a_list_alone_is_for_a_single_picture(self, tmp_path: Path) -> None:
         text = '[{"x": 1, "y": 2, "color": "#102030"}]'
@@ -179,6 +179,14 @@ class TestReadHints:
     def test_nonsense(self, tmp_path: Path, text: str, suffix: str, message: str) -> None:
         with pytest.raises(UsageError, match=message):
             self.read(tmp_path, text, suffix)
+
+    @pytest.mark.parametrize("key", ["x", "y", "color", "file"])
+    def test_long_values_make_short_messages(self, tmp_path: Path, key: str) -> None:
+        hint = {"x": 1, "y": 1, "color": "#102030"} | {key: "7" * 70_000 + "k"}
+        (tmp_path / "h.json").write_text(json.dumps({hint.pop("file", "a.jpg"): [hint]}))
+        with pytest.raises(UsageError) as caught:
+            read_hints(tmp_path / "h.json", ["a.jpg"])
+        assert len(str(caught.value)) < 400 + len(str(tmp_path))
 
     def test_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="cannot be read"):

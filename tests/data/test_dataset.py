@@ -225,7 +225,7 @@ class Stuck(TrainingPhotos):
 
 class TestLoaderThatHangs:
     def test_says_so_and_ends_its_processes(self, photos, monkeypatch):
-        monkeypatch.setattr(dataset, "_PATIENCE", 1.5)
+        monkeypatch.setattr(dataset, "PATIENCE", 1.5)
         monkeypatch.setattr(torch.utils.data._utils, "MP_STATUS_CHECK_INTERVAL", 0.5)
         loader = make_loader(Stuck(photos, 16, VARIED, 0), PositionSampler(4), workers=1)
         begin = time.monotonic()

@@ -1,6 +1,8 @@
 """Photographs that lie on the device that trains."""
 
 import itertools
+import multiprocessing
+import time
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 from PIL import Image
 
 from colorgan.config import AugmentConfig
-from colorgan.data import ResidentPhotos, find_photos, open_photo
+from colorgan.data import ResidentPhotos, find_photos, open_photo, worker_deaths_explained
 from colorgan.errors import DataError
 from support import draw_photo
 
@@ -120,3 +122,14 @@ class TestCrop:
     def test_reflects_beyond_the_edge(self, folder):
         moved = self.crop(folder, 0, 0, 48, shift=(-1, 0))  # half of it lies to the left of the photograph
         assert np.abs(moved[:, :24] - moved[:, 24:][:, ::-1]).max() <= 1
+
+
+def test_a_drive_that_is_gone_is_not_waited_for(photos, monkeypatch):
+    monkeypatch.setattr("colorgan.data.resident.PATIENCE", 2.0)
+    monkeypatch.setattr("colorgan.data.resident.open_photo", lambda *_, **__: time.sleep(1000))
+    before = set(multiprocessing.active_children())
+    started = time.monotonic()
+    with pytest.raises(DataError, match="no photographs came within"), worker_deaths_explained():
+        make(photos, workers=1)
+    assert time.monotonic() - started < 120
+    assert set(multiprocessing.active_children()) <= before

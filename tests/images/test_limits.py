@@ -144,7 +144,7 @@ class TestAttacks:
         paths = [tmp_path / "0.png", *(tmp_path / name for name, _ in attacks())]
         probe = _PROBE.replace("MEMORY", str(4 << 30))
         done = subprocess.run(
-            [sys.executable, "-c", probe, *map(str, paths)], capture_output=True, text=True, check=False, timeout=300
+            [sys.executable, "-c", probe, *map(str, paths)], capture_output=True, text=True, check=False, timeout=900
         )
         results = [json.loads(line) for line in done.stdout.splitlines()]
         assert [Path(name).name for name, *_ in results] == [path.name for path in paths], done.stderr[-2000:]
@@ -233,18 +233,6 @@ class TestLimits:
             tifffile.imwrite(tmp_path / "a.tif", np.zeros((30, 40), np.uint8), compression=compression)
             assert read_photos(tmp_path / "a.tif")[0].grey.shape == (30, 40)
         assert Image.MAX_IMAGE_PIXELS == 100
-
-    def test_many_pages_are_not_held(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("colorgan.images.read._MOST_HELD", 50_000)
-        pages = [np.full((100, 200), number, np.uint8) for number in range(9)]
-        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
-            for one in pages:
-                writer.write(one)
-        photos = read_photos(tmp_path / "a.tif", keep_rgb=True)
-        assert [isinstance(photo.grey.base, np.memmap) for photo in photos] == [True] * 9
-        assert all(np.array_equal(photo.grey, one) for photo, one in zip(photos, pages, strict=True))
-        assert all(np.array_equal(photo.rgb, np.stack([one] * 3, -1)) for photo, one in zip(photos, pages, strict=True))
-        assert all(photo.grey.flags.writeable for photo in photos)
 
 
 class TestDamagedMetadata:

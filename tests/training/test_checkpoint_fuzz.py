@@ -1,7 +1,7 @@
 """Mutants of checkpoints: each gives one sentence, or a run that goes on.
 
-`COLORGAN_MUTANTS=500 python -m pytest -s tests/training/test_fuzz.py` makes more of them and prints the figures of
-docs/security.md.
+`COLORGAN_MUTANTS=500 python -m pytest -s tests/training/test_checkpoint_fuzz.py` makes more of them and
+prints the figures of docs/security.md.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from colorgan.training.checkpoint import load_checkpoint
 from colorgan.training.resume import RunState
 from fuzz_support import Findings, mutate_bytes, mutate_pickle, mutate_values, seeded
 
-MUTANTS = int(os.environ.get("COLORGAN_MUTANTS", "20"))  # of each kind
+MUTANTS = int(os.environ.get("COLORGAN_MUTANTS", "10"))  # of each kind
 MOST_MEMORY = 384 << 20  # bytes, for checkpoints of 30 MB
 
 

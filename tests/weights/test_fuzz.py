@@ -25,7 +25,7 @@ from colorgan.weights.file import load_generator, load_tensors, save_generator
 from fuzz_support import Findings, mutate_bytes, mutate_pickle, mutate_values, seeded
 from weights_support import pack_safetensors, read_content
 
-MUTANTS = int(os.environ.get("COLORGAN_MUTANTS", "30"))  # of each kind
+MUTANTS = int(os.environ.get("COLORGAN_MUTANTS", "15"))  # of each kind
 MOST_MEMORY = 128 << 20  # bytes, for files of 4 MB
 
 

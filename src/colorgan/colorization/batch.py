@@ -61,7 +61,7 @@ def run_jobs(
     options: ColorizeOptions,
     *,
     workers: int | None = None,
-    finish: Callable[[OpenedJob], Outcome] | None = None,
+    finish: Callable[[OpenedJob], Outcome | OpenedJob] | None = None,
     crew: Crew | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
@@ -131,7 +131,7 @@ def _run_here(
     colorizer: Colorizer,
     options: ColorizeOptions,
     workers: int,
-    finish: Callable[[OpenedJob], Outcome] | None = None,
+    finish: Callable[[OpenedJob], Outcome | OpenedJob] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
     run = _Run(deque(jobs), colorizer, options, workers, finish, should_stop)
@@ -168,7 +168,7 @@ class _Run:
     colorizer: Colorizer
     options: ColorizeOptions
     workers: int
-    finish: Callable[[OpenedJob], Outcome] | None = None
+    finish: Callable[[OpenedJob], Outcome | OpenedJob] | None = None
     should_stop: Callable[[], bool] = lambda: False
     stopping: bool = False
     active: dict[Future[Any], Callable[[Future[Any]], Iterable[Event]]] = field(default_factory=dict)
@@ -235,10 +235,14 @@ class _Run:
             opened = future.result()
         except Exception as error:  # whatever happens to one photograph, the others go on
             return [self._fail(job, error)]
+        return self._go_on(opened)
+
+    def _go_on(self, opened: OpenedJob | Outcome) -> Iterable[Event]:
+        """Take the pages of a job that were read to the network, if it is not done."""
         if isinstance(opened, Outcome):
-            del self.held[job.number]
+            del self.held[opened.job.number]
             return [opened]
-        self.held[job.number] = opened.size
+        self.held[opened.job.number] = opened.size
         self.notices.extend(opened.notes)
         for page, sketch in enumerate(opened.sketches):
             self.drawn.setdefault(sketch.key, deque()).append((opened, page))
@@ -284,7 +288,7 @@ class _Run:
             return
         for (opened, page), colors in zip(batch, answers, strict=True):
             opened.colors[page] = colors
-            opened.seconds += seconds
+            opened.tally.seconds += seconds
             if all(colors is not None for colors in opened.colors) and not self.should_stop():
                 writing = self.pool.submit(self.finish or self._finish, opened)
                 if writing.done():  # told at once, before anything can happen to the next one
@@ -292,16 +296,15 @@ class _Run:
                 else:
                     self.active[writing] = partial(self._finished, opened.job)
 
-    def _finish(self, opened: OpenedJob) -> Outcome:
+    def _finish(self, opened: OpenedJob) -> Outcome | OpenedJob:
         return finish_job(opened, self.colorizer, self.options)
 
-    def _finished(self, job: Job, future: Future[Outcome]) -> Iterable[Event]:
+    def _finished(self, job: Job, future: Future[Outcome | OpenedJob]) -> Iterable[Event]:
         try:
-            outcome = future.result()
+            finished = future.result()
         except Exception as error:  # as above
             return [self._fail(job, error)]
-        del self.held[job.number]
-        return [outcome]
+        return self._go_on(finished)
 
     def _fail(self, job: Job, error: Exception) -> Outcome:
         self.held.pop(job.number, None)

@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from colorgan.config import shorten
 from colorgan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def color_to_levels(text: str, what: str) -> tuple[int, int, int]:
         UsageError: It is malformed; the message calls it `what`.
     """
     if not _COLOR.fullmatch(text):
-        raise UsageError(f"{what} must look like #RRGGBB, got {text!r}")
+        raise UsageError(f"{what} must look like #RRGGBB, got {shorten(text)}")
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
@@ -107,8 +108,8 @@ def parse_hint(text: str) -> Hint:
     place, equals, color = text.partition("=")
     x, comma, y = place.partition(",")
     if not (equals and comma):
-        raise UsageError(f"a hint looks like 120,80=#3355aa or 50%,30%=#3355aa, got {text!r}")
-    return hint_from_values(x, y, color.strip(), f"the hint {text!r}")
+        raise UsageError(f"a hint looks like 120,80=#3355aa or 50%,30%=#3355aa, got {shorten(text)}")
+    return hint_from_values(x, y, color.strip(), f"the hint {shorten(text)}")
 
 
 def parse_time(text: str) -> Fraction:
@@ -141,10 +142,10 @@ def hint_from_values(x: Any, y: Any, color: Any, where: str, time: Any = None) -
         try:
             places.append(float(text.removesuffix("%")))
         except ValueError:
-            raise UsageError(f"{where}: a place is a number of pixels or a percentage, got {given!r}") from None
+            raise UsageError(f"{where}: a place is a number of pixels or a percentage, got {shorten(given)}") from None
         percents.add(text.endswith("%"))
     if len(percents) > 1:
-        raise UsageError(f"{where}: give both x and y in pixels or both in per cent, got {x} and {y}")
+        raise UsageError(f"{where}: give both x and y in pixels or both in per cent, got {shorten(x)} and {shorten(y)}")
     try:
         moment = None if time in (None, "") else float(parse_time(str(time)))
         return Hint(places[0], places[1], str(color), percent=percents.pop(), time=moment)
@@ -186,7 +187,9 @@ def read_hints(path: Path, names: Sequence[str]) -> dict[str, tuple[Hint, ...]]:
         where = f"{path}, hint {number}"
         name = given if given in exact else folded.get(fold_name(given))
         if name is None:
-            raise UsageError(f"{where}: there is no picture {given!r} among the inputs; name them as below the inputs")
+            raise UsageError(
+                f"{where}: there is no picture {shorten(given)} among the inputs; name them as below the inputs"
+            )
         if row is None:
             continue
         if missing := [key for key in _COLUMNS[1:] if row.get(key) is None]:

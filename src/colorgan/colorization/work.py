@@ -7,12 +7,13 @@ leaves the files that are there as they are.
 
 import dataclasses
 import hashlib
-import io
+import itertools
 import os
 import shutil
 import sys
 import time
 import unicodedata
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -48,7 +49,8 @@ from colorgan.images import (
     default_format,
     describe,
     format_of,
-    read_photos,
+    iter_photos,
+    seekable,
     write_image,
 )
 from colorgan.rendering import ChromaField, Painting
@@ -153,21 +155,43 @@ STOPPING = "stopping after the photographs at hand; once more ends the run at on
 
 
 @dataclass(slots=True)
+class _Tally:
+    """What was counted of a job so far."""
+
+    seconds: float = 0.0
+    moved: int = 0  # pixels whose chroma was shrunk
+    filled: int = 0  # pixels
+    pixels: int = 0
+    width: int = 0  # of the first page
+    height: int = 0
+    preview: SmallPictures | None = None  # of the first page
+    left_out: dict[str, None] = field(default_factory=dict)  # what results do not say, each once, in order
+
+
+@dataclass(slots=True)
 class OpenedJob:
-    """A job whose photograph was read."""
+    """A job of which some pages were read: all of them, or, of a file with much in it, as many as memory shall hold."""
 
     job: Job
     photos: list[Photo]  # one a page
     sketches: list[Sketch]
     colors: list[list[Colors] | None]  # of each page, an answer for each variant; filled in by the network
-    seconds: float = 0.0
     kept: frozenset[Path] = frozenset()  # files that are there already and stay as they are
     notes: tuple[str, ...] = ()  # what a person should know of it
+    tally: _Tally = field(default_factory=_Tally)
+    rest: "Iterator[OpenedJob | Outcome] | None" = None  # reads the pages behind these, if there are any
 
     @property
     def size(self) -> int:
         """Bytes held in memory, roughly."""
-        return sum(photo.grey.nbytes + (photo.original is not None) * photo.grey.nbytes for photo in self.photos)
+        return sum(map(_size, self.photos))
+
+
+_MOST_HELD = 128 << 20  # bytes of one job's pages in memory, as they were read; a single page may be larger
+
+
+def _size(photo: Photo) -> int:
+    return sum(levels.nbytes for levels in (photo.grey, photo.original, photo.alpha) if levels is not None)
 
 
 def open_job(job: Job, colorizer: Colorizer, options: ColorizeOptions) -> OpenedJob | Outcome:
@@ -176,26 +200,9 @@ def open_job(job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Opened
     Raises:
         ImageReadError: It cannot be read.
     """
-    started = time.perf_counter()
     if options.existing is Existing.SKIP and job.is_done:
         return Outcome(job=job, status=Status.SKIPPED, reason="its result is there already", files=job.results)
-    source = _buffered_input(options) if job.source == STREAM else job.source
-    photos = read_photos(source)
-    job = _with_all_pages(job, len(photos))
-    if options.color_input is not ColorInput.RECOLOR and any(p.kind is PhotoKind.COLOR for p in photos):
-        return _pass_over(job, source, photos[0], options, started)
-    kept = frozenset(filter(is_there, job.results)) if options.existing is Existing.SKIP else frozenset[Path]()
-    photos = [fill_missing(photo, job, colorizer, options) for photo in photos]
-    sketches = [colorizer.sketch(p, options.render, job.hints if p.page == 0 else ()) for p in photos]
-    in_vain = job.mask is not None and all(photo.original is None for photo in photos)
-    notes = [f"the mask {job.mask} marks nothing; nothing of {job.source} was filled"] if in_vain else []
-    if any(map(_is_nearly_black, photos)):
-        notes.append(
-            f"{job.source} is nearly black, and so is its result; if its levels end at 1023, 4095 or 16383, let its "
-            "MaxSampleValue say so"
-        )
-    seconds = time.perf_counter() - started
-    return OpenedJob(job, photos, sketches, [None] * len(photos), seconds, kept, tuple(notes))
+    return _next_part(_open_parts(job, colorizer, options), _Tally())
 
 
 def _is_nearly_black(photo: Photo) -> bool:
@@ -206,11 +213,77 @@ def _is_nearly_black(photo: Photo) -> bool:
     )
 
 
-def _buffered_input(options: ColorizeOptions) -> BinaryIO:
-    """Return standard input; so that it can be read again where a photograph in colour is to be copied."""
-    if options.color_input is not ColorInput.COPY or sys.stdin.buffer.seekable():
-        return sys.stdin.buffer
-    return io.BytesIO(sys.stdin.buffer.read())
+def _next_part(parts: "Iterator[OpenedJob | Outcome]", tally: _Tally) -> OpenedJob | Outcome:
+    """Read the next pages of a job, and take the time of it."""
+    started = time.perf_counter()
+    opened = next(parts)
+    tally.seconds += time.perf_counter() - started
+    if isinstance(opened, Outcome):
+        return dataclasses.replace(opened, seconds=tally.seconds if opened.status is Status.COPIED else 0.0)
+    opened.tally = tally
+    if (last := opened.photos[-1]).page + 1 < last.pages:
+        opened.rest = parts
+    return opened
+
+
+def _open_parts(job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Iterator[OpenedJob | Outcome]:
+    """Read a job in parts that memory holds; all pages are looked at before the first part is given."""
+    with seekable(_standard_input()) if job.source == STREAM else nullcontext(job.source) as source:
+        pages = iter_photos(source)
+        photos = _take_part(pages)
+        job = _with_all_pages(job, photos[0].pages)
+        in_color = any(photo.kind is PhotoKind.COLOR for photo in itertools.chain(photos, pages))
+        if in_color and options.color_input is not ColorInput.RECOLOR:
+            yield _pass_over(job, source, photos[0], options)
+            return
+        kept = frozenset(filter(is_there, job.results)) if options.existing is Existing.SKIP else frozenset[Path]()
+        sha256, marked, is_dark = photos[0].sha256, False, False
+        if not isinstance(source, Path):
+            source.seek(0)
+        pages = iter_photos(source, first=len(photos))
+        while photos:
+            if any(photo.sha256 != sha256 for photo in photos):
+                raise ImageReadError("it was changed while it was read; run again")
+            photos = [fill_missing(photos.pop(0), job, colorizer, options) for _ in range(len(photos))]
+            sketches = [colorizer.sketch(p, options.render, job.hints if p.page == 0 else ()) for p in photos]
+            marked |= any(photo.original is not None for photo in photos)
+            is_dark |= any(map(_is_nearly_black, photos))
+            is_last = photos[-1].page + 1 == photos[-1].pages
+            notes = _notes(job, marked=marked, is_dark=is_dark) if is_last else ()
+            opened = OpenedJob(job, photos, sketches, [None] * len(photos), kept, notes)
+            photos, sketches = [], []  # whoever has it may let go of them
+            yield opened
+            del opened
+            photos = [] if is_last else _take_part(pages)
+
+
+def _notes(job: Job, *, marked: bool, is_dark: bool) -> tuple[str, ...]:
+    """Say what a person should know of a photograph that was read."""
+    notes = []
+    if job.mask is not None and not marked:
+        notes.append(f"the mask {job.mask} marks nothing; nothing of {job.source} was filled")
+    if is_dark:
+        notes.append(
+            f"{job.source} is nearly black, and so is its result; if its levels end at 1023, 4095 or 16383, let its "
+            "MaxSampleValue say so"
+        )
+    return tuple(notes)
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None:  # it was closed before this program began
+        raise ImageReadError("standard input is closed; pipe a picture into it, or pass a file")
+    return sys.stdin.buffer
+
+
+def _take_part(pages: Iterator[Photo]) -> list[Photo]:
+    """Read on until memory shall hold no more, or there is no more."""
+    photos: list[Photo] = []
+    held = 0
+    while held < _MOST_HELD and (photo := next(pages, None)) is not None:
+        photos.append(photo)
+        held += _size(photo)
+    return photos
 
 
 def _with_all_pages(job: Job, pages: int) -> Job:
@@ -309,7 +382,7 @@ def _write_aside(
     write_image(path, np.repeat(levels[..., None], 3, axis=-1), format="PNG", provenance=note)
 
 
-def _pass_over(job: Job, source: Path | BinaryIO, photo: Photo, options: ColorizeOptions, started: float) -> Outcome:
+def _pass_over(job: Job, source: Path | BinaryIO, photo: Photo, options: ColorizeOptions) -> Outcome:
     facts: dict[str, Any] = {"width": photo.width, "height": photo.height, "pages": photo.pages}
     reason = IN_COLOR
     if options.color_input is ColorInput.SKIP:
@@ -323,7 +396,7 @@ def _pass_over(job: Job, source: Path | BinaryIO, photo: Photo, options: Coloriz
     if target != job.target:
         reason += f"; copied as {target.suffix or 'it is'}, its own format"
     _copy(source, target)
-    return Outcome(job=job, status=Status.COPIED, reason=reason, seconds=time.perf_counter() - started, **facts)
+    return Outcome(job=job, status=Status.COPIED, reason=reason, **facts)
 
 
 def _make_folder(target: Path) -> None:
@@ -351,49 +424,72 @@ def _copy(source: Path | BinaryIO, target: Path) -> None:
         raise ImageReadError(f"{source} cannot be copied: {error.strerror or error}") from error
 
 
-def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions) -> Outcome:
-    """Colour the photograph of an opened job at full size and write it.
+def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions) -> Outcome | OpenedJob:
+    """Colour the pages of an opened job at full size and write them.
+
+    Returns:
+        What became of the job; or, if there are more pages, the job with the next of them.
 
     Raises:
-        ImageWriteError: It cannot be written; nothing is left behind.
+        ImageReadError: The pages behind these cannot be read.
+        ImageWriteError: These cannot be written; nothing half written is left behind.
     """
     started = time.perf_counter()
-    moved, filled, pixels, preview = 0, 0, 0, None
-    left_out: dict[str, None] = {}  # each once, in order
     for photo, sketch, answers in zip(opened.photos, opened.sketches, opened.colors, strict=True):
-        fields = [
-            colorizer.fit(
-                sketch,
-                colors,
-                options.render,
-                mute_uncertain=options.mute_uncertain,
-                adjustment=opened.job.adjustment,
-                palette=options.palette,
-            )
-            for colors in _checked(answers)
-        ]
-        painting = Painting(photo.grey, fields[0], _depth(photo, opened.job.target, options))
-        # The page itself comes last: by the time it is there, so is all that belongs to it.
-        _write_doubt(opened.job, photo, _checked(answers)[0], colorizer, options)
-        if page_path(opened.job.target, photo.page) not in opened.kept:
-            left_out |= dict.fromkeys(_write_page(opened.job, photo, painting, fields, colorizer, options))
-        moved, pixels = moved + painting.moved, pixels + painting.grey.size
-        filled += _count_filled(photo)
-        if options.previews and preview is None:
-            preview = make_preview(photo, fields[0])
+        _finish_page(opened, photo, sketch, answers, colorizer, options)
+    tally, job = opened.tally, opened.job
+    tally.seconds += time.perf_counter() - started
+    if opened.rest is not None:
+        rest = opened.rest
+        opened.photos.clear()  # before the next are read
+        return _next_part(rest, tally)
+    last = opened.photos[-1]
     return Outcome(
-        job=opened.job,
+        job=job,
         status=Status.COLORIZED,
-        seconds=opened.seconds + time.perf_counter() - started,
-        width=opened.photos[0].width,
-        height=opened.photos[0].height,
-        pages=len(opened.photos),
-        moved_share=moved / max(pixels, 1),
-        repaired_share=filled / max(pixels, 1),
-        preview=preview,
-        files=opened.job.results,
-        left_out=tuple(left_out),
+        seconds=tally.seconds,
+        width=tally.width,
+        height=tally.height,
+        pages=last.pages,
+        moved_share=tally.moved / max(tally.pixels, 1),
+        repaired_share=tally.filled / max(tally.pixels, 1),
+        preview=tally.preview,
+        files=job.results,
+        left_out=tuple(tally.left_out),
     )
+
+
+def _finish_page(
+    opened: OpenedJob,
+    photo: Photo,
+    sketch: Sketch,
+    answers: list[Colors] | None,
+    colorizer: Colorizer,
+    options: ColorizeOptions,
+) -> None:
+    fields = [
+        colorizer.fit(
+            sketch,
+            colors,
+            options.render,
+            mute_uncertain=options.mute_uncertain,
+            adjustment=opened.job.adjustment,
+            palette=options.palette,
+        )
+        for colors in _checked(answers)
+    ]
+    painting = Painting(photo.grey, fields[0], _depth(photo, opened.job.target, options))
+    # The page itself comes last: by the time it is there, so is all that belongs to it.
+    _write_doubt(opened.job, photo, _checked(answers)[0], colorizer, options)
+    if page_path(opened.job.target, photo.page) not in opened.kept:
+        left_out = _write_page(opened.job, photo, painting, fields, colorizer, options)
+        opened.tally.left_out |= dict.fromkeys(left_out)
+    tally = opened.tally
+    tally.moved, tally.pixels = tally.moved + painting.moved, tally.pixels + painting.grey.size
+    tally.filled += _count_filled(photo)
+    if photo.page == 0:
+        tally.width, tally.height = photo.width, photo.height
+        tally.preview = make_preview(photo, fields[0]) if options.previews else None
 
 
 def _count_filled(photo: Photo) -> int:

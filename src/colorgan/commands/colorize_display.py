@@ -1,7 +1,6 @@
 """What `colorgan colorize` shows: the plan, the run as it goes, its sum."""
 
 import dataclasses
-import os
 import sys
 import time
 from collections import Counter
@@ -79,14 +78,10 @@ def describe_inputs(inputs: Sequence[Path], *, json: bool = False) -> bool:
 
 
 def _pictures(inputs: Sequence[Path]) -> Iterator[Path]:
+    from colorgan.colorization.search import find_sources
     from colorgan.images import is_image_name
 
-    for path in inputs:
-        if os.path.isdir(path):  # noqa: PTH112 - unlike Path's, it never raises: reading will say why
-            found = filter(is_image_name, sorted(path.rglob("*")))
-            yield from (file for file in found if os.path.isfile(file))  # noqa: PTH113 - as above
-        else:
-            yield path
+    return (source.path for source in find_sources(inputs, is_image_name=is_image_name).found)
 
 
 @contextmanager

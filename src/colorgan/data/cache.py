@@ -12,7 +12,7 @@ from PIL import Image
 from colorgan.data.loading import SHARED_MEMORY
 from colorgan.errors import DataError
 
-__all__ = ["PhotoCache", "shrink_photo"]
+__all__ = ["PhotoCache", "bytes_to_share", "shrink_photo"]
 
 _LONGEST_ASPECT = 3  # panoramas beyond it are decoded anew each time
 _TYPICAL_ASPECT = 1.5
@@ -33,9 +33,8 @@ class PhotoCache:
     def __init__(self, count: int, short_side: int) -> None:
         self.count = count
         self.short_side = short_side
-        needed = round(count * 3 * short_side**2 * _TYPICAL_ASPECT)
-        folder = _roomy_folder(needed)
-        self.shared_bytes = needed if folder == SHARED_MEMORY else 0
+        folder = _roomy_folder(_bytes_needed(count, short_side))
+        self.shared_bytes = _bytes_needed(count, short_side) if folder == SHARED_MEMORY else 0
         """How much of the shared memory it will take."""
         self._handle, name = tempfile.mkstemp(prefix="colorgan-cache-", dir=folder)
         self._path, self._owner = Path(name), os.getpid()
@@ -103,6 +102,20 @@ def shrink_photo(image: Image.Image, short_side: int) -> Image.Image:
         return image
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3)
+
+
+def bytes_to_share(count: int, short_side: int) -> int:
+    """Return how much of the shared memory a cache that is yet to be made will take.
+
+    Raises:
+        DataError: It fits nowhere.
+    """
+    needed = _bytes_needed(count, short_side)
+    return needed if _roomy_folder(needed) == SHARED_MEMORY else 0
+
+
+def _bytes_needed(count: int, short_side: int) -> int:
+    return round(count * 3 * short_side**2 * _TYPICAL_ASPECT)
 
 
 def _roomy_folder(needed: int) -> Path:

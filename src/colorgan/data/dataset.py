@@ -6,8 +6,8 @@ import multiprocessing
 import signal
 import warnings
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
-from typing import NamedTuple
+from contextlib import closing, contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -37,7 +37,8 @@ __all__ = [
 ]
 
 _MOST_REPLACEMENTS = 50
-_PATIENCE = 600.0  # seconds until the next batch has come
+PATIENCE = 600.0
+"""Seconds until the next batch has come."""
 CACHE_MARGIN = 1.2  # short side of cached photographs, as a multiple of the training size
 
 LeftOut = tuple[tuple[str, str], ...]  # names of photographs passed over, with the reason
@@ -258,8 +259,8 @@ def make_loader(
             collate_fn=_collate if plan.shares_memory else _collate_to_send,
             pin_memory=pin_memory,
             prefetch_factor=PREFETCHED if plan.workers > 0 else None,
-            worker_init_fn=_begin_worker if plan.workers > 0 else None,
-            timeout=_PATIENCE if plan.workers > 0 else 0,
+            worker_init_fn=begin_worker if plan.workers > 0 else None,
+            timeout=PATIENCE if plan.workers > 0 else 0,
         )
 
 
@@ -271,7 +272,8 @@ def _as_many_as_asked_for() -> Iterator[None]:
         yield
 
 
-def _begin_worker(number: int) -> None:
+def begin_worker(number: int) -> None:
+    """Make a process that decodes leave signals and time to the one that trains."""
     leave_signals_alone(number)
     leave_time_to_others()  # the loader waits no longer than its time-out
 
@@ -288,18 +290,24 @@ def draw_batches(loader: DataLoader[Batch | DataError]) -> Generator[Batch, None
     Raises:
         DataError: Too many photographs in a row are unusable.
     """
-    before = set(multiprocessing.active_children())
-    with _as_many_as_asked_for():
-        batches = iter(loader)
-    decoding = set(multiprocessing.active_children()) - before
-    try:
+    with closing(draw_all(loader)) as batches:
         for batch in batches:
             if isinstance(batch, DataError):
                 raise batch
             yield batch.unpack() if isinstance(batch, _Parcel) else batch
+
+
+def draw_all(loader: DataLoader[Any]) -> Generator[Any, None, None]:
+    """Yield what a loader gives; close it, and its processes end, whatever they are stuck in."""
+    before = set(multiprocessing.active_children())
+    with _as_many_as_asked_for():
+        items = iter(loader)
+    decoding = set(multiprocessing.active_children()) - before
+    try:
+        yield from items
     finally:
         if decoding:
-            batches._shutdown_workers()  # type: ignore[attr-defined] # noqa: SLF001 - else whenever it is collected
+            items._shutdown_workers()  # type: ignore[attr-defined] # noqa: SLF001 - else whenever it is collected
         for process in decoding:
             if process.is_alive():  # they do not hear requests to end, and the program would wait for them
                 process.kill()
@@ -318,7 +326,7 @@ def worker_deaths_explained() -> Iterator[None]:
     except (RuntimeError, ConnectionError, EOFError) as error:
         if "DataLoader timed out" in str(error):
             raise DataError(
-                f"no photographs came within {_PATIENCE:g} seconds; the drive or network that they lie on may be gone, "
+                f"no photographs came within {PATIENCE:g} seconds; the drive or network that they lie on may be gone, "
                 "or one of them takes for ever to decode: see to it, and --resume"
             ) from error
         # The last two arise where its last batch was being handed over.

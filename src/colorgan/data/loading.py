@@ -50,8 +50,9 @@ def plan_loading(size: int, batch_size: int, workers: int, reserved: int = 0) ->
     together = TorchrunRanks.from_environment().count_here
     if free is None or free - reserved > _MARGIN * needed * together:
         return LoadingPlan(workers, shares_memory=True, note=None)
+    left = max(free - reserved, 0)
     note = (
-        f"{SHARED_MEMORY} has {free / 1e6:.0f} MB free and the batches of {workers} processes may need "
+        f"{SHARED_MEMORY} has {left / 1e6:.0f} MB free and the batches of {workers} processes may need "
         f"{_MARGIN * needed * together / 1e6:.0f} MB, so they come through pipes, which is a little slower; Docker's "
         "--shm-size gives it more"
     )

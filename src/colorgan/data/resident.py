@@ -6,6 +6,7 @@ A GPU trains a compact network on thousands of pictures a second, more than any 
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 import numpy as np
 import torch
@@ -18,8 +19,9 @@ from colorgan.config import AugmentConfig
 from colorgan.data.augment import is_nearly_grey
 from colorgan.data.batched import Dice, derive_seed, draw_hints, draw_maps, draw_occlusion, jitter_tone, to_device
 from colorgan.data.cache import PhotoCache, shrink_photo
-from colorgan.data.dataset import CACHE_MARGIN, Batch, PositionSampler, leave_signals_alone, photo_order
+from colorgan.data.dataset import CACHE_MARGIN, PATIENCE, Batch, PositionSampler, begin_worker, draw_all, photo_order
 from colorgan.data.folder import PhotoFile, open_photo
+from colorgan.data.loading import plan_loading
 from colorgan.errors import DataError, ImageReadError
 
 __all__ = ["ResidentPhotos"]
@@ -173,14 +175,17 @@ class ResidentPhotos:
 
     def _load(self, photos: Sequence[PhotoFile], cache: PhotoCache, workers: int) -> list[Pixels]:
         """Decode all photographs into the cache; return the pixels of the usable ones."""
+        workers = plan_loading(1, 1, workers).workers  # which share nothing but locks
         loader: DataLoader[list[str]] = DataLoader(
             _Decoding(photos, cache),  # type: ignore[arg-type]
             batch_size=_AT_ONCE,
             num_workers=workers,
             collate_fn=list,
-            worker_init_fn=leave_signals_alone if workers else None,
+            worker_init_fn=begin_worker if workers else None,
+            timeout=PATIENCE if workers else 0,
         )
-        reasons = itertools.chain.from_iterable(loader)
+        with closing(draw_all(loader)) as lots:
+            reasons = list(itertools.chain.from_iterable(lots))
         found: list[Pixels] = []
         for number, (photo, reason) in enumerate(zip(photos, reasons, strict=True)):
             if reason:

@@ -3,6 +3,7 @@
 from colorgan.images.atomic import atomic_file
 from colorgan.images.budget import ReadLimits
 from colorgan.images.colors import Colors, read_colors
+from colorgan.images.files import seekable
 from colorgan.images.film_names import film_suffix, is_film_name
 from colorgan.images.marks import describe, read_marks
 from colorgan.images.metadata import Metadata
@@ -55,5 +56,6 @@ __all__ = [
     "read_marks",
     "read_photos",
     "read_size",
+    "seekable",
     "write_image",
 ]

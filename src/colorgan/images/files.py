@@ -14,7 +14,7 @@ from PIL import UnidentifiedImageError
 from colorgan.errors import ImageReadError
 from colorgan.images.budget import Meter
 
-__all__ = ["PILLOW_FORMATS", "open_source", "read_bytes", "unreadable"]
+__all__ = ["PILLOW_FORMATS", "open_source", "read_bytes", "seekable", "unreadable"]
 
 # Pillow knows more, some of which start other programs (EPS) or read what no scanner makes.
 PILLOW_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "AVIF", "JPEG2000")
@@ -50,11 +50,27 @@ def open_source(source: Path | BinaryIO, meter: Meter | None = None) -> Iterator
             _refuse_empty(file, name)
             yield file, name
         return
-    name = str(getattr(source, "name", "the picture on standard input"))
+    name = _name_of(source)
+    with seekable(source, meter) as stream:
+        _refuse_empty(stream, name)
+        yield stream, name
+
+
+@contextmanager
+def seekable(source: BinaryIO, meter: Meter | None = None) -> Iterator[BinaryIO]:
+    """Give a stream that can be read again: itself, or a temporary copy on disk if it cannot seek.
+
+    Args:
+        source: The stream.
+        meter: Told of what is copied: a stream without an end would fill the disk.
+
+    Raises:
+        ImageReadError: It cannot be read, or it is too long.
+    """
     if source.seekable():
-        _refuse_empty(source, name)
-        yield source, name
+        yield source
         return
+    name = _name_of(source)
     with tempfile.TemporaryFile() as copy:
         try:
             _copy_stream(source, copy, meter or Meter())
@@ -62,8 +78,12 @@ def open_source(source: Path | BinaryIO, meter: Meter | None = None) -> Iterator
             raise ImageReadError(f"{name} cannot be read: {error}") from error
         except OSError as error:
             raise unreadable(name, error) from error
-        _refuse_empty(copy, name)
-        yield copy, name
+        yield copy
+
+
+def _name_of(stream: BinaryIO) -> str:
+    name = getattr(stream, "name", None)
+    return name if isinstance(name, str) else "the picture on standard input"  # temporary files have numbers
 
 
 def _copy_stream(source: BinaryIO, copy: BinaryIO, meter: Meter) -> None:

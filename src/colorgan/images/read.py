@@ -1,11 +1,9 @@
 """Reading pictures: any format, mode, depth, profile and orientation into upright grey levels in sRGB."""
 
-import dataclasses
 import hashlib
 import logging
 import os
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -63,7 +61,7 @@ def is_image_name(path: str | Path) -> bool:
 def read_photos(source: Path | BinaryIO, *, limits: ReadLimits | None = None, keep_rgb: bool = False) -> list[Photo]:
     """Read a picture; a TIFF of several pages gives one photo a page, an animation its first frame.
 
-    Of many pages or large ones, those behind the first 256 MB lie in temporary files that memory is mapped to.
+    All pages are held in memory; `iter_photos` holds one at a time.
 
     Args:
         source: A file, or a stream (standard input).
@@ -73,35 +71,12 @@ def read_photos(source: Path | BinaryIO, *, limits: ReadLimits | None = None, ke
     Raises:
         ImageReadError: It cannot be read; the message says why in one sentence.
     """
-    photos: list[Photo] = []
-    held = 0
-    for photo in iter_photos(source, limits=limits, keep_rgb=keep_rgb):
-        held += sum(pixels.nbytes for pixels in (photo.grey, photo.alpha, photo.rgb) if pixels is not None)
-        photos.append(photo if held <= _MOST_HELD else _laid_aside(photo))
-    return photos
-
-
-_MOST_HELD = 256_000_000  # bytes of pages in memory
-
-
-def _laid_aside(photo: Photo) -> Photo:
-    """Move a photograph's pixels to temporary files, which end with it."""
-
-    def move(pixels: NDArray[Any]) -> NDArray[Any]:
-        with tempfile.TemporaryFile() as file:
-            file.write(pixels.data)
-            file.flush()
-            return np.asarray(np.memmap(file, pixels.dtype, "r+", shape=pixels.shape))
-
-    moved: dict[str, Any] = {
-        name: move(pixels) for name in ("grey", "alpha", "rgb") if (pixels := getattr(photo, name)) is not None
-    }
-    return dataclasses.replace(photo, **moved)
+    return list(iter_photos(source, limits=limits, keep_rgb=keep_rgb))
 
 
 def iter_photos(
     source: Path | BinaryIO, *, limits: ReadLimits | None = None, keep_rgb: bool = False, first: int = 0
-) -> Iterator[Photo]:
+) -> Generator[Photo, None, None]:
     """Read a picture page by page, as `read_photos` does, holding one page at a time; from page `first` on."""
     with _reading(source, limits) as (file, meter):
         with meter.running():
@@ -222,7 +197,8 @@ _ORIENTATION, _PROFILE = 274, 34675
 def _open_tiff(file: BinaryIO) -> Iterator[tifffile.TiffFile]:
     file.seek(0)
     # These kinds of TIFF make tifffile read all of their pages at once.
-    with tifffile.TiffFile(file, is_lsm=False, is_scanimage=False, is_ndpi=False) as tiff:
+    # It is told a name since it asks the file for one, and temporary files have numbers.
+    with tifffile.TiffFile(file, name="the picture", is_lsm=False, is_scanimage=False, is_ndpi=False) as tiff:
         yield tiff
 
 

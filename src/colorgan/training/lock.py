@@ -3,6 +3,9 @@
 The system keeps the lock and releases it when its holder ends, by `kill -9` too. Unlike `flock`, these locks are not
 handed on to the processes that decode photographs, which may outlive the trainer for a moment; they hold between the
 machines of a network drive; and they do not hold within one process, which therefore keeps a list.
+
+Downloads (`colorgan.weights.download`) wait for each other, start no processes that could inherit a lock, and use
+filelock; a run's lock is never waited for, and must say who holds it, which filelock cannot.
 """
 
 import contextlib

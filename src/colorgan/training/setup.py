@@ -12,6 +12,8 @@ from torch import Tensor
 
 from colorgan.config import CacheChoice, Checked, Count, EncoderName, Pixels, Range, config_to_mapping
 from colorgan.data import PhotoSets, find_sets
+from colorgan.data.cache import bytes_to_share
+from colorgan.data.dataset import CACHE_MARGIN
 from colorgan.data.loading import plan_loading
 from colorgan.data.run_record import latest_run, read_record, write_record
 from colorgan.errors import (
@@ -141,7 +143,9 @@ def prepare_training(
             f"size {size} is not a multiple of {stride}: the network pads each picture, which costs time; "
             f"{stride * max(1, round(size / stride))} fits"
         )
-    loading = plan_loading(size, recipe.run.batch_size, trainer.workers)
+    side = math.ceil(CACHE_MARGIN * size)
+    cached = bytes_to_share(len(photos.train), side) if trainer.cache is CacheChoice.RAM else 0
+    loading = plan_loading(size, recipe.run.batch_size, trainer.workers, cached)
     if loading.note and trainer.cache is not CacheChoice.DEVICE:
         notes.append(loading.note)
     notes += _bring_weights(trainer, options, recipe, resumed)

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -46,6 +47,15 @@ class TestDesk:
         with Image.open(path) as saved:
             assert saved.size == (1500, 60)
         assert read_hints(tmp_path / "out" / "a.png.hints.json", ["a.png"]) == {"a.png": (hint,)}
+
+    def test_masks_are_written_with_the_picture_only(self, desk: Desk, tmp_path: Path) -> None:
+        mask = tmp_path / "masks" / "mask.png"
+        desk.jobs = tuple(dataclasses.replace(job, filled=mask) for job in desk.jobs)
+        desk.show_before(0)
+        desk.show_after(0, Wish((), 1.0))
+        assert not mask.exists()
+        desk.save(0, Wish((), 1.0))
+        assert mask.exists()
 
     def test_starts_with_given_hints_in_per_cent(self, desk: Desk, tmp_path: Path) -> None:
         plan = plan_paths([tmp_path / "in" / "sub"], tmp_path / "out")

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from colorgan.colorization.hints import Hint, hint_from_values, hints_to_json
 from colorgan.colorization.plan import Job, Plan
 from colorgan.colorization.products import paint_small
 from colorgan.colorization.search import STREAM
-from colorgan.colorization.work import ColorizeOptions, OpenedJob, fill_missing, finish_job
-from colorgan.config import Existing
+from colorgan.colorization.work import ColorizeOptions, OpenedJob, fill_missing, finish_job, open_job
+from colorgan.config import ColorInput, Existing
 from colorgan.errors import UsageError
-from colorgan.images import Photo, atomic_file, read_photos
+from colorgan.images import Photo, atomic_file, iter_photos
 
 __all__ = ["Desk", "Wish"]
 
@@ -75,7 +76,7 @@ class Desk:
         self.colorizer = colorizer
         self.options = dataclasses.replace(options, existing=Existing.OVERWRITE)  # a person who saves again means it
         self._lock = threading.Lock()
-        self._open: tuple[int, list[Photo]] | None = None
+        self._open: tuple[int, Photo] | None = None
 
     def describe(self) -> list[dict[str, Any]]:
         """Return each photograph's name, strength and first hints, these in per cent, as plain values."""
@@ -90,7 +91,7 @@ class Desk:
         hints = self.jobs[number].hints
         if all(hint.percent for hint in hints):
             return [hint.to_mapping() for hint in hints]
-        photo = self._photos(number)[0]
+        photo = self._photo(number)
         places = [hint.shares(photo.width, photo.height) for hint in hints]
         return [
             Hint(100 * x, 100 * y, hint.color, percent=True).to_mapping()
@@ -105,7 +106,7 @@ class Desk:
             ImageReadError: It cannot be read.
         """
         with self._lock:
-            photo = self._photos(number)[0]
+            photo = self._photo(number)
             return _as_jpeg(self._paint(number, photo, Wish((), 0.0))[0])
 
     def show_after(self, number: int, wish: Wish) -> bytes:
@@ -117,7 +118,7 @@ class Desk:
             UsageError: The wish cannot be fulfilled.
         """
         with self._lock:
-            return _as_jpeg(self._paint(number, self._photos(number)[0], wish)[1])
+            return _as_jpeg(self._paint(number, self._photo(number), wish)[1])
 
     def save(self, number: int, wish: Wish) -> Path:
         """Write a photograph as wished to its target, at full size, with its hints as JSON beside it.
@@ -131,24 +132,32 @@ class Desk:
             UsageError: The wish cannot be fulfilled.
         """
         with self._lock:
-            photos = self._photos(number)
+            if not 0 <= number < len(self.jobs):
+                raise IndexError(number)
             job = dataclasses.replace(self.jobs[number], hints=wish.hints)
-            options = self._options(wish)
-            sketches = [self.colorizer.sketch(p, options.render, wish.hints if p.page == 0 else ()) for p in photos]
-            sure = options.mute_uncertain or job.doubt is not None
-            answers = [self.colorizer.predict([sketch], options.render, confidence=sure) for sketch in sketches]
-            finish_job(OpenedJob(job, photos, sketches, [*answers]), self.colorizer, options)
+            self._color(job, self._options(wish))
             self._write_hints(job, self.names[number], wish.hints)
             return job.target
 
-    def _photos(self, number: int) -> list[Photo]:
+    def _color(self, job: Job, options: ColorizeOptions) -> None:
+        """Do a job, whatever colours its photograph has: a person has looked at it."""
+        options = dataclasses.replace(options, color_input=ColorInput.RECOLOR)
+        sure = options.mute_uncertain or job.doubt is not None
+        opened = open_job(job, self.colorizer, options)
+        while isinstance(opened, OpenedJob):
+            for page, sketch in enumerate(opened.sketches):
+                opened.colors[page] = self.colorizer.predict([sketch], options.render, confidence=sure)
+            opened = finish_job(opened, self.colorizer, options)
+
+    def _photo(self, number: int) -> Photo:
+        """Return a photograph's first page, with what is missing filled; nothing is written by looking."""
         if not 0 <= number < len(self.jobs):
             raise IndexError(number)
         if self._open is None or self._open[0] != number:
             self._open = None  # before the next is read: two may not fit
-            job = self.jobs[number]
-            photos = [fill_missing(p, job, self.colorizer, self.options) for p in read_photos(job.source)]
-            self._open = number, photos
+            job = dataclasses.replace(self.jobs[number], filled=None)
+            with closing(iter_photos(job.source)) as pages:
+                self._open = number, fill_missing(next(pages), job, self.colorizer, self.options)
         return self._open[1]
 
     def _options(self, wish: Wish) -> ColorizeOptions:
