@@ -21,7 +21,14 @@ from colorgan.commands.films import (
     scenes_of,
     split_plan,
 )
-from colorgan.commands.options import DeviceOption, MaxPixelsOption, PrecisionOption, QuietOption, VerboseOption
+from colorgan.commands.options import (
+    DeviceOption,
+    MaxPixelsOption,
+    PrecisionOption,
+    PrintConfigOption,
+    QuietOption,
+    VerboseOption,
+)
 from colorgan.commands.signals import StopSignals
 from colorgan.config import ColorInput, Existing, PrecisionChoice, SourceType
 from colorgan.errors import UsageError
@@ -293,6 +300,7 @@ def colorize(
     precision: PrecisionOption = PrecisionChoice.AUTO,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
+    print_config: PrintConfigOption = False,
 ) -> None:
     """Colour photographs; the luminance of each stays as it is, at full size, where it is not --repair'ed.
 

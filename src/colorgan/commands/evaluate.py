@@ -10,7 +10,14 @@ import typer
 
 from colorgan import console
 from colorgan.commands.clips import measure_clips
-from colorgan.commands.options import DeviceOption, MaxPixelsOption, PrecisionOption, QuietOption, VerboseOption
+from colorgan.commands.options import (
+    DeviceOption,
+    MaxPixelsOption,
+    PrecisionOption,
+    PrintConfigOption,
+    QuietOption,
+    VerboseOption,
+)
 from colorgan.config import Degradation, DeviceChoice, Framing, Occlusion, PrecisionChoice
 from colorgan.errors import EvaluationError, UsageError
 from colorgan.files import write_whole
@@ -107,6 +114,7 @@ def evaluate(
     precision: PrecisionOption = PrecisionChoice.AUTO,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
+    print_config: PrintConfigOption = False,
 ) -> None:
     """Measure how well networks, or any other program, colour photographs.
 

@@ -8,19 +8,29 @@ import typer
 from colorgan.config import DeviceChoice, PrecisionChoice
 from colorgan.console import Verbosity, settings
 
-__all__ = ["DeviceOption", "EarlyVerboseOption", "MaxPixelsOption", "PrecisionOption", "QuietOption", "VerboseOption"]
+__all__ = [
+    "DeviceOption",
+    "EarlyVerboseOption",
+    "MaxPixelsOption",
+    "PrecisionOption",
+    "PrintConfigOption",
+    "QuietOption",
+    "VerboseOption",
+]
 
 _MAX_PIXELS = "COLORGAN_MAX_PIXELS"  # which `colorgan.images.ReadLimits` goes by, in all processes of a run
 
 
-def _set_quiet(wanted: bool) -> None:
+def _set_quiet(wanted: bool) -> bool:
     if wanted:
         settings.verbosity = Verbosity.QUIET
+    return wanted
 
 
-def _set_verbose(wanted: bool) -> None:
+def _set_verbose(wanted: bool) -> bool:
     if wanted:
         settings.verbosity = Verbosity.VERBOSE
+    return wanted
 
 
 def _set_max_pixels(wanted: int | None) -> int | None:
@@ -48,6 +58,13 @@ MaxPixelsOption = Annotated[
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", callback=_set_quiet, help="Say nothing but errors.")]
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", callback=_set_verbose, help="Say more, and show tracebacks.")
+]
+PrintConfigOption = Annotated[
+    bool,
+    typer.Option(
+        "--print-config",
+        help="Print what holds, and whence: COLORGAN_COMMAND_OPTION in the environment, or a colorgan.toml.",
+    ),
 ]
 EarlyVerboseOption = Annotated[  # before the command; looked at before any other option
     bool,

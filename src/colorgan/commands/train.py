@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colorgan import console
-from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
+from colorgan.commands.options import DeviceOption, PrecisionOption, PrintConfigOption, QuietOption, VerboseOption
 from colorgan.config import CacheChoice, DeviceChoice, PrecisionChoice
 from colorgan.errors import UsageError
 
@@ -141,6 +141,7 @@ def train(
     ] = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
+    print_config: PrintConfigOption = False,
 ) -> None:
     """Train a network that colours photographs.
 
