@@ -440,7 +440,7 @@ class LookConfig(Checked):
 
 LOOKS = {
     "natural": LookConfig(),
-    "vivid": LookConfig(strength=1.4, limit=60),
+    "vivid": LookConfig(strength=1.3, limit=42),
     "muted": LookConfig(strength=0.6, limit=24),
     "postcard": LookConfig(strength=1.1, warmth=6, limit=30, palette="#7fb3c9,#d98f7a,#8fae74,#e6c98f"),
 }

@@ -100,12 +100,20 @@ class ColorizeOptions:
     mute_uncertain: bool = False
     palette: Palette | None = None
     palette_name: str = ""  # what the note in results calls it
+    warmth: float = 0.0  # added to b of every pixel, in Lab units
+    look: str = ""  # the name under which these are kept, for the note
+    strengths: tuple[float, ...] = ()  # that a sheet shows instead of the picture itself
     stream_format: str | None = None  # of a result on standard output; the photograph's own if left out
     product: Product = Product.PICTURE
     variants: int = 1  # how many renderings the network is asked for
     pick: int | None = None  # which of them (from 1) is written; the sheet of all if left out
     find_damage: bool = False  # whether damage is looked for in photographs without a mask
     previews: bool = False  # whether outcomes carry small pictures, for reports
+
+    @property
+    def renders(self) -> list[RenderConfig]:
+        """The settings of which each gives a rendering, for every answer."""
+        return [dataclasses.replace(self.render, strength=s) for s in self.strengths] or [self.render]
 
     @property
     def leans(self) -> list[tuple[float, float]]:
@@ -306,12 +314,14 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
             colorizer.fit(
                 sketch,
                 colors,
-                options.render,
+                render,
                 mute_uncertain=options.mute_uncertain,
                 adjustment=opened.job.adjustment,
                 palette=options.palette,
+                warmth=options.warmth,
             )
             for colors in _checked(answers)
+            for render in options.renders
         ]
         painting = Painting(photo.grey, fields[0], _depth(photo, opened.job.target, options))
         # The page itself comes last: by the time it is there, so is all that belongs to it.
@@ -377,7 +387,7 @@ def _write_page(
     pixels: Any = painting.bands()
     alpha = photo.alpha
     if len(fields) > 1:
-        pixels = variant_sheet(photo, fields)
+        pixels = variant_sheet(photo, fields, [f"--strength {strength:g}" for strength in options.strengths])
         (height, width), alpha = pixels.shape[:2], None
     elif options.product is Product.COMPARISON:
         pixels = beside_the_original(pixels, photo.before)
@@ -415,6 +425,10 @@ def _write_doubt(job: Job, photo: Photo, colors: Colors, colorizer: Colorizer, o
 def settings_of(options: ColorizeOptions) -> dict[str, Any]:
     """Return the settings that decide the colours, as plain values, for notes and reports."""
     settings: dict[str, Any] = {"strength": options.render.strength, "render_size": options.render.size}
+    if options.strengths:
+        settings["strength"] = list(options.strengths)
+    if options.look:
+        settings |= {"look": options.look, "chroma_limit": options.render.chroma_limit, "warmth": options.warmth}
     if options.mute_uncertain:
         settings["mute_uncertain"] = True
     if options.palette is not None:

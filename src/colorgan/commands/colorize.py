@@ -29,8 +29,9 @@ from colorgan.commands.options import (
     QuietOption,
     VerboseOption,
 )
+from colorgan.commands.settings import find_look, outranks
 from colorgan.commands.signals import StopSignals
-from colorgan.config import ColorInput, Existing, PrecisionChoice, SourceType
+from colorgan.config import LOOKS, ColorInput, Existing, LookConfig, PrecisionChoice, SourceType
 from colorgan.errors import UsageError
 from colorgan.files import printable, sweep_leftovers
 
@@ -41,6 +42,7 @@ __all__ = ["colorize"]
 
 _COLORS, _RESULTS, _FILES, _REPORTS, _MACHINE = "Colours", "Other results", "Files", "Reports", "Machine"
 _PAGE = "Page"
+_STRENGTHS = (0.4, 0.7, 1.0, 1.3, 1.6)  # of a strip
 _NO_MASKS = ("auto", "off")  # what --repair takes besides paths
 
 
@@ -69,6 +71,15 @@ def colorize(
             min=0,
             max=2,
             help="Factor on the colours: 0 is grey. Default: what suits the network.",
+            rich_help_panel=_COLORS,
+            show_default=False,
+        ),
+    ] = None,
+    look: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"A named set of strength, warmth, limit and palette: {', '.join(LOOKS)}, or one of your own.",
             rich_help_panel=_COLORS,
             show_default=False,
         ),
@@ -183,6 +194,10 @@ def colorize(
             min=1, help="Of the --variants, write this one at full size.", rich_help_panel=_RESULTS, show_default=False
         ),
     ] = None,
+    strength_strip: Annotated[
+        bool,
+        typer.Option("--strength-strip", help="The picture at five strengths on one sheet.", rich_help_panel=_RESULTS),
+    ] = False,
     image_format: Annotated[
         str | None,
         typer.Option(
@@ -313,10 +328,12 @@ def colorize(
     if output is None:
         raise UsageError("no place for the results was given; give a folder with -o")
     aside = (save_mask, report, contact_sheet, shard)
-    if serve and (compare or chroma_only or variants > 1 or json or any(given is not None for given in aside)):
+    if serve and (
+        compare or chroma_only or variants > 1 or strength_strip or json or any(given is not None for given in aside)
+    ):
         raise UsageError(
             "--serve writes one plain result whenever it is saved; leave --compare, --chroma-only, --variants, "
-            "--save-mask, --report, --contact-sheet, --json and --shard out"
+            "--strength-strip, --save-mask, --report, --contact-sheet, --json and --shard out"
         )
     if save_mask is not None and repair == "off":
         raise UsageError("--save-mask writes what --repair filled; give --repair auto, a mask or a folder of masks")
@@ -325,7 +342,14 @@ def colorize(
             f"--source-type {source_type} says that nothing was made up, and --repair makes up what is missing; "
             "leave one of them out"
         )
-    _check_combination(compare=compare, chroma_only=chroma_only, variants=variants, pick=pick)
+    _check_combination(
+        compare=compare, chroma_only=chroma_only, variants=variants, pick=pick, strength_strip=strength_strip
+    )
+    chosen = LookConfig() if look is None else find_look(context, look)
+    if chosen.strength is not None and not outranks(context, "strength", "look"):
+        strength = chosen.strength
+    if chosen.palette is not None and not outranks(context, "palette", "look"):
+        palette = chosen.palette
     size, part = _parse_render_size(render_size), _parse_shard(shard)
     stop = StopSignals()
     if not serve:  # whose Ctrl-C is no interruption
@@ -371,6 +395,8 @@ def colorize(
         print_plan(plan)
         return
     plan, films = split_plan(plan)
+    if films and strength_strip:
+        raise UsageError(f"--strength-strip is for photographs, and {films[0].source} is a film; leave films out")
     film = film_options(
         codec=video_codec, crf=crf, key_frames=key_frames, start=start, end=end, deinterlace=deinterlace
     ) if films else None  # fmt: skip
@@ -388,7 +414,7 @@ def colorize(
         if repair != "off":
             colorizer.require_repair()
         options = library.ColorizeOptions(
-            render=colorizer.settings(strength=strength, render_size=size),
+            render=colorizer.settings(strength=strength, render_size=size, chroma_limit=chosen.limit),
             quality=quality,
             existing=existing,
             color_input=color_input,
@@ -397,6 +423,9 @@ def colorize(
             mute_uncertain=mute_uncertain,
             palette=advice,
             palette_name="" if palette is None else printable(Path(palette).name),
+            warmth=chosen.warmth,
+            look=look or "",
+            strengths=_STRENGTHS if strength_strip else (),
             stream_format=image_format,
             product=_product(compare, chroma_only),
             variants=variants,
@@ -470,9 +499,12 @@ def _serve_page(desk: "Desk", port: int) -> None:
             server.serve_forever()
 
 
-def _check_combination(*, compare: bool, chroma_only: bool, variants: int, pick: int | None) -> None:
+def _check_combination(
+    *, compare: bool, chroma_only: bool, variants: int, pick: int | None, strength_strip: bool
+) -> None:
     chosen = [name for name, on in (("--compare", compare), ("--chroma-only", chroma_only),
-                                    ("--variants", variants > 1 and pick is None)) if on]  # fmt: skip
+                                    ("--variants", variants > 1 and pick is None),
+                                    ("--strength-strip", strength_strip)) if on]  # fmt: skip
     if len(chosen) > 1:
         raise UsageError(f"{' and '.join(chosen)} ask for different results; give one of them")
     if pick is not None and pick > variants:

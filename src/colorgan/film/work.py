@@ -216,7 +216,9 @@ class _Run:
             with closing(self.coloring.frames(looking, painting, number, carried)) as frames:
                 for colored in frames:
                     segment = segment or _SegmentWriter(self, colored.part)
-                    segment.add(colored.picture, self.coloring.paint(colored, self.options.render.strength))
+                    segment.add(
+                        colored.picture, self.coloring.paint(colored, self.options.render.strength, self.options.warmth)
+                    )
                     self._preview(colored)
                     if colored.number == colored.part.last and segment.count >= _SEGMENT:
                         segment.close(colored.after, ends=colored.part.ends)
@@ -239,7 +241,7 @@ class _Run:
         if self.options.previews and part.begins and colored.number == (part.first + part.last) // 2:
             upright = np.ascontiguousarray(np.rot90(colored.grey, self.facts.turn))
             photo = Photo(grey=upright, depth=8, kind=PhotoKind.GREY)
-            self.previews.append(make_preview(photo, colored.field(self.options.render.strength)))
+            self.previews.append(make_preview(photo, colored.field(self.options.render.strength, self.options.warmth)))
 
     def _expected(self) -> int:
         """Return about how many frames there will be."""
