@@ -225,6 +225,7 @@ class Colorizer:
         *,
         origin: Origin | None = None,
         source_type: SourceType = SourceType.COMPOSITE,
+        keywords: tuple[str, ...] = (),
     ) -> Provenance:
         """Return what is noted in a coloured file: the settings, what it was made from, and what it is called."""
         from colorgan import __version__
@@ -236,6 +237,7 @@ class Colorizer:
             settings=settings,
             origin=origin,
             source_type=source_type,
+            keywords=keywords,
         )
 
     def sketch(self, photo: Photo, config: RenderConfig, hints: Sequence[Hint] = ()) -> Sketch:

@@ -96,6 +96,7 @@ class ColorizeOptions:
     existing: Existing = Existing.SKIP
     color_input: ColorInput = ColorInput.SKIP
     strip_metadata: bool = False
+    keywords: tuple[str, ...] = ()  # that results get beside those that the photograph has
     source_type: SourceType = SourceType.COMPOSITE  # of pictures of which nothing was filled; those are composites
     mute_uncertain: bool = False
     palette: Palette | None = None
@@ -137,6 +138,7 @@ class Outcome:
     repaired_share: float = 0.0  # of pixels that were missing and filled
     preview: SmallPictures | None = None
     files: tuple[Path, ...] = ()  # its results that are there now: one a page, or the copy
+    source_sha256: str = ""  # of what was read, where that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +345,7 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
         repaired_share=filled / max(pixels, 1),
         preview=preview,
         files=opened.job.results,
+        source_sha256=opened.photos[0].sha256,
     )
 
 
@@ -380,8 +383,7 @@ def _write_page(
     colorizer: Colorizer,
     options: ColorizeOptions,
 ) -> None:
-    target, hinted = job.target, {"hints": [str(hint) for hint in job.hints]} if job.hints else {}
-    matched = {"album": dataclasses.asdict(job.adjustment)} if job.adjustment else {}
+    target = job.target
     repaired = {"repaired": round(_count_filled(photo) / photo.grey.size, 6)} if photo.original is not None else {}
     height, width = photo.grey.shape
     pixels: Any = painting.bands()
@@ -406,9 +408,10 @@ def _write_page(
         quality=options.quality,
         metadata=None if options.strip_metadata else photo.metadata,
         provenance=colorizer.provenance(
-            settings_of(options) | hinted | matched | repaired,
+            settings_of(options, job) | repaired,
             origin=Origin(name=job.source.name, sha256=photo.sha256, page=photo.page),
             source_type=SourceType.COMPOSITE if repaired else options.source_type,
+            keywords=options.keywords,
         ),
     )
 
@@ -422,8 +425,8 @@ def _write_doubt(job: Job, photo: Photo, colors: Colors, colorizer: Colorizer, o
     _write_aside(page_path(job.doubt, photo.page), shown, colorizer, options, "map of where colours are a guess")
 
 
-def settings_of(options: ColorizeOptions) -> dict[str, Any]:
-    """Return the settings that decide the colours, as plain values, for notes and reports."""
+def settings_of(options: ColorizeOptions, job: Job | None = None) -> dict[str, Any]:
+    """Return the settings that decide the colours, as plain values, for notes and reports: of a run, or of a job."""
     settings: dict[str, Any] = {"strength": options.render.strength, "render_size": options.render.size}
     if options.strengths:
         settings["strength"] = list(options.strengths)
@@ -435,4 +438,8 @@ def settings_of(options: ColorizeOptions) -> dict[str, Any]:
         settings["palette"] = options.palette_name
     if options.pick is not None:
         settings |= {"variant": options.pick, "variants": options.variants}
+    if job is not None and job.hints:
+        settings["hints"] = [str(hint) for hint in job.hints]
+    if job is not None and job.adjustment is not None:
+        settings["album"] = dataclasses.asdict(job.adjustment)
     return settings

@@ -31,7 +31,7 @@ from colorgan.commands.options import (
 )
 from colorgan.commands.settings import find_look, outranks
 from colorgan.commands.signals import StopSignals
-from colorgan.config import LOOKS, ColorInput, Existing, LookConfig, PrecisionChoice, SourceType
+from colorgan.config import LOOKS, ColorInput, Existing, LookConfig, PrecisionChoice, SourceType, shorten
 from colorgan.errors import UsageError
 from colorgan.files import printable, sweep_leftovers
 
@@ -43,6 +43,7 @@ __all__ = ["colorize"]
 _COLORS, _RESULTS, _FILES, _REPORTS, _MACHINE = "Colours", "Other results", "Files", "Reports", "Machine"
 _PAGE = "Page"
 _STRENGTHS = (0.4, 0.7, 1.0, 1.3, 1.6)  # of a strip
+_LONGEST_KEYWORD = 64  # bytes, of IPTC-IIM
 _NO_MASKS = ("auto", "off")  # what --repair takes besides paths
 
 
@@ -216,6 +217,15 @@ def colorize(
             rich_help_panel=_FILES,
         ),
     ] = Existing.SKIP,
+    suffix: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help="Added to the names of results: -coloured makes a-coloured.jpg of a.jpg.",
+            rich_help_panel=_FILES,
+            show_default=False,
+        ),
+    ] = "",
     include: Annotated[
         list[str] | None,
         typer.Option(
@@ -242,6 +252,12 @@ def colorize(
             rich_help_panel=_FILES,
         ),
     ] = False,
+    keyword: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WORD", help="Add a keyword to the results; repeatable.", rich_help_panel=_FILES, show_default=False
+        ),
+    ] = None,
     source_type: Annotated[
         SourceType,
         typer.Option(help="What IPTC's DigitalSourceType calls the results.", rich_help_panel=_FILES),
@@ -266,6 +282,15 @@ def colorize(
         typer.Option(
             metavar="FILE.jpg",
             help="Write all photographs, before and after, as one picture.",
+            rich_help_panel=_REPORTS,
+            show_default=False,
+        ),
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.jsonl|.csv",
+            help="Write for each file the sha256 of source and result, model, settings and date.",
             rich_help_panel=_REPORTS,
             show_default=False,
         ),
@@ -327,13 +352,13 @@ def colorize(
         return
     if output is None:
         raise UsageError("no place for the results was given; give a folder with -o")
-    aside = (save_mask, report, contact_sheet, shard)
+    aside = (save_mask, report, contact_sheet, manifest, shard)
     if serve and (
         compare or chroma_only or variants > 1 or strength_strip or json or any(given is not None for given in aside)
     ):
         raise UsageError(
             "--serve writes one plain result whenever it is saved; leave --compare, --chroma-only, --variants, "
-            "--strength-strip, --save-mask, --report, --contact-sheet, --json and --shard out"
+            "--strength-strip, --save-mask, --report, --contact-sheet, --manifest, --json and --shard out"
         )
     if save_mask is not None and repair == "off":
         raise UsageError("--save-mask writes what --repair filled; give --repair auto, a mask or a folder of masks")
@@ -373,6 +398,7 @@ def colorize(
         confidence=confidence,
         save_masks=save_mask,
         films=True,
+        suffix=suffix,
     )
     if ranks.leads:
         _tell_passed_over(plan)
@@ -385,6 +411,7 @@ def colorize(
         plan,
         report=report,
         contact_sheet=contact_sheet,
+        manifest=manifest,
         inputs={what: path for what, path in read.items() if path is not None},
     )
     for remark in plan.notes if ranks.leads else ():
@@ -401,7 +428,7 @@ def colorize(
         codec=video_codec, crf=crf, key_frames=key_frames, start=start, end=end, deinterlace=deinterlace
     ) if films else None  # fmt: skip
     written = [path for path in (report, contact_sheet) if path is not None]
-    sweep_leftovers(whole.folders | {path.parent for path in written})
+    sweep_leftovers(whole.folders | {path.parent for path in (*written, manifest) if path is not None})
     threads = workers or max(1, library.count_cores() // ranks.count_here)
     alone = ranks.count == 1 and not serve
     with (
@@ -420,6 +447,7 @@ def colorize(
             color_input=color_input,
             strip_metadata=strip_metadata,
             source_type=source_type,
+            keywords=tuple(map(_check_keyword, keyword or ())),
             mute_uncertain=mute_uncertain,
             palette=advice,
             palette_name="" if palette is None else printable(Path(palette).name),
@@ -441,25 +469,33 @@ def colorize(
             return
         model = f"{colorizer.name} {colorizer.sha256}"
         silent = output == library.STREAM
-        display = RunDisplay(len(plan.jobs), model, json=json, silent=silent, streams=ranks.count == 1)
-        with stop.deferred():
-            events = library.run_jobs(
-                plan.jobs, colorizer, options, workers=threads, crew=crew, should_stop=stop.has_come
+        with library.open_manifest(manifest, colorizer, options) if manifest and ranks.leads else nullcontext() as book:
+            display = RunDisplay(
+                len(plan.jobs),
+                model,
+                json=json,
+                silent=silent,
+                streams=ranks.count == 1,
+                listeners=[book.add] if book is not None else [],
             )
-            outcomes = display.follow(events, fail_fast=fail_fast, keep=None if store is None else store.keep)
-            if film is not None and not stop.has_come():
-                display.planned += len(films)
-                outcomes += color_films(
-                    films, colorizer, options, film, display, output, fail_fast=fail_fast, should_stop=stop.has_come
+            with stop.deferred():
+                events = library.run_jobs(
+                    plan.jobs, colorizer, options, workers=threads, crew=crew, should_stop=stop.has_come
                 )
-        if not stop.has_come():  # the other processes may be gone already
-            outcomes = ranks.gather(outcomes)
-        with stop.deferred():
-            if ranks.leads:
-                if ranks.count > 1:
-                    display.print_results(outcomes)
-                _report(report, contact_sheet, list(scenes_of(outcomes)), colorizer, options)
-                summarize(outcomes, display.planned)
+                outcomes = display.follow(events, fail_fast=fail_fast, keep=None if store is None else store.keep)
+                if film is not None and not stop.has_come():
+                    display.planned += len(films)
+                    outcomes += color_films(
+                        films, colorizer, options, film, display, output, fail_fast=fail_fast, should_stop=stop.has_come
+                    )
+            if not stop.has_come():  # the other processes may be gone already
+                outcomes = ranks.gather(outcomes)
+            with stop.deferred():
+                if ranks.leads:
+                    if ranks.count > 1:
+                        display.print_results(outcomes)
+                    _report(report, contact_sheet, list(scenes_of(outcomes)), colorizer, options)
+                    summarize(outcomes, display.planned)
     if stop.has_come():
         console.say(f"ended by {stop.name}; the same line goes on where this run ended")
         raise typer.Exit(stop.exit_code)
@@ -517,6 +553,12 @@ def _product(compare: bool, chroma_only: bool) -> "Product":
     if chroma_only:
         return Product.LAYER
     return Product.COMPARISON if compare else Product.PICTURE
+
+
+def _check_keyword(word: str) -> str:
+    if not word.isprintable() or not 1 <= len(word.encode("utf-8", "replace")) <= _LONGEST_KEYWORD:
+        raise UsageError(f"--keyword takes a word of 1 to {_LONGEST_KEYWORD} bytes, as IPTC does, got {shorten(word)}")
+    return word
 
 
 def _parse_render_size(text: str) -> int | None:

@@ -103,16 +103,25 @@ class RunDisplay:
         json: Whether results are printed as JSON objects, one a line, instead of as paths.
         silent: Whether stdout carries the picture itself.
         streams: Whether results are printed as they come.
+        listeners: Are told each outcome that is printed.
     """
 
     def __init__(
-        self, planned: int, model: str, *, json: bool = False, silent: bool = False, streams: bool = True
+        self,
+        planned: int,
+        model: str,
+        *,
+        json: bool = False,
+        silent: bool = False,
+        streams: bool = True,
+        listeners: "Sequence[Callable[[Outcome], None]]" = (),
     ) -> None:
         self.planned = planned
         self._model = model
         self._json = json
         self._silent = silent
         self._streams = streams
+        self._listeners = listeners
         self._started = time.monotonic()
         self._done = 0
 
@@ -161,6 +170,9 @@ class RunDisplay:
 
     def print_results(self, outcomes: "Sequence[Outcome]") -> None:
         """Print outcomes on stdout: as JSON, or the paths of what was written (not on a terminal)."""
+        for outcome in outcomes:
+            for listen in self._listeners:
+                listen(outcome)
         if self._silent:
             return
         lines = []

@@ -253,8 +253,7 @@ class _Run:
 
     def _join(self) -> list[str]:
         parts = [(segment, self.workspace.path_of(segment.file)) for segment in self.workspace.segments]
-        hinted = {"hints": [str(hint) for hint in self.job.hints]} if self.job.hints else {}
-        note = str(self.colorizer.provenance(settings_of(self.options) | hinted))
+        note = str(self.colorizer.provenance(settings_of(self.options, self.job)))
         with atomic_file(self.job.target) as file:
             return join_film(
                 self.job.source,
