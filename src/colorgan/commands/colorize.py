@@ -23,6 +23,7 @@ from colorgan.commands.films import (
 )
 from colorgan.commands.options import (
     DeviceOption,
+    LogOption,
     MaxPixelsOption,
     PrecisionOption,
     PrintConfigOption,
@@ -338,6 +339,7 @@ def colorize(
     max_pixels: MaxPixelsOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = PrecisionChoice.AUTO,
+    log: LogOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
     print_config: PrintConfigOption = False,

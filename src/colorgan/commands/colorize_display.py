@@ -160,17 +160,18 @@ class RunDisplay:
         name = printable(outcome.job.source.name)
         progress.update(task, completed=self._done, note=f"{rate:.1f}/s  {name}")
         if str(outcome.status) == "failed":
-            console.warn(f"{printable(outcome.job.source)}: {outcome.reason}")
+            console.warn(f"{printable(outcome.job.source)}: {outcome.reason}", logged=False)
         elif progress.disable:
             left = (self.planned - self._done) / rate
             what = f"{outcome.status}{f' ({outcome.reason})' if outcome.reason else ''}"
-            console.say(f"{self._done}/{self.planned} {name}: {what}; {rate:.1f}/s, {left:.0f} s left")
+            console.say(f"{self._done}/{self.planned} {name}: {what}; {rate:.1f}/s, {left:.0f} s left", logged=False)
         if self._streams:
             self.print_results([outcome])
 
     def print_results(self, outcomes: "Sequence[Outcome]") -> None:
         """Print outcomes on stdout: as JSON, or the paths of what was written (not on a terminal)."""
         for outcome in outcomes:
+            _log(outcome)
             for listen in self._listeners:
                 listen(outcome)
         if self._silent:
@@ -190,6 +191,13 @@ class RunDisplay:
             console.warn(f"results are no longer listed: standard output takes no more ({error.strerror})")
 
 
+def _log(outcome: "Outcome") -> None:
+    """Write down what became of a file."""
+    results = f" -> {', '.join(map(str, outcome.files))}" if outcome.files else ""
+    reason = f": {outcome.reason}" if outcome.reason else ""
+    console.log(str(outcome.status), f"{outcome.job.source}{results}{reason}")
+
+
 def summarize(outcomes: "Sequence[Outcome]", planned: int) -> None:
     """Say how many photographs came to what; each failure was named, with its reason, when it happened.
 
@@ -207,4 +215,4 @@ def summarize(outcomes: "Sequence[Outcome]", planned: int) -> None:
     failed = [outcome for outcome in outcomes if str(outcome.status) == "failed"]
     if len(outcomes) - len(failed) > _LINES_IN_SIGHT and not console.stderr().is_terminal:
         for outcome in failed:
-            console.say(f"failed: {printable(outcome.job.source)}")
+            console.say(f"failed: {printable(outcome.job.source)}", logged=False)

@@ -12,6 +12,7 @@ from colorgan import console
 from colorgan.commands.clips import measure_clips
 from colorgan.commands.options import (
     DeviceOption,
+    LogOption,
     MaxPixelsOption,
     PrecisionOption,
     PrintConfigOption,
@@ -112,6 +113,7 @@ def evaluate(
     max_pixels: MaxPixelsOption = None,
     device: DeviceOption = DeviceChoice.AUTO,
     precision: PrecisionOption = PrecisionChoice.AUTO,
+    log: LogOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
     print_config: PrintConfigOption = False,

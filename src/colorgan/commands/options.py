@@ -1,16 +1,21 @@
 """Options that several commands share."""
 
 import os
+import shlex
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from colorgan import __version__, console
 from colorgan.config import DeviceChoice, PrecisionChoice
 from colorgan.console import Verbosity, settings
 
 __all__ = [
     "DeviceOption",
     "EarlyVerboseOption",
+    "LogOption",
     "MaxPixelsOption",
     "PrecisionOption",
     "PrintConfigOption",
@@ -33,6 +38,13 @@ def _set_verbose(wanted: bool) -> bool:
     return wanted
 
 
+def _open_log(context: typer.Context, path: Path | None) -> Path | None:
+    if path is not None and not context.resilient_parsing:
+        console.open_log(path)
+        console.log("begin", f"colorgan {__version__}: {shlex.join(sys.argv[1:])}")
+    return path
+
+
 def _set_max_pixels(wanted: int | None) -> int | None:
     if wanted is not None:
         os.environ[_MAX_PIXELS] = str(wanted)
@@ -52,6 +64,16 @@ MaxPixelsOption = Annotated[
         envvar=_MAX_PIXELS,
         callback=_set_max_pixels,
         help="Refuse larger pictures: a small file can claim any size. Default: 500,000,000.",
+        show_default=False,
+    ),
+]
+LogOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--log",
+        metavar="FILE.log",
+        callback=_open_log,
+        help="Append to a log what is said, and what becomes of each file.",
         show_default=False,
     ),
 ]
