@@ -98,7 +98,7 @@ def color_film(
     """
     started = time.monotonic()
     if options.existing is Existing.SKIP and job.target.exists():
-        yield FilmOutcome(job=job, status=Status.SKIPPED, reason="its result is there already")
+        yield FilmOutcome(job=job, status=Status.SKIPPED, reason="its result is there already", files=(job.target,))
         return
     facts = probe_film(job.source)
     if facts.kind is PhotoKind.COLOR and options.color_input is not ColorInput.RECOLOR:
@@ -124,6 +124,7 @@ def color_film(
         pages=run.frames,
         preview=run.previews[0] if run.previews else None,
         scenes=tuple(run.previews),
+        files=(job.target,),
     )
 
 
