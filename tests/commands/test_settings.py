@@ -81,12 +81,20 @@ class TestWhatHolds:
         notes = heard[0]
         assert (notes["size"], notes["format"], notes["album"], notes["include"]) == (3.0, "7", True, ["a b", "c"])
 
-    def test_a_kept_flag_can_be_taken_back(self, heard, monkeypatch):
-        keep("[draw-it]\nalbum = true")
-        run(monkeypatch, "a.jpg", "--no-album")
+    def test_what_is_kept_can_be_passed_over(self, heard, monkeypatch):
+        keep("[draw-it]\nalbum = true\nformat = 'png'")
+        run(monkeypatch, "--no-album", "a.jpg", "--no-format", "--", "--no-size")
+        assert (heard[0]["album"], heard[0]["format"]) == (False, None)
+        monkeypatch.setenv("COLORGAN_DRAW_IT_ALBUM", "1")
+        monkeypatch.setenv("COLORGAN_DRAW_IT_FORMAT", "tif")
+        run(monkeypatch, "a.jpg", "--no-album", "--no-format")
+        assert (heard[1]["album"], heard[1]["format"]) == (False, None)
+        run(monkeypatch, "a.jpg")
+        assert (heard[2]["album"], heard[2]["format"]) == (True, "tif")
         monkeypatch.setenv("COLORGAN_DRAW_IT_ALBUM", "0")
         run(monkeypatch, "a.jpg")
-        assert [notes["album"] for notes in heard] == [False, False]
+        assert heard[3]["album"] is False
+        assert run(monkeypatch, "a.jpg", "--no-such") == 2
 
     def test_variables_are_named_like_options(self, heard, monkeypatch):
         monkeypatch.setenv("COLORGAN_DRAW_IT_FORMAT", "tif")

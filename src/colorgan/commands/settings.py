@@ -7,7 +7,7 @@ command, with the names of its options as keys, and `[looks.NAME]` for looks.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
@@ -97,7 +97,7 @@ def read_settings(path: Path, commands: Sequence[str]) -> SettingsFile:
 class KeptCommand(TyperCommand):
     """A command whose options may come from the environment and from files.
 
-    A flag that is kept is taken back for one run by `--no-` and its name.
+    What is kept of an option is passed over for one run by `--no-` and its name.
     """
 
     def __init__(self, name: str | None, **details: Any) -> None:
@@ -108,22 +108,15 @@ class KeptCommand(TyperCommand):
             option.envvar = own if option.envvar is None else [own, *_listed(option.envvar)]
             option.show_envvar = False
 
-    def make_parser(self, ctx: Any) -> Any:
-        """Add what takes flags back."""
-        parser = super().make_parser(ctx)
-        for key, option in self._options().items():
-            if option.is_flag and not option.secondary_opts:
-                parser.add_option(option, [f"--no-{key}"], option.name, action="store_const", const=False)
-        return parser
-
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Let files and the environment say what the command line does not."""
         if ctx.resilient_parsing or {"-h", "--help"} & set(args):  # a damaged file must not keep anyone from help
             return super().parse_args(ctx, args)
+        args, passed_over = self._take_passed_over(args)
         ctx.meta[_META] = files = self._read_files(ctx)
-        ctx.default_map = self._defaults(files)
+        ctx.default_map = {name: value for name, value in self._defaults(files).items() if name not in passed_over}
         self._check_environment()
-        with self._nothing_required() if _PRINT in args else nullcontext():
+        with self._changed(passed_over, required=_PRINT not in args):
             try:
                 rest = super().parse_args(ctx, args)
             except typer.BadParameter as error:
@@ -173,16 +166,25 @@ class KeptCommand(TyperCommand):
             if name.startswith(prefix) and name not in known:
                 console.warn(f"the environment sets {name}, which is no option; {suggest(name, known, 'variables')}")
 
+    def _take_passed_over(self, args: Sequence[str]) -> tuple[list[str], set[str]]:
+        """Take `--no-OPTION` out of the arguments; return the others, and the parameters that are meant."""
+        names = {f"--no-{key}": str(option.name) for key, option in self._options().items()}
+        end = args.index("--") if "--" in args else len(args)
+        rest = [arg for arg in args[:end] if arg not in names]
+        return [*rest, *args[end:]], {names[arg] for arg in args[:end] if arg in names}
+
     @contextmanager
-    def _nothing_required(self) -> Iterator[None]:
-        required = [parameter for parameter in self.params if parameter.required]
-        for parameter in required:
-            parameter.required = False
+    def _changed(self, passed_over: set[str], *, required: bool) -> Iterator[None]:
+        """Let the environment say nothing of some parameters, and require others only if asked to."""
+        before = [(parameter, parameter.envvar, parameter.required) for parameter in self.params]
+        for parameter, envvar, is_required in before:
+            parameter.envvar = None if parameter.name in passed_over else envvar
+            parameter.required = is_required and required
         try:
             yield
         finally:
-            for parameter in required:
-                parameter.required = True
+            for parameter, envvar, is_required in before:
+                parameter.envvar, parameter.required = envvar, is_required
 
     def _origin(self, ctx: Any, parameter: Any) -> str:
         """Say where a value that is not from the command line comes from, and of what option it is."""
