@@ -8,7 +8,7 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from colorgan.cli import app
-from colorgan.colorization import Colorizer
+from colorgan.colorization import ColorizeOptions, Colorizer, Outcome, colorize_paths
 from colorgan.errors import UsageError
 from colorgan.images import describe, photo_from_image
 from colorgan.rendering import Painting
@@ -92,6 +92,17 @@ class TestStrengthStrip:
         note = describe(Path("out.png"))
         assert note is not None
         assert note.settings["strength"] == [0.4, 0.7, 1.0, 1.3, 1.6]
+
+    def test_reports_show_the_middle_one(self, photo: Path, colorizer: Colorizer) -> None:
+        render = colorizer.settings(strength=1)
+        shown = []
+        for name, strengths in (("one.png", ()), ("five.png", (0.4, 0.7, 1.0, 1.3, 1.6))):
+            options = ColorizeOptions(render=render, strengths=strengths, previews=True)
+            (outcome,) = colorize_paths([photo], name, colorizer=colorizer, options=options)
+            assert isinstance(outcome, Outcome)
+            assert outcome.preview is not None
+            shown.append(outcome.preview.after)
+        assert shown[0] == shown[1]
 
     def test_is_one_of_the_results(self, photo: Path, tiny_weights: Path) -> None:
         with pytest.raises(UsageError, match="--compare and --strength-strip ask for different results"):

@@ -333,7 +333,7 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
         moved, pixels = moved + painting.moved, pixels + painting.grey.size
         filled += _count_filled(photo)
         if options.previews and preview is None:
-            preview = make_preview(photo, fields[0])
+            preview = make_preview(photo, fields[len(options.strengths) // 2])
     return Outcome(
         job=opened.job,
         status=Status.COLORIZED,
