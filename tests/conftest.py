@@ -21,8 +21,12 @@ def pinned_world(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")
+    settings = tmp_path_factory.mktemp("settings") / "colorgan.toml"
+    settings.touch()
+    monkeypatch.setenv("COLORGAN_CONFIG", str(settings))  # not the user's own
     monkeypatch.setenv("COLORGAN_DATA_DIR", str(tmp_path_factory.mktemp("data")))
     monkeypatch.setattr(console.settings, "verbosity", console.Verbosity.NORMAL)
+    monkeypatch.setattr(console.settings, "log", None)
     torch.manual_seed(0)
 
 

@@ -13,6 +13,7 @@ from colorgan import console
 from colorgan.commands import colorize, evaluate, export, train, weights
 from colorgan.commands.about import describe_installation, describe_versions
 from colorgan.commands.options import EarlyVerboseOption
+from colorgan.commands.settings import KeptCommand
 from colorgan.errors import ColorganError
 
 __all__ = ["app", "main"]
@@ -24,11 +25,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("colorize")(colorize.colorize)
-app.command("train")(train.train)
-app.command("eval")(evaluate.evaluate)
-app.command("download-weights")(weights.download_weights)
-app.command("export")(export.export)
+app.command("colorize", cls=KeptCommand)(colorize.colorize)
+app.command("train", cls=KeptCommand)(train.train)
+app.command("eval", cls=KeptCommand)(evaluate.evaluate)
+app.command("download-weights", cls=KeptCommand)(weights.download_weights)
+app.command("export", cls=KeptCommand)(export.export)
 
 
 def _print_version(wanted: bool) -> None:

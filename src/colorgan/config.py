@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type
 from colorgan.errors import ConfigError
 
 __all__ = [
+    "LOOKS",
     "AugmentConfig",
     "BelowOne",
     "CacheChoice",
@@ -29,6 +30,7 @@ __all__ = [
     "Fraction",
     "Framing",
     "Length",
+    "LookConfig",
     "LossConfig",
     "ModelConfig",
     "NotNegative",
@@ -44,6 +46,7 @@ __all__ = [
     "config_from_mapping",
     "config_to_mapping",
     "shorten",
+    "suggest",
 ]
 
 T = TypeVar("T")
@@ -422,6 +425,25 @@ class RenderConfig(Checked):
     strength: Annotated[float, Range(0, 2)] = 1.0  # factor on chroma, the user's dial
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookConfig(Checked):
+    """A named way of colouring; what it leaves out is what suits the network."""
+
+    strength: Annotated[float, Range(0, 2)] | None = None
+    warmth: Annotated[float, Range(-20, 20)] = 0.0  # added to b of every pixel: above 0 yellower, below 0 bluer
+    limit: NotNegative | None = None  # `RenderConfig.chroma_limit`
+    palette: str | None = None  # a file or colours, as `Palette.parse` reads them
+
+
+LOOKS = {
+    "natural": LookConfig(),
+    "vivid": LookConfig(strength=1.3, limit=42),
+    "muted": LookConfig(strength=0.6, limit=24),
+    "postcard": LookConfig(strength=1.1, warmth=6, limit=30, palette="#7fb3c9,#d98f7a,#8fae74,#e6c98f"),
+}
+"""The looks that come with colorgan."""
+
+
 def config_to_mapping(config: Any) -> dict[str, Any]:
     """Turn a configuration into plain values (str, int, float, bool, list, dict) that TOML and JSON can hold."""
     return {field.name: _to_plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
@@ -451,14 +473,18 @@ def config_from_mapping(cls: type[T], mapping: Mapping[str, Any], *, where: str 
     known = {field.name: types[field.name] for field in dataclasses.fields(cast("Any", cls)) if field.init}
     for key in mapping:
         if key not in known:
-            near = get_close_matches(str(key), known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
-            raise ConfigError(f"{place}unknown key {shorten(key)}; {hint}")
+            raise ConfigError(f"{place}unknown key {shorten(key)}; {suggest(str(key), known)}")
     values = {key: _from_plain(known[key], value, f"{place}{key}") for key, value in mapping.items()}
     try:
         return cls(**values)
     except ConfigError as error:
         raise ConfigError(f"{place}{error}") from None
+
+
+def suggest(name: str, known: Iterable[str], what: str = "keys") -> str:
+    """Say which known name is meant by one that is not known, or which there are."""
+    near = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"known {what} are {', '.join(known)}"
 
 
 def _from_plain(kind: Any, value: Any, place: str) -> Any:

@@ -1,15 +1,19 @@
-"""What a person sees: results on stdout, talk and progress on stderr."""
+"""What a person sees: results on stdout, talk and progress on stderr; and a log of what is said, if one is kept."""
 
 import os
+import re
 import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import IntEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from colorgan.files import printable
+from colorgan.errors import UsageError
+from colorgan.files import make_folder, printable
 
 if TYPE_CHECKING:  # rich's parts are loaded when they are first drawn, which keeps the start short
     from collections.abc import Iterator
@@ -22,7 +26,9 @@ __all__ = [
     "close_stdout",
     "fail",
     "is_stdout_closed",
+    "log",
     "make_table",
+    "open_log",
     "print_line",
     "progress_bar",
     "say",
@@ -46,6 +52,7 @@ class Settings:
     """What the command line's global options set."""
 
     verbosity: Verbosity = Verbosity.NORMAL
+    log: Path | None = None  # where what is said is written down, too
 
     @property
     def debug(self) -> bool:
@@ -76,19 +83,27 @@ def stderr() -> Console:
     return _console(to_stderr=True)
 
 
-def say(message: str, *, detail: bool = False) -> None:
-    """Say something on stderr, unless `--quiet`; a `detail` only with `--verbose`. No markup is interpreted."""
+def say(message: str, *, detail: bool = False, logged: bool = True) -> None:
+    """Say something on stderr, unless `--quiet`; a `detail` only with `--verbose`. No markup is interpreted.
+
+    What is not to be `logged` is said for those alone who look on.
+    """
+    if logged:
+        log("info", message)
     if settings.verbosity >= (Verbosity.VERBOSE if detail else Verbosity.NORMAL):
         _talk(message)
 
 
-def warn(message: str) -> None:
+def warn(message: str, *, logged: bool = True) -> None:
     """Say what went wrong, on stderr, whatever the verbosity. No markup is interpreted."""
+    if logged:
+        log("warning", message)
     _talk(message, style="yellow")
 
 
 def fail(message: str) -> None:
     """Say why a command ends, on stderr, whatever the verbosity. No markup is interpreted."""
+    log("error", message)
     _talk(f"colorgan: {message}", style="red")
 
 
@@ -100,6 +115,44 @@ def _talk(message: str, *, style: str | None = None) -> None:
 def _printable_lines(message: str) -> str:
     """Take the sting out of what messages quote: file names may hold what terminals obey, or cannot be written."""
     return "\n".join(map(printable, message.split("\n")))
+
+
+_LOGS = (".log", ".txt")
+_LOG_LINE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+
+
+def open_log(path: Path) -> None:
+    """Begin to write down what is said, behind what an earlier run wrote there.
+
+    Raises:
+        UsageError: It is the name of something else than a log, or cannot be written.
+    """
+    path = path.absolute()
+    if path.suffix.lower() not in _LOGS:
+        raise UsageError(f"a log is a {' or a '.join(_LOGS)} file, got {path.name}")
+    try:
+        make_folder(path.parent)
+        with path.open("a+b") as file:
+            file.seek(0)
+            start = file.read(32)
+    except OSError as error:
+        raise UsageError(f"the log {path} cannot be written: {error.strerror or error}") from error
+    if start and not _LOG_LINE.match(start):
+        raise UsageError(f"{path} is no log of colorgan, and nothing was added to it; give another name")
+    settings.log = path
+
+
+def log(kind: str, message: str) -> None:
+    """Write a line into the log, if there is one: the time, what kind of line it is, what it says."""
+    if settings.log is None:
+        return
+    line = f"{datetime.now(UTC).isoformat(timespec='seconds')} {kind:9} {printable(message)}\n"
+    try:
+        with settings.log.open("ab") as file:
+            file.write(line.encode("utf-8", "backslashreplace"))
+    except OSError as error:  # which is no reason to stop the work
+        path, settings.log = settings.log, None
+        warn(f"nothing is written to {path} any more: {error.strerror or error}")
 
 
 def print_line(text: str) -> None:

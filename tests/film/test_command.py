@@ -1,5 +1,6 @@
 """The real command on films."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from film_support import draw_frames, packets_of, read_film, write_color_film, w
 from support import draw_photo, run_colorgan
 
 
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 class TestColorize:
     def test_a_folder_of_photographs_and_films(self, tmp_path: Path, tiny_weights: Path) -> None:
         old, out = tmp_path / "old", tmp_path / "out"
@@ -23,7 +28,8 @@ class TestColorize:
         write_film(old / "1895" / "boat.avi", draw_frames(6), codec="mpeg4", options={"qscale": "2"})
         (old / "broken.mkv").write_bytes(b"no film")
         report = tmp_path / "report.html"
-        done = run_colorgan("colorize", old, "-o", out, "--weights", tiny_weights, "--report", report, "--json")
+        asides = ("--report", report, "--manifest", tmp_path / "run.jsonl", "--log", tmp_path / "run.log")
+        done = run_colorgan("colorize", old, "-o", out, "--weights", tiny_weights, *asides, "--json")
         assert done.returncode == 1, done.stderr
         facts = {Path(line["input"]).name: line for line in map(json.loads, done.stdout.splitlines())}
         assert facts["train.mp4"]["status"] == "colorized"
@@ -40,6 +46,17 @@ class TestColorize:
         assert "train.mp4 (scene 1)" in page
         assert "train.mp4 (scene 2)" in page
         assert "3 colorized, 1 failed" in done.stderr
+        rows = {
+            Path(row["source"]).name: row for row in map(json.loads, (tmp_path / "run.jsonl").read_text().splitlines())
+        }
+        assert rows.keys() == facts.keys()
+        for name, row in rows.items():
+            assert row["source_sha256"] == sha256(Path(row["source"]))
+            assert [sha256(Path(result["path"])) for result in row["results"]] == [r["sha256"] for r in row["results"]]
+            assert len(row["results"]) == (name != "broken.mkv")
+        log = (tmp_path / "run.log").read_text()
+        assert log.count("train.mp4") == 2  # from where, and where to
+        assert f" failed    {old / 'broken.mkv'}: it cannot be read as a film" in log
 
 
 class TestWithoutPyAV:

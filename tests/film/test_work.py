@@ -45,6 +45,15 @@ def old_film(tmp_path: Path) -> Path:
 
 
 class TestColorFilm:
+    def test_warmth(self, tmp_path: Path, colorizer: Colorizer, options: ColorizeOptions) -> None:
+        source = write_film(tmp_path / "old.mkv", draw_frames(4))
+        blueness = []
+        for warmth in (0.0, 10.0):
+            target = tmp_path / f"{warmth}.mkv"
+            run(source, target, colorizer, dataclasses.replace(options, warmth=warmth))
+            blueness.append(np.mean([frame[1].mean() for frame in read_film(target)[1]]))
+        assert blueness[1] < blueness[0] - 3
+
     def test_everything_but_chroma_stays(
         self, old_film: Path, tmp_path: Path, colorizer: Colorizer, options: ColorizeOptions
     ) -> None:

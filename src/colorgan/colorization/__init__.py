@@ -4,6 +4,7 @@ from colorgan.colorization.album import match_albums
 from colorgan.colorization.batch import count_cores, run_jobs, start_crew
 from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
 from colorgan.colorization.hints import Hint, parse_hint, parse_time, read_hints
+from colorgan.colorization.manifest import Manifest, open_manifest
 from colorgan.colorization.masks import add_masks
 from colorgan.colorization.palette import Palette
 from colorgan.colorization.paths import add_hints, check_reports, colorize_paths, plan_paths
@@ -37,6 +38,7 @@ __all__ = [
     "Event",
     "Hint",
     "Job",
+    "Manifest",
     "Notice",
     "Outcome",
     "PageServer",
@@ -57,6 +59,7 @@ __all__ = [
     "make_report",
     "make_sheet",
     "match_albums",
+    "open_manifest",
     "parse_hint",
     "parse_time",
     "plan_paths",

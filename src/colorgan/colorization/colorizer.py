@@ -200,7 +200,9 @@ class Colorizer:
             grey = repair_grey(self.network.repair, photo.grey, missing)
         return dataclasses.replace(photo, grey=grey, original=photo.grey)
 
-    def settings(self, *, strength: float | None = None, render_size: int | None = None) -> RenderConfig:
+    def settings(
+        self, *, strength: float | None = None, render_size: int | None = None, chroma_limit: float | None = None
+    ) -> RenderConfig:
         """Return the network's own settings with those given in their place.
 
         Raises:
@@ -215,6 +217,8 @@ class Colorizer:
             if not 16 <= render_size <= _MOST_SIZE:
                 raise ConfigError(f"the render size must be in 16..{_MOST_SIZE} pixels, got {render_size}")
             config = dataclasses.replace(config, size=render_size, sizes=())
+        if chroma_limit is not None:
+            config = dataclasses.replace(config, chroma_limit=float(chroma_limit))
         return config
 
     def provenance(
@@ -223,6 +227,7 @@ class Colorizer:
         *,
         origin: Origin | None = None,
         source_type: SourceType = SourceType.COMPOSITE,
+        keywords: tuple[str, ...] = (),
     ) -> Provenance:
         """Return what is noted in a coloured file: the settings, what it was made from, and what it is called."""
         from colorgan.version import __version__
@@ -234,6 +239,7 @@ class Colorizer:
             settings=settings,
             origin=origin,
             source_type=source_type,
+            keywords=keywords,
         )
 
     def sketch(self, photo: Photo, config: RenderConfig, hints: Sequence[Hint] = ()) -> Sketch:
@@ -297,6 +303,7 @@ class Colorizer:
         mute_uncertain: bool = False,
         adjustment: Adjustment | None = None,
         palette: Palette | None = None,
+        warmth: float = 0.0,
     ) -> ChromaField:
         """Fit the network's colours to the edges of the photograph; `Painting` lays the result over it.
 
@@ -307,13 +314,14 @@ class Colorizer:
             mute_uncertain: Whether colours that are a guess are muted.
             adjustment: What brings it nearer to its album.
             palette: Colours that the picture leans towards.
+            warmth: Added to b of every pixel, in Lab units, after all but hints.
         """
         ab = colors.ab if adjustment is None else adjust(colors.ab, adjustment)
         ab = ab if palette is None else palette.advise(ab)
         if mute_uncertain and colors.confidence is not None:
             ab = ab * trust(colors.confidence)
         with torch.inference_mode():
-            field = fit_chroma(ab, sketch.luminance).scaled(config.strength)
+            field = fit_chroma(ab, sketch.luminance).scaled(config.strength).warmed(warmth)
             return field if sketch.points is None else keep_hints(field, sketch.luminance, sketch.points)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from colorgan.colorization.batch import run_jobs
 from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.hints import Hint, read_hints
+from colorgan.colorization.manifest import MANIFESTS, is_manifest
 from colorgan.colorization.masks import add_masks
 from colorgan.colorization.plan import Claims, Job, Plan, SideFolders, make_plan
 from colorgan.colorization.search import STREAM, Source, find_sources
@@ -40,6 +41,7 @@ def colorize_paths(
     masks: str | Path | None = None,
     confidence: str | Path | None = None,
     save_masks: str | Path | None = None,
+    suffix: str = "",
 ) -> Iterator[Event]:
     """Colour files and folders; yield an `Outcome` for each photograph, and a `Notice` now and then.
 
@@ -59,6 +61,7 @@ def colorize_paths(
         masks: What is missing: a mask of the only photograph, or a folder of masks; see `add_masks`.
         confidence: A folder for maps that are bright where colour is a guess, mirrored like the inputs.
         save_masks: A folder for masks of what was filled, mirrored like the inputs.
+        suffix: What is added to the names of results, before the dot.
 
     Raises:
         UsageError: The plan cannot be carried out; nothing was done.
@@ -80,6 +83,7 @@ def colorize_paths(
         color_input=options_given.color_input,
         confidence=confidence,
         save_masks=save_masks,
+        suffix=suffix,
     )
     plan = add_hints(plan, hints)
     plan = plan if masks is None else add_masks(plan, masks)
@@ -107,6 +111,7 @@ def plan_paths(
     confidence: Path | None = None,
     save_masks: Path | None = None,
     films: bool = False,
+    suffix: str = "",
 ) -> Plan:
     """Look for the photographs, and for films if they are wanted, count their pages, and plan their results.
 
@@ -143,6 +148,7 @@ def plan_paths(
         as_file=as_file,
         side_folders=SideFolders(confidence, save_masks),
         copies=color_input is ColorInput.COPY,
+        suffix=suffix,
     )
     _refuse_foreign(plan, existing)
     if existing is Existing.ERROR:
@@ -192,6 +198,7 @@ def check_reports(
     *,
     report: Path | None = None,
     contact_sheet: Path | None = None,
+    manifest: Path | None = None,
     inputs: Mapping[str, Path] | None = None,
 ) -> None:
     """Refuse reports that would be written over a photograph, a result, or another file that is not theirs.
@@ -200,6 +207,7 @@ def check_reports(
         plan: The whole plan.
         report: Where the page of the run goes.
         contact_sheet: Where the contact sheet goes.
+        manifest: Where the manifest goes.
         inputs: Other files that the run reads, by what they are, "palette" for example.
 
     Raises:
@@ -211,7 +219,7 @@ def check_reports(
             claims.protect("mask", job.mask)
     for what, given in (inputs or {}).items():
         claims.protect(what, given)
-    for who, path in (("the report", report), ("the contact sheet", contact_sheet)):
+    for who, path in (("the report", report), ("the contact sheet", contact_sheet), ("the manifest", manifest)):
         if path is None:
             continue
         claims.add(who, path)
@@ -219,6 +227,8 @@ def check_reports(
             raise UsageError(
                 f"{who} is a file, and {path} is a folder; pass the name of a file in it; nothing was done"
             )
+    if manifest is not None:
+        _check_manifest(manifest)
     if report is not None and status_of(report) is not None and not _is_page(report):
         raise UsageError(f"the report would be written over {report}, which is no page of HTML; nothing was done: give "
                          "another name, or remove it")  # fmt: skip
@@ -229,6 +239,18 @@ def check_reports(
     if status_of(contact_sheet) is not None and not is_own(contact_sheet):
         raise UsageError(f"the contact sheet would be written over {contact_sheet}, which colorgan did not make; "
                          "nothing was done: give another name, or remove it")  # fmt: skip
+
+
+def _check_manifest(path: Path) -> None:
+    if path.suffix.lower() not in MANIFESTS:
+        raise UsageError(f"a manifest is a {' or a '.join(MANIFESTS)} file, got {path.name}; nothing was done")
+    try:
+        is_own = status_of(path) is None or is_manifest(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be looked at: {error.strerror}; nothing was done") from error
+    if not is_own:
+        raise UsageError(f"the manifest would be written over {path}, which is none of colorgan; nothing was done: "
+                         "give another name, or remove it")  # fmt: skip
 
 
 def _is_page(path: Path) -> bool:

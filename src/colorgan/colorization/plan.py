@@ -140,6 +140,7 @@ def make_plan(
     as_file: bool = False,
     side_folders: SideFolders = SideFolders(),
     copies: bool = False,
+    suffix: str = "",
 ) -> Plan:
     """Give every source its target below `output`, mirroring the folders.
 
@@ -150,11 +151,14 @@ def make_plan(
         as_file: Whether `output` names the result itself.
         side_folders: Where else something is written to.
         copies: Whether photographs that are in colour already are copied.
+        suffix: What is added to the names of results, before the dot; not to copies, and not to a named file.
 
     Raises:
         UsageError: Two files would be written to one place or one over a source, or one file cannot hold several
             results.
     """
+    if "/" in suffix or "\\" in suffix or "\0" in suffix:
+        raise UsageError(f"the suffix of names can hold no folder, got {suffix!r}; give one like -coloured")
     found = sources.found
     named = as_file or output == STREAM
     if named and len(found) != 1:
@@ -164,7 +168,7 @@ def make_plan(
                          "folder with -o")  # fmt: skip
 
     def plan_one(number: int, source: Source) -> Job:
-        target = output if named else _target(source, output, image_format)
+        target = output if named else _target(source, output, image_format, suffix)
         if is_film_name(source.path):
             return Job(number, source.path, target, relative=source.relative)
         return Job(
@@ -175,7 +179,7 @@ def make_plan(
             relative=source.relative,
             doubt=None if side_folders.doubt is None else side_path(side_folders.doubt, source.relative),
             filled=None if side_folders.filled is None else side_path(side_folders.filled, source.relative),
-            copy=_copy_target(source, target) if copies else None,
+            copy=_copy_target(source, target if named else _target(source, output, image_format)) if copies else None,
         )
 
     plan = Plan(tuple(plan_one(number, source) for number, source in enumerate(found)), sources)
@@ -183,8 +187,10 @@ def make_plan(
     return plan
 
 
-def _target(source: Source, output: Path, image_format: str | None) -> Path:
-    suffix = target_suffix(source.relative.suffix, image_format or ("png" if source.path == STREAM else None))
+def _target(source: Source, output: Path, image_format: str | None, name_suffix: str = "") -> Path:
+    suffix = name_suffix + target_suffix(
+        source.relative.suffix, image_format or ("png" if source.path == STREAM else None)
+    )
     # Path.with_suffix trips over names such as "..a": the name is put together by hand.
     return output.joinpath(*source.relative.parent.parts, source.relative.stem + suffix)
 

@@ -134,8 +134,8 @@ def _as_jpeg(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def variant_sheet(photo: Photo, variants: Sequence[ChromaField]) -> _Pixels:
-    """Return one picture with all variants, numbered from 1: `(H, W, 3)` uint8."""
+def variant_sheet(photo: Photo, variants: Sequence[ChromaField], labels: Sequence[str] = ()) -> _Pixels:
+    """Return one picture with all variants, each under its label, or numbered from 1: `(H, W, 3)` uint8."""
     cells = [paint_small(photo, colors, _CELL)[1] for colors in variants]
     width, height = cells[0].size
     columns = math.ceil(math.sqrt(len(cells) * height / width))
@@ -144,9 +144,10 @@ def variant_sheet(photo: Photo, variants: Sequence[ChromaField]) -> _Pixels:
     size = (columns * (width + _GAP) + _GAP, rows * (height + 30 + _GAP) + _GAP)
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
-    for number, cell in enumerate(cells):
+    labels = labels or [str(number) for number in range(1, len(cells) + 1)]
+    for number, (cell, label) in enumerate(zip(cells, labels, strict=True)):
         left = _GAP + number % columns * (width + _GAP)
         top = _GAP + number // columns * (height + 30 + _GAP)
-        draw.text((left, top + 4), str(number + 1), fill="black", font_size=18)
+        draw.text((left, top + 4), label, fill="black", font_size=18)
         sheet.paste(cell, (left, top + 30))
     return np.asarray(sheet)

@@ -105,16 +105,25 @@ class ColorizeOptions:
     existing: Existing = Existing.SKIP
     color_input: ColorInput = ColorInput.SKIP
     strip_metadata: bool = False
+    keywords: tuple[str, ...] = ()  # that results get beside those that the photograph has
     source_type: SourceType = SourceType.COMPOSITE  # of pictures of which nothing was filled; those are composites
     mute_uncertain: bool = False
     palette: Palette | None = None
     palette_name: str = ""  # what the note in results calls it
+    warmth: float = 0.0  # added to b of every pixel, in Lab units
+    look: str = ""  # the name under which these are kept, for the note
+    strengths: tuple[float, ...] = ()  # that a sheet shows instead of the picture itself
     stream_format: str | None = None  # of a result on standard output; the photograph's own if left out
     product: Product = Product.PICTURE
     variants: int = 1  # how many renderings the network is asked for
     pick: int | None = None  # which of them (from 1) is written; the sheet of all if left out
     find_damage: bool = False  # whether damage is looked for in photographs without a mask
     previews: bool = False  # whether outcomes carry small pictures, for reports
+
+    @property
+    def renders(self) -> list[RenderConfig]:
+        """The settings of which each gives a rendering, for every answer."""
+        return [dataclasses.replace(self.render, strength=s) for s in self.strengths] or [self.render]
 
     @property
     def leans(self) -> list[tuple[float, float]]:
@@ -139,6 +148,7 @@ class Outcome:
     preview: SmallPictures | None = None
     files: tuple[Path, ...] = ()  # its results that are there now: one a page, or the copy
     left_out: tuple[str, ...] = ()  # what its file says beside the pixels and its results do not, in words
+    source_sha256: str = ""  # of what was read, where that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,6 +466,7 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
         preview=tally.preview,
         files=job.results,
         left_out=tuple(tally.left_out),
+        source_sha256=last.sha256,
     )
 
 
@@ -471,12 +482,14 @@ def _finish_page(
         colorizer.fit(
             sketch,
             colors,
-            options.render,
+            render,
             mute_uncertain=options.mute_uncertain,
             adjustment=opened.job.adjustment,
             palette=options.palette,
+            warmth=options.warmth,
         )
         for colors in _checked(answers)
+        for render in options.renders
     ]
     painting = Painting(photo.grey, fields[0], _depth(photo, opened.job.target, options))
     # The page itself comes last: by the time it is there, so is all that belongs to it.
@@ -489,7 +502,7 @@ def _finish_page(
     tally.filled += _count_filled(photo)
     if photo.page == 0:
         tally.width, tally.height = photo.width, photo.height
-        tally.preview = make_preview(photo, fields[0]) if options.previews else None
+        tally.preview = make_preview(photo, fields[len(options.strengths) // 2]) if options.previews else None
 
 
 def _count_filled(photo: Photo) -> int:
@@ -527,14 +540,13 @@ def _write_page(
     options: ColorizeOptions,
 ) -> tuple[str, ...]:
     """Write a page, and return what of its metadata is left out."""
-    target, hinted = job.target, {"hints": [str(hint) for hint in job.hints]} if job.hints else {}
-    matched = {"album": dataclasses.asdict(job.adjustment)} if job.adjustment else {}
+    target = job.target
     repaired = {"repaired": round(_count_filled(photo) / photo.grey.size, 6)} if photo.original is not None else {}
     height, width = photo.grey.shape
     pixels: Any = painting.bands()
     alpha = photo.alpha
     if len(fields) > 1:
-        pixels = variant_sheet(photo, fields)
+        pixels = variant_sheet(photo, fields, [f"--strength {strength:g}" for strength in options.strengths])
         (height, width), alpha = pixels.shape[:2], None
     elif options.product is Product.COMPARISON:
         pixels = beside_the_original(pixels, photo.before)
@@ -553,9 +565,10 @@ def _write_page(
         quality=options.quality,
         metadata=None if options.strip_metadata else photo.metadata,
         provenance=colorizer.provenance(
-            settings_of(options) | hinted | matched | repaired,
+            settings_of(options, job) | repaired,
             origin=Origin(name=job.source.name, sha256=photo.sha256, page=photo.page),
             source_type=SourceType.COMPOSITE if repaired else options.source_type,
+            keywords=options.keywords,
         ),
     )
 
@@ -569,13 +582,21 @@ def _write_doubt(job: Job, photo: Photo, colors: Colors, colorizer: Colorizer, o
     _write_aside(page_path(job.doubt, photo.page), shown, colorizer, options, "map of where colours are a guess")
 
 
-def settings_of(options: ColorizeOptions) -> dict[str, Any]:
-    """Return the settings that decide the colours, as plain values, for notes and reports."""
+def settings_of(options: ColorizeOptions, job: Job | None = None) -> dict[str, Any]:
+    """Return the settings that decide the colours, as plain values, for notes and reports: of a run, or of a job."""
     settings: dict[str, Any] = {"strength": options.render.strength, "render_size": options.render.size}
+    if options.strengths:
+        settings["strength"] = list(options.strengths)
+    if options.look:
+        settings |= {"look": options.look, "chroma_limit": options.render.chroma_limit, "warmth": options.warmth}
     if options.mute_uncertain:
         settings["mute_uncertain"] = True
     if options.palette is not None:
         settings["palette"] = options.palette_name
     if options.pick is not None:
         settings |= {"variant": options.pick, "variants": options.variants}
+    if job is not None and job.hints:
+        settings["hints"] = [str(hint) for hint in job.hints]
+    if job is not None and job.adjustment is not None:
+        settings["album"] = dataclasses.asdict(job.adjustment)
     return settings

@@ -21,9 +21,18 @@ from colorgan.commands.films import (
     scenes_of,
     split_plan,
 )
-from colorgan.commands.options import DeviceOption, MaxPixelsOption, PrecisionOption, QuietOption, VerboseOption
+from colorgan.commands.options import (
+    DeviceOption,
+    LogOption,
+    MaxPixelsOption,
+    PrecisionOption,
+    PrintConfigOption,
+    QuietOption,
+    VerboseOption,
+)
+from colorgan.commands.settings import find_look, outranks
 from colorgan.commands.signals import StopSignals
-from colorgan.config import ColorInput, Existing, PrecisionChoice, SourceType
+from colorgan.config import LOOKS, ColorInput, Existing, LookConfig, PrecisionChoice, SourceType, shorten
 from colorgan.errors import UsageError
 from colorgan.files import printable, sweep_leftovers
 
@@ -34,6 +43,8 @@ __all__ = ["colorize"]
 
 _COLORS, _RESULTS, _FILES, _REPORTS, _MACHINE = "Colours", "Other results", "Files", "Reports", "Machine"
 _PAGE = "Page"
+_STRENGTHS = (0.4, 0.7, 1.0, 1.3, 1.6)  # of a strip
+_LONGEST_KEYWORD = 64  # bytes, of IPTC-IIM
 _NO_MASKS = ("auto", "off")  # what --repair takes besides paths
 
 
@@ -62,6 +73,15 @@ def colorize(
             min=0,
             max=2,
             help="Factor on the colours: 0 is grey. Default: what suits the network.",
+            rich_help_panel=_COLORS,
+            show_default=False,
+        ),
+    ] = None,
+    look: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"A named set of strength, warmth, limit and palette: {', '.join(LOOKS)}, or one of your own.",
             rich_help_panel=_COLORS,
             show_default=False,
         ),
@@ -176,6 +196,10 @@ def colorize(
             min=1, help="Of the --variants, write this one at full size.", rich_help_panel=_RESULTS, show_default=False
         ),
     ] = None,
+    strength_strip: Annotated[
+        bool,
+        typer.Option("--strength-strip", help="The picture at five strengths on one sheet.", rich_help_panel=_RESULTS),
+    ] = False,
     image_format: Annotated[
         str | None,
         typer.Option(
@@ -194,6 +218,15 @@ def colorize(
             rich_help_panel=_FILES,
         ),
     ] = Existing.SKIP,
+    suffix: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help="Added to the names of results: -coloured makes a-coloured.jpg of a.jpg.",
+            rich_help_panel=_FILES,
+            show_default=False,
+        ),
+    ] = "",
     include: Annotated[
         list[str] | None,
         typer.Option(
@@ -220,6 +253,12 @@ def colorize(
             rich_help_panel=_FILES,
         ),
     ] = False,
+    keyword: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WORD", help="Add a keyword to the results; repeatable.", rich_help_panel=_FILES, show_default=False
+        ),
+    ] = None,
     source_type: Annotated[
         SourceType,
         typer.Option(help="What IPTC's DigitalSourceType calls the results.", rich_help_panel=_FILES),
@@ -244,6 +283,15 @@ def colorize(
         typer.Option(
             metavar="FILE.jpg",
             help="Write all photographs, before and after, as one picture.",
+            rich_help_panel=_REPORTS,
+            show_default=False,
+        ),
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.jsonl|.csv",
+            help="Write for each file the sha256 of source and result, model, settings and date.",
             rich_help_panel=_REPORTS,
             show_default=False,
         ),
@@ -291,8 +339,10 @@ def colorize(
     max_pixels: MaxPixelsOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = PrecisionChoice.AUTO,
+    log: LogOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
+    print_config: PrintConfigOption = False,
 ) -> None:
     """Colour photographs; the luminance of each stays as it is, at full size, where it is not --repair'ed.
 
@@ -304,11 +354,13 @@ def colorize(
         return
     if output is None:
         raise UsageError("no place for the results was given; give a folder with -o")
-    aside = (save_mask, report, contact_sheet, shard)
-    if serve and (compare or chroma_only or variants > 1 or json or any(given is not None for given in aside)):
+    aside = (save_mask, report, contact_sheet, manifest, shard)
+    if serve and (
+        compare or chroma_only or variants > 1 or strength_strip or json or any(given is not None for given in aside)
+    ):
         raise UsageError(
             "--serve writes one plain result whenever it is saved; leave --compare, --chroma-only, --variants, "
-            "--save-mask, --report, --contact-sheet, --json and --shard out"
+            "--strength-strip, --save-mask, --report, --contact-sheet, --manifest, --json and --shard out"
         )
     if save_mask is not None and repair == "off":
         raise UsageError("--save-mask writes what --repair filled; give --repair auto, a mask or a folder of masks")
@@ -317,7 +369,14 @@ def colorize(
             f"--source-type {source_type} says that nothing was made up, and --repair makes up what is missing; "
             "leave one of them out"
         )
-    _check_combination(compare=compare, chroma_only=chroma_only, variants=variants, pick=pick)
+    _check_combination(
+        compare=compare, chroma_only=chroma_only, variants=variants, pick=pick, strength_strip=strength_strip
+    )
+    chosen = LookConfig() if look is None else find_look(context, look)
+    if chosen.strength is not None and not outranks(context, "strength", "look"):
+        strength = chosen.strength
+    if chosen.palette is not None and not outranks(context, "palette", "look"):
+        palette = chosen.palette
     size, part = _parse_render_size(render_size), _parse_shard(shard)
     stop = StopSignals()
     if not serve:  # whose Ctrl-C is no interruption
@@ -344,6 +403,7 @@ def colorize(
         confidence=confidence,
         save_masks=save_mask,
         films=True,
+        suffix=suffix,
     )
     if ranks.leads:
         _tell_passed_over(plan)
@@ -356,6 +416,7 @@ def colorize(
         plan,
         report=report,
         contact_sheet=contact_sheet,
+        manifest=manifest,
         inputs={what: path for what, path in read.items() if path is not None},
     )
     for remark in plan.notes if ranks.leads else ():
@@ -368,11 +429,13 @@ def colorize(
     plan, films = split_plan(plan)
     if serve and films:
         raise UsageError("--serve shows photographs only; leave films out with --exclude")
+    if films and strength_strip:
+        raise UsageError(f"--strength-strip is for photographs, and {films[0].source} is a film; leave films out")
     film = film_options(
         codec=video_codec, crf=crf, key_frames=key_frames, start=start, end=end, deinterlace=deinterlace
     ) if films else None  # fmt: skip
     written = [path for path in (report, contact_sheet) if path is not None]
-    sweep_leftovers(whole.folders | {path.parent for path in written})
+    sweep_leftovers(whole.folders | {path.parent for path in (*written, manifest) if path is not None})
     threads = workers or max(1, library.count_cores() // ranks.count_here)
     alone = ranks.count == 1 and not serve
     with (
@@ -385,15 +448,19 @@ def colorize(
         if repair != "off":
             colorizer.require_repair()
         options = library.ColorizeOptions(
-            render=colorizer.settings(strength=strength, render_size=size),
+            render=colorizer.settings(strength=strength, render_size=size, chroma_limit=chosen.limit),
             quality=quality,
             existing=existing,
             color_input=color_input,
             strip_metadata=strip_metadata,
             source_type=source_type,
+            keywords=tuple(map(_check_keyword, keyword or ())),
             mute_uncertain=mute_uncertain,
             palette=advice,
             palette_name="" if palette is None else printable(Path(palette).name),
+            warmth=chosen.warmth,
+            look=look or "",
+            strengths=_STRENGTHS if strength_strip else (),
             stream_format=image_format,
             product=_product(compare, chroma_only),
             variants=variants,
@@ -409,25 +476,33 @@ def colorize(
             return
         model = f"{colorizer.name} {colorizer.sha256}"
         silent = output == library.STREAM
-        display = RunDisplay(len(plan.jobs), model, json=json, silent=silent, streams=ranks.count == 1)
-        with stop.deferred():
-            events = library.run_jobs(
-                plan.jobs, colorizer, options, workers=threads, crew=crew, should_stop=stop.has_come
+        with library.open_manifest(manifest, colorizer, options) if manifest and ranks.leads else nullcontext() as book:
+            display = RunDisplay(
+                len(plan.jobs),
+                model,
+                json=json,
+                silent=silent,
+                streams=ranks.count == 1,
+                listeners=[book.add] if book is not None else [],
             )
-            outcomes = display.follow(events, fail_fast=fail_fast, keep=None if store is None else store.keep)
-            if film is not None and not stop.has_come():
-                display.planned += len(films)
-                outcomes += color_films(
-                    films, colorizer, options, film, display, output, fail_fast=fail_fast, should_stop=stop.has_come
+            with stop.deferred():
+                events = library.run_jobs(
+                    plan.jobs, colorizer, options, workers=threads, crew=crew, should_stop=stop.has_come
                 )
-        if not stop.has_come():  # the other processes may be gone already
-            outcomes = ranks.gather(outcomes)
-        with stop.deferred():
-            if ranks.leads:
-                if ranks.count > 1:
-                    display.print_results(outcomes)
-                _report(report, contact_sheet, list(scenes_of(outcomes)), colorizer, options)
-                summarize(outcomes, display.planned)
+                outcomes = display.follow(events, fail_fast=fail_fast, keep=None if store is None else store.keep)
+                if film is not None and not stop.has_come():
+                    display.planned += len(films)
+                    outcomes += color_films(
+                        films, colorizer, options, film, display, output, fail_fast=fail_fast, should_stop=stop.has_come
+                    )
+            if not stop.has_come():  # the other processes may be gone already
+                outcomes = ranks.gather(outcomes)
+            with stop.deferred():
+                if ranks.leads:
+                    if ranks.count > 1:
+                        display.print_results(outcomes)
+                    _report(report, contact_sheet, list(scenes_of(outcomes)), colorizer, options)
+                    summarize(outcomes, display.planned)
     if stop.has_come():
         console.say(f"ended by {stop.name}; the same line goes on where this run ended")
         raise typer.Exit(stop.exit_code)
@@ -467,9 +542,12 @@ def _serve_page(desk: "Desk", port: int) -> None:
             server.serve_forever()
 
 
-def _check_combination(*, compare: bool, chroma_only: bool, variants: int, pick: int | None) -> None:
+def _check_combination(
+    *, compare: bool, chroma_only: bool, variants: int, pick: int | None, strength_strip: bool
+) -> None:
     chosen = [name for name, on in (("--compare", compare), ("--chroma-only", chroma_only),
-                                    ("--variants", variants > 1 and pick is None)) if on]  # fmt: skip
+                                    ("--variants", variants > 1 and pick is None),
+                                    ("--strength-strip", strength_strip)) if on]  # fmt: skip
     if len(chosen) > 1:
         raise UsageError(f"{' and '.join(chosen)} ask for different results; give one of them")
     if pick is not None and pick > variants:
@@ -482,6 +560,12 @@ def _product(compare: bool, chroma_only: bool) -> "Product":
     if chroma_only:
         return Product.LAYER
     return Product.COMPARISON if compare else Product.PICTURE
+
+
+def _check_keyword(word: str) -> str:
+    if not word.isprintable() or not 1 <= len(word.encode("utf-8", "replace")) <= _LONGEST_KEYWORD:
+        raise UsageError(f"--keyword takes a word of 1 to {_LONGEST_KEYWORD} bytes, as IPTC does, got {shorten(word)}")
+    return word
 
 
 def _parse_render_size(text: str) -> int | None:

@@ -101,16 +101,25 @@ class RunDisplay:
         json: Whether results are printed as JSON objects, one a line, instead of as paths.
         silent: Whether stdout carries the picture itself.
         streams: Whether results are printed as they come.
+        listeners: Are told each outcome that is printed.
     """
 
     def __init__(
-        self, planned: int, model: str, *, json: bool = False, silent: bool = False, streams: bool = True
+        self,
+        planned: int,
+        model: str,
+        *,
+        json: bool = False,
+        silent: bool = False,
+        streams: bool = True,
+        listeners: "Sequence[Callable[[Outcome], None]]" = (),
     ) -> None:
         self.planned = planned
         self._model = model
         self._json = json
         self._silent = silent
         self._streams = streams
+        self._listeners = listeners
         self._started = time.monotonic()
         self._done = 0
 
@@ -151,16 +160,20 @@ class RunDisplay:
         if outcome.left_out:
             console.say(f"{printable(outcome.job.source)}: its result lacks {'; '.join(outcome.left_out)}")
         if str(outcome.status) == "failed":
-            console.warn(f"{printable(outcome.job.source)}: {outcome.reason}")
+            console.warn(f"{printable(outcome.job.source)}: {outcome.reason}", logged=False)
         elif progress.disable:
             left = (self.planned - self._done) / rate
             what = f"{outcome.status}{f' ({outcome.reason})' if outcome.reason else ''}"
-            console.say(f"{self._done}/{self.planned} {name}: {what}; {rate:.1f}/s, {left:.0f} s left")
+            console.say(f"{self._done}/{self.planned} {name}: {what}; {rate:.1f}/s, {left:.0f} s left", logged=False)
         if self._streams:
             self.print_results([outcome])
 
     def print_results(self, outcomes: "Sequence[Outcome]") -> None:
         """Print outcomes on stdout: as JSON, or the paths of what was written (not on a terminal)."""
+        for outcome in outcomes:
+            _log(outcome)
+            for listen in self._listeners:
+                listen(outcome)
         if self._silent:
             return
         lines = []
@@ -176,6 +189,13 @@ class RunDisplay:
             self._silent = True
             console.close_stdout()
             console.warn(f"results are no longer listed: standard output takes no more ({error.strerror})")
+
+
+def _log(outcome: "Outcome") -> None:
+    """Write down what became of a file."""
+    results = f" -> {', '.join(map(str, outcome.files))}" if outcome.files else ""
+    reason = f": {outcome.reason}" if outcome.reason else ""
+    console.log(str(outcome.status), f"{outcome.job.source}{results}{reason}")
 
 
 def summarize(outcomes: "Sequence[Outcome]", planned: int) -> None:
@@ -195,4 +215,4 @@ def summarize(outcomes: "Sequence[Outcome]", planned: int) -> None:
     failed = [outcome for outcome in outcomes if str(outcome.status) == "failed"]
     if len(outcomes) - len(failed) > _LINES_IN_SIGHT and not console.stderr().is_terminal:
         for outcome in failed:
-            console.say(f"failed: {printable(outcome.job.source)}")
+            console.say(f"failed: {printable(outcome.job.source)}", logged=False)

@@ -10,7 +10,15 @@ import typer
 
 from colorgan import console
 from colorgan.commands.clips import measure_clips
-from colorgan.commands.options import DeviceOption, MaxPixelsOption, PrecisionOption, QuietOption, VerboseOption
+from colorgan.commands.options import (
+    DeviceOption,
+    LogOption,
+    MaxPixelsOption,
+    PrecisionOption,
+    PrintConfigOption,
+    QuietOption,
+    VerboseOption,
+)
 from colorgan.config import Degradation, DeviceChoice, Framing, Occlusion, PrecisionChoice
 from colorgan.errors import EvaluationError, UsageError
 from colorgan.files import write_whole
@@ -105,8 +113,10 @@ def evaluate(
     max_pixels: MaxPixelsOption = None,
     device: DeviceOption = DeviceChoice.AUTO,
     precision: PrecisionOption = PrecisionChoice.AUTO,
+    log: LogOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
+    print_config: PrintConfigOption = False,
 ) -> None:
     """Measure how well networks, or any other program, colour photographs.
 

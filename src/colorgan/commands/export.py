@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from colorgan import console
-from colorgan.commands.options import QuietOption, VerboseOption
+from colorgan.commands.options import PrintConfigOption, QuietOption, VerboseOption
 from colorgan.errors import WeightsError
 
 __all__ = ["export"]
@@ -36,6 +36,7 @@ def export(
     weights: Annotated[str, typer.Option(help="The network: a name, a file or a folder.")] = "default",
     _quiet: QuietOption = False,
     _verbose: VerboseOption = False,
+    print_config: PrintConfigOption = False,
 ) -> None:
     """Write a trained generator in the form that other programs read. Nothing is sent anywhere.
 

@@ -178,10 +178,10 @@ class _Teller:
 
 def _show(outcome: "FilmOutcome", display: "RunDisplay") -> None:
     if str(outcome.status) == "failed":
-        console.warn(f"{outcome.job.source}: {outcome.reason}")
+        console.warn(f"{outcome.job.source}: {outcome.reason}", logged=False)
     else:
         what = f"{outcome.pages} frames in {outcome.seconds:.1f} s" if outcome.seconds else outcome.reason
-        console.say(f"{outcome.job.source.name}: {outcome.status}; {what}")
+        console.say(f"{outcome.job.source.name}: {outcome.status}; {what}", logged=False)
     display.print_results([outcome])
 
 

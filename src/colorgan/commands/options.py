@@ -1,26 +1,48 @@
 """Options that several commands share."""
 
 import os
+import shlex
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from colorgan import __version__, console
 from colorgan.config import DeviceChoice, PrecisionChoice
 from colorgan.console import Verbosity, settings
 
-__all__ = ["DeviceOption", "EarlyVerboseOption", "MaxPixelsOption", "PrecisionOption", "QuietOption", "VerboseOption"]
+__all__ = [
+    "DeviceOption",
+    "EarlyVerboseOption",
+    "LogOption",
+    "MaxPixelsOption",
+    "PrecisionOption",
+    "PrintConfigOption",
+    "QuietOption",
+    "VerboseOption",
+]
 
 _MAX_PIXELS = "COLORGAN_MAX_PIXELS"  # which `colorgan.images.ReadLimits` goes by, in all processes of a run
 
 
-def _set_quiet(wanted: bool) -> None:
+def _set_quiet(wanted: bool) -> bool:
     if wanted:
         settings.verbosity = Verbosity.QUIET
+    return wanted
 
 
-def _set_verbose(wanted: bool) -> None:
+def _set_verbose(wanted: bool) -> bool:
     if wanted:
         settings.verbosity = Verbosity.VERBOSE
+    return wanted
+
+
+def _open_log(context: typer.Context, path: Path | None) -> Path | None:
+    if path is not None and not context.resilient_parsing:
+        console.open_log(path)
+        console.log("begin", f"colorgan {__version__}: {shlex.join(sys.argv[1:])}")
+    return path
 
 
 def _set_max_pixels(wanted: int | None) -> int | None:
@@ -45,9 +67,26 @@ MaxPixelsOption = Annotated[
         show_default=False,
     ),
 ]
+LogOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--log",
+        metavar="FILE.log",
+        callback=_open_log,
+        help="Append to a log what is said, and what becomes of each file.",
+        show_default=False,
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", callback=_set_quiet, help="Say nothing but errors.")]
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", callback=_set_verbose, help="Say more, and show tracebacks.")
+]
+PrintConfigOption = Annotated[
+    bool,
+    typer.Option(
+        "--print-config",
+        help="Print what holds, and whence: COLORGAN_COMMAND_OPTION in the environment, or a colorgan.toml.",
+    ),
 ]
 EarlyVerboseOption = Annotated[  # before the command; looked at before any other option
     bool,

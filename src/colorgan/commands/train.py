@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colorgan import console
-from colorgan.commands.options import DeviceOption, PrecisionOption, QuietOption, VerboseOption
+from colorgan.commands.options import (
+    DeviceOption,
+    LogOption,
+    PrecisionOption,
+    PrintConfigOption,
+    QuietOption,
+    VerboseOption,
+)
 from colorgan.config import CacheChoice, DeviceChoice, PrecisionChoice
 from colorgan.errors import UsageError
 from colorgan.runs import RunFolder
@@ -141,8 +148,10 @@ def train(
         Path | None,
         typer.Option("--plots", metavar="RUN_DIR", help="Draw a run's curves, and stop.", rich_help_panel=_LOOK),
     ] = None,
+    log: LogOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
+    print_config: PrintConfigOption = False,
 ) -> None:
     """Train a network that colours photographs.
 

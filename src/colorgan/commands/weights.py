@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from colorgan import console
-from colorgan.commands.options import QuietOption, VerboseOption
+from colorgan.commands.options import PrintConfigOption, QuietOption, VerboseOption
 from colorgan.errors import ColorganError, UsageError, WeightsError, WeightsNotFoundError
 from colorgan.files import is_folder, status_of
 
@@ -51,6 +51,7 @@ def download_weights(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
     _quiet: QuietOption = False,
     _verbose: VerboseOption = False,
+    print_config: PrintConfigOption = False,
 ) -> None:
     """Fetch weights into the user's data directory, and look after what is there.
 

@@ -33,9 +33,9 @@ class Colored:
     luminance: Tensor  # L as the network sees it, upright
     ab: Tensor  # (2, h, w), upright, coarse, without strength
 
-    def field(self, strength: float) -> ChromaField:
+    def field(self, strength: float, warmth: float = 0.0) -> ChromaField:
         """Fit the colours to the frame's edges."""
-        return fit_chroma(self.ab, self.luminance).scaled(strength)
+        return fit_chroma(self.ab, self.luminance).scaled(strength).warmed(warmth)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +79,9 @@ class Coloring:
                 tints, carried = self._tint(part, carried)
                 yield from self._color(part, tints, carried, pictures)
 
-    def paint(self, colored: Colored, strength: float) -> tuple[Levels, Levels]:
+    def paint(self, colored: Colored, strength: float, warmth: float = 0.0) -> tuple[Levels, Levels]:
         """Return Cb and Cr of a frame."""
-        return paint_chroma(colored.grey, colored.field(strength), self.light.facts)
+        return paint_chroma(colored.grey, colored.field(strength, warmth), self.light.facts)
 
     def _tint(self, part: Part, carried: Carried | None) -> tuple[list[Tint], Carried | None]:
         before, config = None if part.begins else carried, self.light.config

@@ -98,7 +98,7 @@ def color_film(
     """
     started = time.monotonic()
     if options.existing is Existing.SKIP and job.target.exists():
-        yield FilmOutcome(job=job, status=Status.SKIPPED, reason="its result is there already")
+        yield FilmOutcome(job=job, status=Status.SKIPPED, reason="its result is there already", files=(job.target,))
         return
     facts = probe_film(job.source)
     if facts.kind is PhotoKind.COLOR and options.color_input is not ColorInput.RECOLOR:
@@ -124,6 +124,7 @@ def color_film(
         pages=run.frames,
         preview=run.previews[0] if run.previews else None,
         scenes=tuple(run.previews),
+        files=(job.target,),
     )
 
 
@@ -216,7 +217,9 @@ class _Run:
             with closing(self.coloring.frames(looking, painting, number, carried)) as frames:
                 for colored in frames:
                     segment = segment or _SegmentWriter(self, colored.part)
-                    segment.add(colored.picture, self.coloring.paint(colored, self.options.render.strength))
+                    segment.add(
+                        colored.picture, self.coloring.paint(colored, self.options.render.strength, self.options.warmth)
+                    )
                     self._preview(colored)
                     if colored.number == colored.part.last and segment.count >= _SEGMENT:
                         segment.close(colored.after, ends=colored.part.ends)
@@ -239,7 +242,7 @@ class _Run:
         if self.options.previews and part.begins and colored.number == (part.first + part.last) // 2:
             upright = np.ascontiguousarray(np.rot90(colored.grey, self.facts.turn))
             photo = Photo(grey=upright, depth=8, kind=PhotoKind.GREY)
-            self.previews.append(make_preview(photo, colored.field(self.options.render.strength)))
+            self.previews.append(make_preview(photo, colored.field(self.options.render.strength, self.options.warmth)))
 
     def _expected(self) -> int:
         """Return about how many frames there will be."""
@@ -251,8 +254,7 @@ class _Run:
 
     def _join(self) -> list[str]:
         parts = [(segment, self.workspace.path_of(segment.file)) for segment in self.workspace.segments]
-        hinted = {"hints": [str(hint) for hint in self.job.hints]} if self.job.hints else {}
-        note = str(self.colorizer.provenance(settings_of(self.options) | hinted))
+        note = str(self.colorizer.provenance(settings_of(self.options, self.job)))
         with atomic_file(self.job.target) as file:
             return join_film(
                 self.job.source,

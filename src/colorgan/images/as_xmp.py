@@ -6,12 +6,12 @@ specification; PNG (Third Edition), section 11.3.3.1, by the meaning of its keyw
 
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree as ET
 
-from colorgan.images.xmp import DC, EXIF, ILLEGAL, IPTC_CORE, PHOTOSHOP, RDF, XML, Packet
+from colorgan.images.xmp import DC, EXIF, ILLEGAL, IPTC_CORE, PHOTOSHOP, RDF, XML, Packet, text_of
 
-__all__ = ["add_records", "add_texts", "decode_text"]
+__all__ = ["add_keywords", "add_records", "add_texts", "decode_text"]
 
 _TEXTS = {
     40: f"{{{PHOTOSHOP}}}Instructions", 85: f"{{{PHOTOSHOP}}}AuthorsPosition", 90: f"{{{PHOTOSHOP}}}City",
@@ -23,6 +23,7 @@ _ARRAYS = {
     5: (f"{{{DC}}}title", "Alt"), 25: (f"{{{DC}}}subject", "Bag"), 80: (f"{{{DC}}}creator", "Seq"),
     116: (f"{{{DC}}}rights", "Alt"), 120: (f"{{{DC}}}description", "Alt"),
 }  # fmt: skip
+_KEYWORDS = 25
 _DATE, _DATE_CREATED = 55, f"{{{PHOTOSHOP}}}DateCreated"
 
 
@@ -49,6 +50,30 @@ def add_texts(packet: Packet, texts: Mapping[str, str]) -> None:
     for keyword, text in texts.items():
         if keyword in _OF_PNG:
             _add(packet, *_OF_PNG[keyword], [_legible(text)])
+
+
+def add_keywords(packet: Packet, keywords: Sequence[str], iptc: bytes) -> None:
+    """Add keywords to those of a packet.
+
+    Where it has none they are added to those of IPTC records, so that readers who look at XMP alone lose none.
+    """
+    name, kind = _ARRAYS[_KEYWORDS]
+    holder = packet.take(name)
+    array = None if holder is None else next(iter(holder), None)
+    if array is not None and array.tag in {f"{{{RDF}}}{kind}" for kind in ("Bag", "Seq", "Alt")}:
+        items = array.findall(f"{{{RDF}}}li")
+    else:
+        words = _records(iptc).get(_KEYWORDS, []) if holder is None else [text_of(holder)]
+        items = [_item(word) for word in words if word]
+    known = {text_of(item) for item in items}
+    items += [_item(word) for word in dict.fromkeys(keywords) if word not in known]
+    ET.SubElement(ET.SubElement(packet.describe(), name), f"{{{RDF}}}{kind}").extend(items)
+
+
+def _item(text: str) -> ET.Element:
+    item = ET.Element(f"{{{RDF}}}li")
+    item.text = text
+    return item
 
 
 def _add(packet: Packet, name: str, kind: str, values: list[str]) -> None:

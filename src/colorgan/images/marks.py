@@ -104,7 +104,8 @@ def _settings(provenance: Provenance) -> str:
 
 def _instance(provenance: Provenance, variety: str) -> str:
     """Name a result after all that decides it: the same call makes the same file, byte for byte."""
-    parts = (provenance.origin, provenance.version, provenance.hash, _settings(provenance), variety)
+    parts: tuple[object, ...] = (provenance.origin, provenance.version, provenance.hash, _settings(provenance), variety)
+    parts += provenance.keywords
     return f"xmp.iid:{uuid.uuid5(uuid.NAMESPACE_URL, NAMESPACE + repr(parts))}"
 
 

@@ -28,6 +28,7 @@ class Provenance:
     settings: Mapping[str, Any] = field(default_factory=dict)  # plain values
     origin: Origin | None = None
     source_type: SourceType = SourceType.COMPOSITE
+    keywords: tuple[str, ...] = ()  # to be added to those that the source has
 
     def __str__(self) -> str:
         settings = ", ".join(f"{name} {value}" for name, value in self.settings.items())

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from PIL.ExifTags import TAGS
 
-from colorgan.images.as_xmp import add_records, add_texts, decode_text
+from colorgan.images import iptc as iptc_records
+from colorgan.images.as_xmp import add_keywords, add_records, add_texts, decode_text
 from colorgan.images.exif import Entry, ascii_entry, encode_exif, parse_exif, resolution_entries, shrink
 from colorgan.images.jpeg_segments import LONGEST
 from colorgan.images.marks import MARKS, merge_xmp
@@ -43,21 +44,24 @@ class Texts:
             variety: What tells this result from others of the same provenance.
         """
         entries = parse_exif(metadata.exif) if metadata.exif else ()
-        texts, packet = dict(metadata.texts), None
+        texts, iptc = dict(metadata.texts), metadata.iptc
+        packet = merge_xmp(metadata.xmp, provenance, variety=variety) if provenance else None
         left_out: tuple[str, ...] = ()
         if provenance is not None:
             software = f"colorgan {provenance.version}"
             kept = (entry for entry in entries if entry.tag != _SOFTWARE)
             entries = (*kept, ascii_entry(_SOFTWARE, software))
             texts[_SOFTWARE_KEY] = software
-            packet = merge_xmp(metadata.xmp, provenance, variety=variety)
             if metadata.xmp and metadata.xmp.strip(b"\0 \r\n") and Packet.parse(metadata.xmp) is None:
                 left_out = (f"XMP of {len(metadata.xmp):,} bytes that cannot be parsed",)
+        if provenance is not None and packet is not None and provenance.keywords:
+            add_keywords(packet, provenance.keywords, iptc or b"")
+            iptc = iptc_records.add_keywords(iptc, provenance.keywords)
         return cls(
             entries=entries,
             packet=packet,
             raw_xmp=metadata.xmp,
-            iptc=metadata.iptc,
+            iptc=iptc,
             dpi=metadata.dpi,
             comment=metadata.comment,
             texts=texts,

@@ -52,6 +52,12 @@ class ChromaField:
         """Return the field with all chroma multiplied by `strength`."""
         return ChromaField(self.slope * strength, self.offset * strength)
 
+    def warmed(self, warmth: float) -> "ChromaField":
+        """Return the field with `warmth` added to b everywhere: above 0 yellower, below 0 bluer."""
+        if warmth == 0:
+            return self
+        return ChromaField(self.slope, self.offset + self.offset.new_tensor([0.0, warmth])[:, None, None])
+
 
 def fit_chroma(
     ab: Tensor, luminance: Tensor, *, radius: int = _GUIDE_RADIUS, epsilon: float = _GUIDE_EPSILON

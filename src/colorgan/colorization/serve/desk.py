@@ -175,6 +175,7 @@ class Desk:
             mute_uncertain=options.mute_uncertain,
             adjustment=self.jobs[number].adjustment,
             palette=options.palette,
+            warmth=options.warmth,
         )
         return paint_small(photo, field, _LONGEST)
 
