@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from colorgan import __version__
 from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.search import STREAM
 from colorgan.colorization.work import ColorizeOptions, Outcome, Status, settings_of
 from colorgan.images import atomic_file
+from colorgan.version import __version__
 
 __all__ = ["MANIFESTS", "Manifest", "is_manifest", "open_manifest"]
 

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from colorgan import __version__, console
+from colorgan import console
 from colorgan.config import DeviceChoice, PrecisionChoice
 from colorgan.console import Verbosity, settings
+from colorgan.version import __version__
 
 __all__ = [
     "DeviceOption",
