@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from colorgan.colorization import ColorizeOptions, Colorizer, Hint, Job, Notice, Product, Status
-from colorgan.film import FilmOptions, FilmOutcome, VideoCodec, run_films, work
+from colorgan.film import FilmOptions, FilmOutcome, Progress, VideoCodec, run_films, work
+from colorgan.film import outcome as telling
 from film_support import draw_frames, packets_of, read_film, write_color_film, write_film
 
 VARIABLE = [0, 24, 48, 96, 120, 150, 151, 200, *range(224, 224 + 24 * 32, 24)]  # in 600ths of a second
@@ -216,13 +217,13 @@ class TestGoingOn:
     ) -> None:
         monkeypatch.setattr(work, "_SEGMENT", 8)
         monkeypatch.setattr("colorgan.film.look._MOST_FRAMES", 12)
-        monkeypatch.setattr(work, "_PROGRESS", 0.0)
+        monkeypatch.setattr(telling, "PROGRESS", 0.0)
         source = write_film(tmp_path / "a.mkv", draw_frames(45, cuts=cuts), sound=True)
         run(source, tmp_path / "whole.mkv", colorizer, options, codec=VideoCodec.FFV1)
         target = tmp_path / "new.mkv"
         events = run_films([Job(0, source, target)], colorizer, options, FilmOptions(codec=VideoCodec.FFV1))
         for event in events:
-            if isinstance(event, work.Progress) and event.done == 31:
+            if isinstance(event, Progress) and event.done == 31:
                 break
         events.close()
         assert not target.exists()
@@ -240,10 +241,10 @@ class TestGoingOn:
         self, tmp_path: Path, colorizer: Colorizer, options: ColorizeOptions, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(work, "_SEGMENT", 8)
-        monkeypatch.setattr(work, "_PROGRESS", 0.0)
+        monkeypatch.setattr(telling, "PROGRESS", 0.0)
         source, target = write_film(tmp_path / "a.mp4", draw_frames(30, cuts=(10, 20))), tmp_path / "new.mp4"
         events = run_films([Job(0, source, target)], colorizer, options, FilmOptions())
-        next(event for event in events if isinstance(event, work.Progress) and event.done == 25)
+        next(event for event in events if isinstance(event, Progress) and event.done == 25)
         events.close()
         _, notices = run(source, target, colorizer, options, crf=30)
         assert notices == []
@@ -257,8 +258,8 @@ class TestGoingOn:
             "import os, sys\n"
             "from pathlib import Path\n"
             "from colorgan.colorization import ColorizeOptions, Colorizer, Job\n"
-            "from colorgan.film import FilmOptions, FilmOutcome, run_films, work\n"
-            "work._SEGMENT, work._PROGRESS = 8, 0.0\n"
+            "from colorgan.film import FilmOptions, FilmOutcome, outcome, run_films, work\n"
+            "work._SEGMENT, outcome.PROGRESS = 8, 0.0\n"
             "source, target, weights, die = sys.argv[1:]\n"
             "colorizer = Colorizer.load(weights, device='cpu', precision='float32')\n"
             "job = Job(0, Path(source), Path(target))\n"
@@ -290,7 +291,7 @@ class TestBadInput:
     def test_a_film_that_changes(
         self, tmp_path: Path, colorizer: Colorizer, options: ColorizeOptions, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(work, "_PROGRESS", 0.0)
+        monkeypatch.setattr(telling, "PROGRESS", 0.0)
         source, target = write_film(tmp_path / "a.mp4", draw_frames(12)), tmp_path / "b.mp4"
         events = run_films([Job(0, source, target)], colorizer, options, FilmOptions())
         next(events)

@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from colorgan.errors import ImageReadError
-from colorgan.images import PhotoKind
+from colorgan.images import Photo, PhotoKind
 from colorgan.images.classify import SAMPLES, classify
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ class Picture:
     luma: Luma  # (H, W), uint8, or uint16 where there are more bits; as the film has it
     pts: int  # in units of the stream's time base
     duration: int
+    photo: Photo | None = None  # of frames that are no film's
+    length: float = 0.0  # and how many milliseconds its file says that it is shown
 
 
 @contextmanager
