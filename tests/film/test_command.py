@@ -79,9 +79,7 @@ class TestCheckOptions:
     def test_films_alone(self, folder: Path) -> None:
         plan = plan_paths([folder], folder.parent / "out", films=True)
         films.check_options(plan, {"--album": False}, {"--crf": True})
-        with pytest.raises(
-            UsageError, match="^--album and --repair hold for photographs alone, and the inputs are film"
-        ):
+        with pytest.raises(UsageError, match="--album and --repair hold for photographs alone, and the inputs are"):
             films.check_options(plan, {"--album": True, "--repair": True, "--variants": False}, {})
 
     def test_photographs_alone(self, folder: Path) -> None:
@@ -89,9 +87,7 @@ class TestCheckOptions:
         draw_photo(1).save(folder / "b.jpg")
         plan = plan_paths([folder], folder.parent / "out", films=True)
         films.check_options(plan, {"--album": True}, {"--crf": False})
-        with pytest.raises(
-            UsageError, match="--crf holds for films alone, and the inputs are photographs; leave --crf"
-        ):
+        with pytest.raises(UsageError, match="--crf holds for films alone, and the inputs are photographs; leave"):
             films.check_options(plan, {}, {"--crf": True})
 
     def test_both(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

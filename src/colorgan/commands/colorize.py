@@ -353,6 +353,7 @@ def colorize(
         raise UsageError("the inputs hold no photographs; nothing was done")
     films_only_video = all(is_film_name(job.source) for job in plan.jobs if job.film)
     of_photographs = {
+        "--color-input copy": color_input is ColorInput.COPY,
         "--album": album,
         "--repair": repair != "off",
         "--save-mask": save_mask is not None,

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from colorgan.errors import ImageReadError
 from colorgan.images import Photo, PhotoKind
+from colorgan.images.budget import Meter
 from colorgan.images.classify import SAMPLES, classify
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def probe_film(path: Path) -> FilmFacts:
         ImageReadError: It cannot be read, or has no pictures.
     """
     with open_film(path) as (container, stream):
+        Meter().check_size(stream.codec_context.width or 1, stream.codec_context.height or 1)
         samples = list(_sample(container, stream))
         if not samples:
             raise ImageReadError(f"{path} holds no frame that can be decoded; copy it again from where it came")

@@ -136,6 +136,8 @@ class _Run:
             self.workspace.open()
         except OSError as error:
             raise unwritable(self.job.target, error) from error
+        if self.options.previews:
+            self.previews = self.workspace.previews(before=self.frames)
         if self.frames:
             yield Notice(f"{self.job.source}: going on after {self.frames} frames that are done already")
         if self.facts.interlaced:
@@ -149,6 +151,9 @@ class _Run:
             raise
         except OSError as error:
             raise unwritable(self.job.target, error) from error
+        except av.FFmpegError:  # a muxer or an encoder gave up, and would again
+            self.workspace.remove()
+            raise
         self.workspace.remove()
 
     def _check(self) -> None:
@@ -193,12 +198,13 @@ class _Run:
             yield Notice(f"{self.job.source}: {painting.damaged} damaged pieces were passed over")
 
     def _preview(self, colored: Colored) -> None:
-        """Keep a small copy of the middle of each scene, for reports."""
+        """Keep a small copy of the middle of each scene, for reports, and for those of a run that goes on from here."""
         part = colored.part
         if self.options.previews and part.begins and colored.number == (part.first + part.last) // 2:
             upright = np.ascontiguousarray(np.rot90(colored.grey, self.facts.turn))
             photo = Photo(grey=upright, depth=8, kind=PhotoKind.GREY)
             self.previews.append(make_preview(photo, colored.field(self.options.render.strength)))
+            self.workspace.keep_preview(colored.number, self.previews[-1])
 
     def _expected(self) -> int:
         """Return about how many frames there will be."""
