@@ -1,6 +1,7 @@
 """How steadily, how well and how fast films are coloured.
 
-    python tests/benchmarks/film.py [CLIP ...] [--photos FOLDER] [--seconds 4] [--long 120] [--no-speed]
+    python tests/benchmarks/film.py [CLIP ...] [--photos FOLDER] [--seconds 4] [--no-quality] [--no-speed]
+        [--long 120] [--size 640x360] [--weights FILE] [--no-memory]
 
 Clips in colour are taken as they are given; others are made by panning and zooming over photographs, scikit-image's
 own unless a folder is named, with film grain on their luma. Every clip's colours are taken away and put back frame by
@@ -8,7 +9,7 @@ frame and as a film, at the strength at which it is as colourful as it was. Prin
 colours and the grey film: colour distribution consistency, PSNR, colourfulness, and, where the motion is known, how
 much colours change along it from a frame to the next (over blocks of 8 x 8 pixels, and over single pixels). Then the
 speed of a 960 x 540 film beside that of decoding and encoding it without colours, in one run, and the most memory that
-a short and a long film take.
+a short and a long film of the given size take, with the network of the given file.
 """
 
 import argparse
@@ -236,11 +237,13 @@ def speed(photos: list[tuple[str, Image.Image]], folder: Path) -> None:
               f"the speed, {bare[1] / full[1]:.0%} by processor time", flush=True)  # fmt: skip
 
 
-def memory(photos: list[tuple[str, Image.Image]], folder: Path, long: float) -> None:
+def memory(
+    photos: list[tuple[str, Image.Image]], folder: Path, long: float, size: tuple[int, int], weights: str
+) -> None:
     for seconds in (10.0, long):
         path = folder / f"{seconds:g}.mp4"
-        old_film(path, photos, seconds, (640, 360))
-        command = [sys.executable, __file__, "--peak", str(path)]
+        old_film(path, photos, seconds, size)
+        command = [sys.executable, __file__, "--peak", str(path), "--weights", weights]
         print(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip(), flush=True)
 
 
@@ -250,15 +253,19 @@ def main() -> None:
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--long", type=float, default=120)
+    parser.add_argument("--size", type=lambda text: tuple(map(int, text.split("x"))), default=(640, 360))
+    parser.add_argument("--weights", default="default", help="of the films whose memory is measured")
     parser.add_argument("--no-quality", action="store_true")
     parser.add_argument("--no-speed", action="store_true")
+    parser.add_argument("--no-memory", action="store_true")
     parser.add_argument("--peak", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.peak:
-        count = whole(given.peak, given.peak.with_suffix(".out.mp4"), Colorizer.load())
+        count = whole(given.peak, given.peak.with_suffix(".out.mp4"), Colorizer.load(given.weights))
+        facts = probe_film(given.peak)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"{Fraction(count, RATE)!s} s of 640 x 360: at most {peak:.0f} MiB")
+        print(f"{Fraction(count, RATE)!s} s of {facts.width} x {facts.height}: at most {peak:.0f} MiB")
         return
     photos = photographs(given.photos)
     with tempfile.TemporaryDirectory() as name:
@@ -266,7 +273,8 @@ def main() -> None:
             quality(given.clips, photos, given.seconds, Path(name))
         if not given.no_speed:
             speed(photos, Path(name))
-            memory(photos, Path(name), given.long)
+        if not given.no_memory:
+            memory(photos, Path(name), given.long, given.size, given.weights)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,48 @@ class TestWithoutPyAV:
         assert found == ()
         assert "1 films are passed over" in capsys.readouterr().err
 
+    def test_animations_become_photographs(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        still, moving = draw_photo(1), draw_photo(2)
+        moving.save(tmp_path / "a.webp", save_all=True, append_images=[still])
+        photographs, found = films.split_plan(plan_paths([tmp_path], tmp_path / "out", films=True))
+        assert ([job.source.name for job in photographs.jobs], found) == (["a.webp"], ())
+        assert "of 1 animations the first frame is coloured" in capsys.readouterr().err
+
+
+class TestCheckOptions:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        (tmp_path / "in").mkdir()
+        (tmp_path / "in" / "a.mp4").write_bytes(b"x")
+        return tmp_path / "in"
+
+    def test_films_alone(self, folder: Path) -> None:
+        plan = plan_paths([folder], folder.parent / "out", films=True)
+        films.check_options(plan, {"--album": False}, {"--crf": True})
+        with pytest.raises(UsageError, match="--album and --repair hold for photographs alone, and the inputs are"):
+            films.check_options(plan, {"--album": True, "--repair": True, "--variants": False}, {})
+
+    def test_photographs_alone(self, folder: Path) -> None:
+        (folder / "a.mp4").unlink()
+        draw_photo(1).save(folder / "b.jpg")
+        plan = plan_paths([folder], folder.parent / "out", films=True)
+        films.check_options(plan, {"--album": True}, {"--crf": False})
+        with pytest.raises(UsageError, match="--crf holds for films alone, and the inputs are photographs; leave"):
+            films.check_options(plan, {}, {"--crf": True})
+
+    def test_both(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        draw_photo(1).save(folder / "b.jpg")
+        plan = plan_paths([folder], folder.parent / "out", films=True)
+        films.check_options(plan, {"--variants": True}, {"--start": True})
+        said = " ".join(capsys.readouterr().err.split())
+        assert "--variants holds for photographs alone; films (1) are coloured as if it was not given" in said
+        assert "--start holds for films alone; photographs (1) are coloured as if it was not given" in said
+
+    def test_the_command_refuses(self, folder: Path) -> None:
+        done = run_colorgan("colorize", folder, "-o", folder.parent / "out", "--chroma-only")
+        assert done.returncode == 2
+        assert "--chroma-only holds for photographs alone" in " ".join(done.stderr.split())
+
 
 class TestOptions:
     @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from colorgan.colorization import ColorizeOptions, Colorizer, Hint, Job, Notice, Product, Status
-from colorgan.film import FilmOptions, FilmOutcome, VideoCodec, run_films, work
+from colorgan.film import FilmOptions, FilmOutcome, Progress, VideoCodec, run_films, work
+from colorgan.film import outcome as telling
 from film_support import draw_frames, packets_of, read_film, write_color_film, write_film
 
 VARIABLE = [0, 24, 48, 96, 120, 150, 151, 200, *range(224, 224 + 24 * 32, 24)]  # in 600ths of a second
@@ -159,6 +160,20 @@ class TestColorFilm:
             assert next(film.decode(video=0)).rotation == -90
             assert len(film.chapters()) == 3
 
+    @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+    def test_sound_that_begins_before_the_pictures(
+        self, tmp_path: Path, colorizer: Colorizer, options: ColorizeOptions, suffix: str
+    ) -> None:
+        source = write_film(tmp_path / "a.mp4", draw_frames(20), sound=True)
+        target = tmp_path / f"b{suffix}"
+        run(source, target, colorizer, options)
+        assert packets_of(source, "audio")[0][0] < 0
+        assert packets_of(target, "audio") == packets_of(source, "audio")
+        with av.open(str(source)) as old, av.open(str(target)) as new:
+            times = [[float(f.pts * f.time_base) for f in film.decode(video=0)] for film in (old, new)]
+        assert times[1] == pytest.approx(times[0])
+        assert times[1][0] == 0
+
     def test_side_by_side(self, tmp_path: Path, colorizer: Colorizer, options: ColorizeOptions) -> None:
         frames = draw_frames(6)
         source = write_film(tmp_path / "a.mkv", frames, codec="ffv1", options={"level": "3"})
@@ -225,19 +240,22 @@ class TestGoingOn:
     ) -> None:
         monkeypatch.setattr(work, "_SEGMENT", 8)
         monkeypatch.setattr("colorgan.film.look._MOST_FRAMES", 12)
-        monkeypatch.setattr(work, "_PROGRESS", 0.0)
+        monkeypatch.setattr(telling, "PROGRESS", 0.0)
         source = write_film(tmp_path / "a.mkv", draw_frames(45, cuts=cuts), sound=True)
-        run(source, tmp_path / "whole.mkv", colorizer, options, codec=VideoCodec.FFV1)
+        with_previews = dataclasses.replace(options, previews=True)
+        whole, _ = run(source, tmp_path / "whole.mkv", colorizer, with_previews, codec=VideoCodec.FFV1)
         target = tmp_path / "new.mkv"
-        events = run_films([Job(0, source, target)], colorizer, options, FilmOptions(codec=VideoCodec.FFV1))
+        events = run_films([Job(0, source, target)], colorizer, with_previews, FilmOptions(codec=VideoCodec.FFV1))
         for event in events:
-            if isinstance(event, work.Progress) and event.done == 31:
+            if isinstance(event, Progress) and event.done == 31:
                 break
         events.close()
         assert not target.exists()
         assert (tmp_path / ".new.mkv.colorgan" / "state.json").exists()
-        outcome, notices = run(source, target, colorizer, options, codec=VideoCodec.FFV1)
+        outcome, notices = run(source, target, colorizer, with_previews, codec=VideoCodec.FFV1)
         assert outcome.pages == 45
+        assert outcome.scenes == whole.scenes
+        assert len(outcome.scenes) == len(cuts) + 1
         assert "going on after" in notices[0]
         assert read_film(target)[0] == read_film(tmp_path / "whole.mkv")[0]
         for one, other in zip(read_film(target)[1], read_film(tmp_path / "whole.mkv")[1], strict=True):
@@ -249,10 +267,10 @@ class TestGoingOn:
         self, tmp_path: Path, colorizer: Colorizer, options: ColorizeOptions, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(work, "_SEGMENT", 8)
-        monkeypatch.setattr(work, "_PROGRESS", 0.0)
+        monkeypatch.setattr(telling, "PROGRESS", 0.0)
         source, target = write_film(tmp_path / "a.mp4", draw_frames(30, cuts=(10, 20))), tmp_path / "new.mp4"
         events = run_films([Job(0, source, target)], colorizer, options, FilmOptions())
-        next(event for event in events if isinstance(event, work.Progress) and event.done == 25)
+        next(event for event in events if isinstance(event, Progress) and event.done == 25)
         events.close()
         _, notices = run(source, target, colorizer, options, crf=30)
         assert notices == []
@@ -266,8 +284,8 @@ class TestGoingOn:
             "import os, sys\n"
             "from pathlib import Path\n"
             "from colorgan.colorization import ColorizeOptions, Colorizer, Job\n"
-            "from colorgan.film import FilmOptions, FilmOutcome, run_films, work\n"
-            "work._SEGMENT, work._PROGRESS = 8, 0.0\n"
+            "from colorgan.film import FilmOptions, FilmOutcome, outcome, run_films, work\n"
+            "work._SEGMENT, outcome.PROGRESS = 8, 0.0\n"
             "source, target, weights, die = sys.argv[1:]\n"
             "colorizer = Colorizer.load(weights, device='cpu', precision='float32')\n"
             "job = Job(0, Path(source), Path(target))\n"
@@ -299,7 +317,7 @@ class TestBadInput:
     def test_a_film_that_changes(
         self, tmp_path: Path, colorizer: Colorizer, options: ColorizeOptions, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(work, "_PROGRESS", 0.0)
+        monkeypatch.setattr(telling, "PROGRESS", 0.0)
         source, target = write_film(tmp_path / "a.mp4", draw_frames(12)), tmp_path / "b.mp4"
         events = run_films([Job(0, source, target)], colorizer, options, FilmOptions())
         next(events)
@@ -318,6 +336,19 @@ class TestBadInput:
         outcome, _ = run(write_film(tmp_path / "a.mp4", draw_frames(5)), tmp_path / "b.mp4", colorizer, options)
         assert outcome.reason.endswith("b.mp4 cannot be written: the disk is full; make room and run again")
         assert not (tmp_path / "b.mp4").exists()
+
+    def test_a_muxer_that_gives_up_leaves_nothing(
+        self, tmp_path: Path, colorizer: Colorizer, options: ColorizeOptions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def give_up(*_: object, **__: object) -> None:
+            raise av.ExternalError(542398533, "Generic error in an external library")
+
+        assert not issubclass(av.ExternalError, OSError)
+        monkeypatch.setattr(work, "join_film", give_up)
+        outcome, _ = run(write_film(tmp_path / "a.mp4", draw_frames(5)), tmp_path / "b.mp4", colorizer, options)
+        assert outcome.status is Status.FAILED
+        assert "an external library" in outcome.reason
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4"]
 
     def test_a_quality_that_cannot_be(self, tmp_path: Path, colorizer: Colorizer, options: ColorizeOptions) -> None:
         source = write_film(tmp_path / "a.mp4", draw_frames(2))

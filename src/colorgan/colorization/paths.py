@@ -19,7 +19,16 @@ from colorgan.colorization.work import FOREIGN, ColorizeOptions, Event, Notice, 
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import ImageReadError, UsageError
 from colorgan.files import is_folder, status_of
-from colorgan.images import count_pages, format_of, is_film_name, is_image_name, read_size
+from colorgan.images import (
+    count_pages,
+    find_frames,
+    format_of,
+    is_animated,
+    is_film_name,
+    is_frame_pattern,
+    is_image_name,
+    read_size,
+)
 
 __all__ = ["add_hints", "check_reports", "colorize_paths", "plan_paths"]
 
@@ -130,9 +139,13 @@ def plan_paths(
         include=include,
         exclude=exclude,
         skip_folder=None if output == STREAM else output,
+        find_frames=lambda path: find_frames(path) if films and is_frame_pattern(path) else (),
     )
-    sources.found = _count_all_pages(sources.found)
+    sources.found = _look_into(sources.found, films=films)
     single = len(inputs) == 1 and not is_folder(inputs[0])
+    if any(source.frames for source in sources.found) and is_wanted(output.name) and not is_frame_pattern(output):
+        raise UsageError(f"numbered frames become numbered frames, and {output} is one file; give a folder with -o, or "
+                         "a name such as %06d.png; nothing was done")  # fmt: skip
     as_file = single and output != STREAM and is_wanted(output.name) and not is_folder(output)
     for folder in (None if output == STREAM else output.parent if as_file else output, confidence, save_masks):
         above = () if folder is None else (folder, *folder.parents)
@@ -159,19 +172,22 @@ def plan_paths(
     return plan
 
 
-def _count_all_pages(found: Sequence[Source]) -> list[Source]:
+def _look_into(found: Sequence[Source], *, films: bool) -> list[Source]:
+    """Count pages, and tell films, animations too, from photographs."""
     with ThreadPoolExecutor(_COUNTING, "colorgan-pages") as pool:
-        return [
-            source if pages == 1 else dataclasses.replace(source, pages=pages)
-            for source, pages in zip(found, pool.map(_count_pages, found), strict=True)
-        ]
+        return list(pool.map(lambda source: _looked_into(source, films=films), found))
 
 
-def _count_pages(source: Source) -> int:
+def _looked_into(source: Source, *, films: bool) -> Source:
+    if source.path == STREAM or source.film:
+        return source
+    if films and (is_film_name(source.path) or is_animated(source.path)):
+        return dataclasses.replace(source, film=True)
     try:
-        return 1 if source.path == STREAM or is_film_name(source.path) else count_pages(source.path)
+        pages = count_pages(source.path)
     except (ImageReadError, OSError):
-        return 1  # the run will say why
+        return source  # the run will say why
+    return source if pages == 1 else dataclasses.replace(source, pages=pages)
 
 
 def _refuse_foreign(plan: Plan, existing: Existing) -> None:
@@ -294,13 +310,13 @@ def add_hints(plan: Plan, hints: Sequence[Hint] | Path) -> Plan:
 
 
 def _check_times(job: Job) -> None:
-    if not is_film_name(job.source) and any(hint.time is not None for hint in job.hints):
+    if not job.film and any(hint.time is not None for hint in job.hints):
         raise UsageError(f"{job.source}: only hints of films have a time; leave it out; nothing was done")
 
 
 def _check_places(job: Job) -> None:
     """Refuse hints outside a photograph; standard input, which can be read only once, is checked when it is read."""
-    if job.source == STREAM or is_film_name(job.source) or all(hint.percent for hint in job.hints):
+    if job.source == STREAM or job.film or all(hint.percent for hint in job.hints):
         return
     try:
         width, height = read_size(job.source)

@@ -15,7 +15,7 @@ from colorgan.colorization.look import Adjustment
 from colorgan.colorization.search import STREAM, Source, Sources
 from colorgan.errors import ConfigError, UsageError
 from colorgan.files import ignores_case, is_there
-from colorgan.images import SUFFIX_OF, film_suffix, format_of, is_film_name
+from colorgan.images import SUFFIX_OF, film_suffix, format_of, frame_path, is_film_name, number_of
 
 __all__ = ["Claims", "Job", "Plan", "SideFolders", "make_plan", "page_path", "side_path", "target_suffix"]
 
@@ -35,10 +35,14 @@ class Job:
     doubt: Path | None = None  # where the map of its doubt goes, of the first page
     filled: Path | None = None  # where the mask of what was filled goes, of the first page
     copy: Path | None = None  # where it is copied to if it is in colour already
+    film: bool = False  # whether its pictures move
+    frames: tuple[Path, ...] = ()  # its files, where source and target are patterns such as `%06d.png`
 
     @property
     def results(self) -> tuple[Path, ...]:
-        """The coloured files, one a page; none on standard output."""
+        """The coloured files, one a page, or a frame of a folder of frames; none on standard output."""
+        if self.frames:
+            return tuple(frame_path(self.target, number_of(self.source, frame)) for frame in self.frames)
         return () if self.target == STREAM else pages_of(self.target, self.pages)
 
     @property
@@ -169,8 +173,8 @@ def make_plan(
 
     def plan_one(number: int, source: Source) -> Job:
         target = output if named else _target(source, output, image_format, suffix)
-        if is_film_name(source.path):
-            return Job(number, source.path, target, relative=source.relative)
+        if source.film:
+            return Job(number, source.path, target, relative=source.relative, film=True, frames=source.frames)
         return Job(
             number,
             source.path,
@@ -188,6 +192,10 @@ def make_plan(
 
 
 def _target(source: Source, output: Path, image_format: str | None, name_suffix: str = "") -> Path:
+    if source.film and not source.frames and not is_film_name(source.path):  # an animation, which few formats hold
+        wanted = f".{(image_format or '').lower().lstrip('.')}"
+        suffix = name_suffix + (wanted if wanted in (".gif", ".png", ".webp") else source.relative.suffix)
+        return output.joinpath(*source.relative.parent.parts, source.relative.stem + suffix)
     suffix = name_suffix + target_suffix(
         source.relative.suffix, image_format or ("png" if source.path == STREAM else None)
     )
@@ -217,6 +225,8 @@ class Claims:
         for job in plan.jobs:
             if job.source != STREAM:
                 self.protect("photograph", job.source)
+            for frame in job.frames:
+                self.protect("frame", frame)
         for job in plan.jobs:
             for who, path in _writes(job):
                 self.add(who, path)
@@ -263,6 +273,9 @@ class Claims:
 
 def _writes(job: Job) -> Iterator[tuple[str, Path]]:
     """Yield whatever a job may write, with what to call it."""
+    if job.frames:
+        yield from ((f"the result of {frame}", path) for frame, path in zip(job.frames, job.results, strict=True))
+        return
     pages = [f"page {page + 1} of " if job.pages > 1 else "" for page in range(job.pages)]
     kinds: Iterable[tuple[str, Path | None]] = (
         ("the result of ", None if job.target == STREAM else job.target),

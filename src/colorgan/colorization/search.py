@@ -25,6 +25,8 @@ class Source:
     path: Path
     relative: PurePosixPath  # its place below the input that it was found in
     pages: int = 1  # how many photographs it holds
+    film: bool = False  # whether its pictures move
+    frames: tuple[Path, ...] = ()  # its files, where the path is a pattern such as `%06d.png`
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ def find_sources(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     skip_folder: Path | None = None,
+    find_frames: Callable[[Path], tuple[Path, ...]] = lambda _: (),
 ) -> Sources:
     """Find the photographs that the inputs name.
 
@@ -61,6 +64,7 @@ def find_sources(
             input, whatever the case.
         exclude: Patterns of which it must match none.
         skip_folder: A folder that is never searched: the one that results are written to.
+        find_frames: The files that an input stands for which is none itself, but a pattern of their names.
 
     Raises:
         UsageError: An input does not exist, or the system does not let it be looked at.
@@ -71,7 +75,9 @@ def find_sources(
     for given in inputs:
         if given == STREAM:
             sources.found.append(Source(STREAM, PurePosixPath("stdin")))
-        elif (status := status_of(given)) is None:
+        elif (status := status_of(given)) is None and (frames := find_frames(given)):
+            sources.found.append(Source(given, PurePosixPath(given.name), film=True, frames=frames))
+        elif status is None:
             raise UsageError(f"there is no file or folder {given}; nothing was done")
         elif S_ISDIR(status.st_mode):
             for source in _walk(given, sources, is_image_name, hidden_from):

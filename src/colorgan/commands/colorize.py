@@ -16,6 +16,7 @@ from colorgan.commands.films import (
     KeyFramesOption,
     StartOption,
     VideoCodecOption,
+    check_options,
     color_films,
     film_options,
     scenes_of,
@@ -45,6 +46,7 @@ _COLORS, _RESULTS, _FILES, _REPORTS, _MACHINE = "Colours", "Other results", "Fil
 _PAGE = "Page"
 _STRENGTHS = (0.4, 0.7, 1.0, 1.3, 1.6)  # of a strip
 _LONGEST_KEYWORD = 64  # bytes, of IPTC-IIM
+_QUALITY = 95
 _NO_MASKS = ("auto", "off")  # what --repair takes besides paths
 
 
@@ -210,7 +212,9 @@ def colorize(
             show_default=False,
         ),
     ] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.", rich_help_panel=_FILES)] = 95,
+    quality: Annotated[
+        int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.", rich_help_panel=_FILES)
+    ] = _QUALITY,
     existing: Annotated[
         Existing,
         typer.Option(
@@ -382,6 +386,7 @@ def colorize(
     if not serve:  # whose Ctrl-C is no interruption
         context.with_resource(stop)
     from colorgan import colorization as library
+    from colorgan.images import is_film_name
     from colorgan.images.budget import let_overtime_end_process
 
     if not serve:
@@ -409,6 +414,29 @@ def colorize(
         _tell_passed_over(plan)
     if not plan.jobs:
         raise UsageError("the inputs hold no photographs; nothing was done")
+    films_only_video = all(is_film_name(job.source) for job in plan.jobs if job.film)
+    of_photographs = {
+        "--color-input copy": color_input is ColorInput.COPY,
+        "--album": album,
+        "--repair": repair != "off",
+        "--save-mask": save_mask is not None,
+        "--chroma-only": chroma_only,
+        "--confidence": confidence is not None,
+        "--variants": variants > 1,
+        "--quality": quality != _QUALITY and films_only_video,
+        "--source-type": source_type is not SourceType.COMPOSITE and films_only_video,
+        "--workers": workers is not None,
+    }
+    of_films = {
+        "--video-codec": video_codec != "auto",
+        "--crf": crf is not None,
+        "--key-frames": key_frames != "auto",
+        "--start": start is not None,
+        "--end": end is not None,
+        "--deinterlace": deinterlace,
+    }
+    if ranks.leads:
+        check_options(plan, of_photographs, of_films)
     plan = library.add_hints(plan, known)
     plan = whole = plan if repair in _NO_MASKS else library.add_masks(plan, Path(repair))
     read = {"file of hints": hints, "palette": None if palette is None or palette[:1] == "#" else Path(palette)}

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +25,7 @@ __all__ = [
     "KeyFramesOption",
     "StartOption",
     "VideoCodecOption",
+    "check_options",
     "color_films",
     "film_options",
     "split_plan",
@@ -73,22 +74,62 @@ DeinterlaceOption = Annotated[
 ]
 
 
+def check_options(plan: "Plan", of_photographs: Mapping[str, bool], of_films: Mapping[str, bool]) -> None:
+    """Say which options do nothing for what a plan holds.
+
+    Args:
+        plan: The whole plan.
+        of_photographs: Options that hold for photographs alone, and whether each was given.
+        of_films: Those that hold for films alone.
+
+    Raises:
+        UsageError: There are only films, and options of photographs; or the other way round.
+    """
+    films = sum(job.film for job in plan.jobs)
+    photographs = len(plan.jobs) - films
+    for given, ours, others, kind, other_kind in (
+        (of_photographs, photographs, films, "photographs", "films"),
+        (of_films, films, photographs, "films", "photographs"),
+    ):
+        names = " and ".join(name for name, is_given in given.items() if is_given)
+        if not names or not others:
+            continue
+        hold = f"{names} {'hold' if ' and ' in names else 'holds'} for {kind} alone"
+        if not ours:
+            raise UsageError(f"{hold}, and the inputs are {other_kind}; leave {names} out; nothing was done")
+        console.warn(f"{hold}; {other_kind} ({others}) are coloured as if it was not given")
+
+
 def split_plan(plan: "Plan") -> "tuple[Plan, tuple[Job, ...]]":
     """Take the films out of a plan. Without PyAV they are named and passed over, if there are photographs too.
 
     Raises:
         UsageError: There are only films, and PyAV is missing.
     """
-    from colorgan.images import is_film_name
-
-    films = tuple(job for job in plan.jobs if is_film_name(job.source))
-    photographs = dataclasses.replace(plan, jobs=tuple(job for job in plan.jobs if not is_film_name(job.source)))
-    if films and find_spec("av") is None:
+    missing = find_spec("av") is None
+    if missing:
+        plan = _stilled(plan)
+    films = tuple(job for job in plan.jobs if job.film)
+    photographs = dataclasses.replace(plan, jobs=tuple(job for job in plan.jobs if not job.film))
+    if films and missing:
         if not photographs.jobs:
             raise UsageError(f"{_MISSING}; nothing was done")
         console.warn(f"{len(films)} films are passed over: {_MISSING}")
         films = ()
     return photographs, films
+
+
+def _stilled(plan: "Plan") -> "Plan":
+    """Take animations for photographs, of which the first frame is coloured, as far as their names let that be."""
+    from colorgan.images import format_of, is_film_name
+
+    def is_still(job: "Job") -> bool:
+        return bool(job.film and not job.frames and not is_film_name(job.source) and format_of(job.target))
+
+    if stills := sum(map(is_still, plan.jobs)):
+        console.warn(f"of {stills} animations the first frame is coloured: {_MISSING}")
+    jobs = tuple(dataclasses.replace(job, film=False) if is_still(job) else job for job in plan.jobs)
+    return dataclasses.replace(plan, jobs=jobs)
 
 
 def film_options(
@@ -135,7 +176,7 @@ def color_films(
     from colorgan.film import Progress, VideoCodec, run_films
 
     if film.codec is VideoCodec.FFV1:  # needs Matroska, whatever the source is; a name that was given is not changed
-        jobs = [job if job.target in (output, job.target.with_suffix(".mkv")) else _as_matroska(job) for job in jobs]
+        jobs = [job if _keeps_name(job, output) else _as_matroska(job) for job in jobs]
     outcomes: list[Outcome] = []
     with console.progress_bar(unit="frames") as progress, closing(run_films(jobs, colorizer, options, film)) as events:  # type: ignore[type-var]
         task = progress.add_task("colouring", total=None, note="")
@@ -156,6 +197,12 @@ def color_films(
             if should_stop():
                 break
     return outcomes
+
+
+def _keeps_name(job: "Job", output: Path) -> bool:
+    from colorgan.images import is_film_name
+
+    return job.target in (output, job.target.with_suffix(".mkv")) or not is_film_name(job.source)
 
 
 def _as_matroska(job: "Job") -> "Job":

@@ -3,9 +3,10 @@
 from colorgan.film.encode import VideoCodec
 from colorgan.film.measure import ClipScores, Score, measure_clip
 from colorgan.film.options import FilmOptions
+from colorgan.film.outcome import FilmOutcome, Progress
 from colorgan.film.run import run_films
 from colorgan.film.source import probe_film
-from colorgan.film.work import FilmOutcome, Progress, color_film
+from colorgan.film.work import color_film
 
 __all__ = [
     "ClipScores",

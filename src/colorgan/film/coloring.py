@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from colorgan.errors import ImageReadError
 from colorgan.film.ahead import Ahead
 from colorgan.film.light import Levels, Light, paint_chroma, thumb_of
 from colorgan.film.look import Part, look_ahead
-from colorgan.film.source import FilmReader, Picture
+from colorgan.film.source import Picture
 from colorgan.film.steady import Carried, Tint, interpolate, steady_keys
 from colorgan.rendering import ChromaField, fit_chroma
 
@@ -19,6 +20,14 @@ __all__ = ["Colored", "Coloring"]
 
 _PARTS_AHEAD = 2
 _KEYS_A_SECOND = 4
+
+
+class Reader(Protocol):
+    """Reads frames."""
+
+    def pictures(self) -> Iterator[Picture]:
+        """Yield them in order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class Coloring:
     hints: tuple[tuple[int, Tensor], ...] = ()  # time stamps in order, and the hints of each
 
     def frames(
-        self, looking: FilmReader, painting: FilmReader, start: int = 0, carried: Carried | None = None
+        self, looking: Reader, painting: Reader, start: int = 0, carried: Carried | None = None
     ) -> Generator[Colored]:
         """Yield the frames in order, with their colours.
 

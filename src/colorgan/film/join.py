@@ -29,6 +29,9 @@ __all__ = ["FORMATS", "Span", "join_film"]
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 """The containers that films can be written to."""
 
+_QUICK = {"movflags": "+faststart"}
+_AS_THEY_ARE = {"avoid_negative_ts": "disabled"}  # else all times move by as much as sound begins before the pictures
+_OPTIONS = {"mp4": _QUICK, "mov": _QUICK, "matroska": _AS_THEY_ARE, "webm": _AS_THEY_ARE}
 _OWN_TAGS = {"encoder", "major_brand", "minor_version", "compatible_brands", "comment"}
 _OF_THE_CODING = ("BPS", "DURATION", "NUMBER_OF", "_STATISTICS", "ENCODER", "encoder", "vendor_id")
 
@@ -63,23 +66,25 @@ def join_film(
     """
     container_format = FORMATS[Path(name).suffix.lower()]
     offset = parts[0][0].begin * facts.time_base if span.begin is not None else Fraction(0)
-    with open_film(source) as (old, video), _template(encoding, facts) as shape:
-        options = {"movflags": "+faststart"} if container_format in ("mp4", "mov") else {}
-        with av.open(str(target), "w", format=container_format, container_options=options) as new:
-            pictures = _add_pictures(new, shape, video, facts, strip=strip)
-            streams, left_out = _add_others(new, old, video, container_format, strip=strip)
-            _describe(new, old, note, offset, span, strip=strip)
-            packets = _picture_packets(
-                parts,
-                facts,
-                pictures,
-                offset,
-                strict=container_format in ("mp4", "mov"),
-                in_units=encoding.encoder in ("libx264", "libx265"),
-            )
-            others = _other_packets(old, streams, span, offset)
-            for _, packet in heapq.merge(packets, others, key=lambda pair: pair[0]):
-                new.mux(packet)
+    with (
+        open_film(source) as (old, video),
+        _template(encoding, facts) as shape,
+        av.open(str(target), "w", format=container_format, container_options=_OPTIONS[container_format]) as new,
+    ):
+        pictures = _add_pictures(new, shape, video, facts, strip=strip)
+        streams, left_out = _add_others(new, old, video, container_format, strip=strip)
+        _describe(new, old, note, offset, span, strip=strip)
+        packets = _picture_packets(
+            parts,
+            facts,
+            pictures,
+            offset,
+            strict=container_format in ("mp4", "mov"),
+            in_units=encoding.encoder in ("libx264", "libx265"),
+        )
+        others = _other_packets(old, streams, span, offset)
+        for _, packet in heapq.merge(packets, others, key=lambda pair: pair[0]):
+            new.mux(packet)
     if facts.turn and encoding.encoder == "ffv1":
         left_out.append("that it is to be turned when it is shown cannot be written beside ffv1, and is left out")
     return [f"{source}: {text}" for text in left_out]

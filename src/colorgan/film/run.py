@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator
 from colorgan.colorization import ColorizeOptions, Colorizer, Job, Notice, Status
 from colorgan.errors import ColorganError
 from colorgan.film.options import FilmOptions
-from colorgan.film.work import FilmOutcome, Progress, color_film
+from colorgan.film.outcome import FilmOutcome, Progress
+from colorgan.film.pictures import color_pictures
+from colorgan.film.work import color_film
+from colorgan.images import is_film_name
 
 __all__ = ["run_films"]
 
@@ -23,7 +26,8 @@ def run_films(
     """
     for job in jobs:
         try:
-            yield from color_film(job, colorizer, options, film)
+            color = color_film if is_film_name(job.source) or is_film_name(job.target) else color_pictures
+            yield from color(job, colorizer, options, film)
         except Exception as error:  # whatever happens to one film, the others go on
             yield FilmOutcome(job=job, status=Status.FAILED, reason=_reason(job, error))
 

@@ -20,7 +20,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from colorgan.errors import ImageReadError
-from colorgan.images import PhotoKind
+from colorgan.images import Photo, PhotoKind
+from colorgan.images.budget import Meter
 from colorgan.images.classify import SAMPLES, classify
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Picture:
     luma: Luma  # (H, W), uint8, or uint16 where there are more bits; as the film has it
     pts: int  # in units of the stream's time base
     duration: int
+    photo: Photo | None = None  # of frames that are no film's
+    length: float = 0.0  # and how many milliseconds its file says that it is shown
 
 
 @contextmanager
@@ -127,6 +130,7 @@ def probe_film(path: Path) -> FilmFacts:
         ImageReadError: It cannot be read, or has no pictures.
     """
     with open_film(path) as (container, stream):
+        Meter().check_size(stream.codec_context.width or 1, stream.codec_context.height or 1)
         samples = list(_sample(container, stream))
         if not samples:
             raise ImageReadError(f"{path} holds no frame that can be decoded; copy it again from where it came")

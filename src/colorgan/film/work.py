@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +12,8 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 import torch
-from torch import Tensor
 
-from colorgan.colorization import ColorizeOptions, Colorizer, Job, Notice, Outcome, Product, Status, settings_of
-from colorgan.colorization.hints import Hint, hints_to_points
+from colorgan.colorization import ColorizeOptions, Colorizer, Job, Notice, Product, Status, settings_of
 from colorgan.colorization.products import Preview, make_preview
 from colorgan.config import ColorInput, Existing, config_to_mapping
 from colorgan.errors import ImageReadError, ImageWriteError
@@ -32,6 +29,7 @@ from colorgan.film.join import Span, check_container, join_film
 from colorgan.film.light import Levels, Light
 from colorgan.film.look import Part
 from colorgan.film.options import FilmOptions
+from colorgan.film.outcome import Clock, FilmOutcome, Progress, hints_of
 from colorgan.film.source import FilmFacts, FilmReader, Picture, probe_film
 from colorgan.film.steady import Carried
 from colorgan.film.workspace import Segment, Workspace, fingerprint_of
@@ -42,48 +40,9 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-__all__ = ["FilmOutcome", "Progress", "color_film"]
+__all__ = ["color_film"]
 
 _SEGMENT = 240  # frames, at least: what a run that is broken off has to do again, at most that and a scene more
-_PROGRESS = 0.25  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a film is."""
-
-    job: Job
-    done: int  # frames
-    total: int  # about; 0 if nobody knows
-    rate: float  # frames a second in this run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilmOutcome(Outcome):
-    """What became of one film; `pages` counts its frames."""
-
-    scenes: tuple[Preview, ...] = ()  # a frame of each, if asked for
-
-
-@dataclass(slots=True)
-class _Clock:
-    """Tells now and then how far a film is."""
-
-    job: Job
-    total: int
-    done: int = 0
-    started: float = field(default_factory=time.monotonic)
-    told: float = 0.0
-    before: int = 0
-
-    def tick(self) -> Progress | None:
-        self.done += 1
-        now = time.monotonic()
-        if now - self.told < _PROGRESS:
-            return None
-        self.told = now
-        rate = (self.done - self.before) / max(now - self.started, 1e-6)
-        return Progress(self.job, self.done, max(self.total, self.done), rate)
 
 
 def color_film(
@@ -142,7 +101,7 @@ class _Run:
             steady=film.steady,
             palette=options.palette,
             confidence=options.mute_uncertain,
-            hints=_hints_of(job, facts),
+            hints=hints_of(job, facts),
         )
         self.encoding = choose_encoding(
             facts, film.codec, film.crf, job.target.suffix, double=options.product is Product.COMPARISON
@@ -178,6 +137,8 @@ class _Run:
             self.workspace.open()
         except OSError as error:
             raise unwritable(self.job.target, error) from error
+        if self.options.previews:
+            self.previews = self.workspace.previews(before=self.frames)
         if self.frames:
             yield Notice(f"{self.job.source}: going on after {self.frames} frames that are done already")
         if self.facts.interlaced:
@@ -191,6 +152,9 @@ class _Run:
             raise
         except OSError as error:
             raise unwritable(self.job.target, error) from error
+        except av.FFmpegError:  # a muxer or an encoder gave up, and would again
+            self.workspace.remove()
+            raise
         self.workspace.remove()
 
     def _check(self) -> None:
@@ -209,7 +173,7 @@ class _Run:
     def _make_segments(self) -> Iterator[Progress | Notice]:
         carried, number = self.workspace.carried(), self.frames
         looking, painting = self._reader(), self._reader()
-        clock = _Clock(self.job, self._expected(), number, before=number)
+        clock = Clock(self.job, self._expected(), number, before=number)
         segment: _SegmentWriter | None = None
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
@@ -237,12 +201,13 @@ class _Run:
             yield Notice(f"{self.job.source}: {painting.damaged} damaged pieces were passed over")
 
     def _preview(self, colored: Colored) -> None:
-        """Keep a small copy of the middle of each scene, for reports."""
+        """Keep a small copy of the middle of each scene, for reports, and for those of a run that goes on from here."""
         part = colored.part
         if self.options.previews and part.begins and colored.number == (part.first + part.last) // 2:
             upright = np.ascontiguousarray(np.rot90(colored.grey, self.facts.turn))
             photo = Photo(grey=upright, depth=8, kind=PhotoKind.GREY)
             self.previews.append(make_preview(photo, colored.field(self.options.render.strength, self.options.warmth)))
+            self.workspace.keep_preview(colored.number, self.previews[-1])
 
     def _expected(self) -> int:
         """Return about how many frames there will be."""
@@ -267,19 +232,6 @@ class _Run:
                 note,
                 strip=self.options.strip_metadata,
             )
-
-
-def _hints_of(job: Job, facts: FilmFacts) -> tuple[tuple[int, Tensor], ...]:
-    """Return the hints by their time stamps; one without a time is of the first frame.
-
-    Raises:
-        UsageError: One lies outside the picture.
-    """
-    width, height = (facts.height, facts.width) if facts.turn % 2 else (facts.width, facts.height)
-    by_time: dict[int, list[Hint]] = {}
-    for hint in sorted(job.hints, key=lambda hint: hint.time or 0):
-        by_time.setdefault(int(Fraction(hint.time or 0) / facts.time_base), []).append(hint)
-    return tuple((time, hints_to_points(hints, width, height)) for time, hints in by_time.items())
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from colorgan.colorization.products import Preview
 from colorgan.film.steady import Carried, Tint
 
 __all__ = ["Segment", "Workspace", "fingerprint_of"]
@@ -99,6 +100,17 @@ class Workspace:
         if not self.segments or self.segments[-1].ends:
             return None
         return _load(self.folder / f"carried-{len(self.segments) - 1}.npz")
+
+    def keep_preview(self, number: int, preview: Preview) -> None:
+        """Keep the small pictures of a frame."""
+        for name, content in (("before", preview.before), ("after", preview.after)):
+            (self.folder / f"{number:08}-{name}.jpg").write_bytes(content)
+
+    def previews(self, *, before: int) -> list[Preview]:
+        """Return the small pictures of frames before this one, in order."""
+        found = [path for path in sorted(self.folder.glob("*-after.jpg")) if int(path.name[:8]) < before]
+        pairs = ((path.with_name(f"{path.name[:8]}-before.jpg"), path) for path in found)
+        return [Preview(one.read_bytes(), other.read_bytes()) for one, other in pairs if one.exists()]
 
     def remove(self) -> None:
         """Remove it with all that it holds."""

@@ -1,10 +1,18 @@
 """Pictures: from files into grey levels at full size and depth, and from coloured pixels back into files."""
 
+from colorgan.images.animation import is_animated
 from colorgan.images.atomic import atomic_file
 from colorgan.images.budget import ReadLimits
 from colorgan.images.colors import Colors, read_colors
 from colorgan.images.files import seekable
-from colorgan.images.film_names import film_suffix, is_film_name
+from colorgan.images.film_names import (
+    film_suffix,
+    find_frames,
+    frame_path,
+    is_film_name,
+    is_frame_pattern,
+    number_of,
+)
 from colorgan.images.marks import describe, read_marks
 from colorgan.images.metadata import Metadata
 from colorgan.images.photo import Photo, PhotoKind
@@ -47,10 +55,15 @@ __all__ = [
     "default_format",
     "describe",
     "film_suffix",
+    "find_frames",
     "format_of",
+    "frame_path",
+    "is_animated",
     "is_film_name",
+    "is_frame_pattern",
     "is_image_name",
     "iter_photos",
+    "number_of",
     "photo_from_image",
     "read_colors",
     "read_marks",

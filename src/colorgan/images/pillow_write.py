@@ -10,7 +10,7 @@ from colorgan.images.png_write import text_chunks
 from colorgan.images.profiles import srgb_profile
 from colorgan.images.texts import Texts
 
-__all__ = ["encode_by_pillow"]
+__all__ = ["encode_by_pillow", "pillow_options"]
 
 
 def encode_by_pillow(image: Image.Image, name: str, *, quality: int, texts: Texts) -> bytes:
@@ -22,7 +22,7 @@ def encode_by_pillow(image: Image.Image, name: str, *, quality: int, texts: Text
         quality: Of JPEG (4:4:4), WebP and AVIF, 1 to 100.
         texts: What to write beside the pixels, as far as the format can hold it.
     """
-    options = _options(name, quality, texts)
+    options = pillow_options(name, quality, texts)
     buffer = io.BytesIO()  # Pillow hides what the system says when it writes to a file by itself
     image.save(buffer, name, **options)
     if name != "JPEG":
@@ -30,7 +30,8 @@ def encode_by_pillow(image: Image.Image, name: str, *, quality: int, texts: Text
     return insert_segments(buffer.getvalue(), app_segments(*texts.split_xmp(LONGEST_XMP), texts.iptc))
 
 
-def _options(name: str, quality: int, texts: Texts) -> dict[str, Any]:
+def pillow_options(name: str, quality: int, texts: Texts) -> dict[str, Any]:
+    """Return what Pillow is to be told when it writes a format; see `encode_by_pillow`."""
     profile = srgb_profile()
     dpi = {"dpi": texts.dpi} if texts.dpi else {}
     if name == "JPEG":

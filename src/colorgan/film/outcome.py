@@ -1,0 +1,68 @@
+"""What is told of a film while it is coloured, and what became of it."""
+
+import time
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from torch import Tensor
+
+from colorgan.colorization import Job, Outcome
+from colorgan.colorization.hints import Hint, hints_to_points
+from colorgan.colorization.products import Preview
+from colorgan.film.source import FilmFacts
+
+__all__ = ["Clock", "FilmOutcome", "Progress", "hints_of"]
+
+PROGRESS = 0.25  # seconds between two looks at how far a film is
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a film is."""
+
+    job: Job
+    done: int  # frames
+    total: int  # about; 0 if nobody knows
+    rate: float  # frames a second in this run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilmOutcome(Outcome):
+    """What became of one film; `pages` counts its frames."""
+
+    scenes: tuple[Preview, ...] = ()  # a frame of each, if asked for
+
+
+@dataclass(slots=True)
+class Clock:
+    """Tells now and then how far a film is."""
+
+    job: Job
+    total: int
+    done: int = 0
+    started: float = field(default_factory=time.monotonic)
+    told: float = 0.0
+    before: int = 0
+
+    def tick(self) -> Progress | None:
+        """Count a frame; say how far the film is if it is time to."""
+        self.done += 1
+        now = time.monotonic()
+        if now - self.told < PROGRESS:
+            return None
+        self.told = now
+        rate = (self.done - self.before) / max(now - self.started, 1e-6)
+        return Progress(self.job, self.done, max(self.total, self.done), rate)
+
+
+def hints_of(job: Job, facts: FilmFacts) -> tuple[tuple[int, Tensor], ...]:
+    """Return the hints by their time stamps; one without a time is of the first frame.
+
+    Raises:
+        UsageError: One lies outside the picture.
+    """
+    width, height = (facts.height, facts.width) if facts.turn % 2 else (facts.width, facts.height)
+    by_time: dict[int, list[Hint]] = {}
+    for hint in sorted(job.hints, key=lambda hint: hint.time or 0):
+        by_time.setdefault(int(Fraction(hint.time or 0) / facts.time_base), []).append(hint)
+    return tuple((time, hints_to_points(hints, width, height)) for time, hints in by_time.items())
