@@ -3,8 +3,9 @@
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from colorgan.colorization.batch import run_jobs
@@ -12,14 +13,14 @@ from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.hints import Hint, read_hints
 from colorgan.colorization.masks import add_masks
 from colorgan.colorization.plan import Claims, Job, Plan, SideFolders, make_plan
-from colorgan.colorization.search import STREAM, Source, find_sources
+from colorgan.colorization.search import STREAM, Source, Sources, find_sources
 from colorgan.colorization.work import ColorizeOptions, Event, Notice, is_own
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import ImageReadError, UsageError
 from colorgan.files import is_folder, status_of
 from colorgan.images import count_pages, format_of, is_film_name, is_image_name, read_size
 
-__all__ = ["add_hints", "check_reports", "colorize_paths", "plan_paths"]
+__all__ = ["add_hints", "check_reports", "colorize_paths", "find_pictures", "plan_paths"]
 
 _COUNTING = 8  # threads that look how many pages files have: network drives answer several at once
 
@@ -91,6 +92,32 @@ def _say_first(notes: Iterable[str], events: Iterator[Event]) -> Iterator[Event]
     yield from events
 
 
+def _is_wanted(name: str, films: bool) -> bool:
+    return is_image_name(name) or (films and is_film_name(name))
+
+
+def find_pictures(
+    inputs: Sequence[Path],
+    output: Path,
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    films: bool = False,
+) -> Sources:
+    """Look for the photographs, and for films if they are wanted, as `plan_paths` does.
+
+    Raises:
+        UsageError: An input does not exist, or the system does not let it be looked at.
+    """
+    return find_sources(
+        inputs,
+        is_image_name=partial(_is_wanted, films=films),
+        include=include,
+        exclude=exclude,
+        skip_folder=None if output == STREAM else output,
+    )
+
+
 def plan_paths(
     inputs: Sequence[Path],
     output: Path,
@@ -103,28 +130,19 @@ def plan_paths(
     confidence: Path | None = None,
     save_masks: Path | None = None,
     films: bool = False,
+    only: Callable[[Path], bool] | None = None,
 ) -> Plan:
     """Look for the photographs, and for films if they are wanted, count their pages, and plan their results.
 
-    See `colorize_paths`.
+    See `colorize_paths`. With `only`, the files for which it says no are left out.
 
     Raises:
         UsageError: The plan cannot be carried out.
     """
-
-    def is_wanted(name: str) -> bool:
-        return is_image_name(name) or (films and is_film_name(name))
-
-    sources = find_sources(
-        inputs,
-        is_image_name=is_wanted,
-        include=include,
-        exclude=exclude,
-        skip_folder=None if output == STREAM else output,
-    )
-    sources.found = _count_all_pages(sources.found)
+    sources = find_pictures(inputs, output, include=include, exclude=exclude, films=films)
+    sources.found = _count_all_pages([s for s in sources.found if only is None or only(s.path)])
     single = len(inputs) == 1 and not is_folder(inputs[0])
-    as_file = single and output != STREAM and is_wanted(output.name) and not is_folder(output)
+    as_file = single and output != STREAM and _is_wanted(output.name, films) and not is_folder(output)
     for folder in (None if as_file or output == STREAM else output, confidence, save_masks):
         if folder is not None and not is_folder(folder) and status_of(folder) is not None:
             raise UsageError(f"{folder} is a file, and a folder is needed there; nothing was done: give another name")

@@ -2,6 +2,7 @@
 
 import webbrowser
 from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,12 +24,13 @@ from colorgan.commands.films import (
 )
 from colorgan.commands.options import DeviceOption, MaxPixelsOption, PrecisionOption, QuietOption, VerboseOption
 from colorgan.commands.signals import StopSignals
+from colorgan.commands.watching import PollOption, WatchOption, check_watch, watch_folders
 from colorgan.config import ColorInput, Existing, PrecisionChoice, SourceType
 from colorgan.errors import UsageError
 from colorgan.files import printable, sweep_leftovers
 
 if TYPE_CHECKING:
-    from colorgan.colorization import ColorizeOptions, Colorizer, Desk, Outcome, Plan, Product
+    from colorgan.colorization import ColorizeOptions, Colorizer, Desk, Job, Outcome, Plan, Product
 
 __all__ = ["colorize"]
 
@@ -270,6 +272,8 @@ def colorize(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Of the page; 0 takes a free one.", rich_help_panel=_PAGE)
     ] = 0,
+    watch: WatchOption = False,
+    watch_poll: PollOption = None,
     video_codec: VideoCodecOption = "auto",
     crf: CrfOption = None,
     key_frames: KeyFramesOption = "auto",
@@ -318,6 +322,21 @@ def colorize(
             "leave one of them out"
         )
     _check_combination(compare=compare, chroma_only=chroma_only, variants=variants, pick=pick)
+    if watch:
+        unfit = {
+            "--serve": serve,
+            "--dry-run": dry_run,
+            "--album": album,
+            "--hint": hint,
+            "--hints": hints,
+            "--report": report,
+            "--contact-sheet": contact_sheet,
+            "--shard": shard,
+            "--repair with masks": repair not in _NO_MASKS,
+        }
+        check_watch(inputs, output, (name for name, given in unfit.items() if given))
+    elif watch_poll is not None:
+        raise UsageError("--watch-poll says how often --watch looks; give --watch too")
     size, part = _parse_render_size(render_size), _parse_shard(shard)
     stop = StopSignals()
     if not serve:  # whose Ctrl-C is no interruption
@@ -330,7 +349,10 @@ def colorize(
         raise UsageError("--hint and --hints were both given; write all hints into the file")
     known = hints if hints is not None else [library.parse_hint(text) for text in hint or ()]
     ranks = library.Ranks.from_environment()
-    plan = library.plan_paths(
+    if watch and ranks.count > 1:
+        raise UsageError("--watch is for one process; leave torchrun out")
+    plan_of = partial(
+        library.plan_paths,
         inputs,
         output,
         include=include or (),
@@ -342,9 +364,10 @@ def colorize(
         save_masks=save_mask,
         films=True,
     )
+    plan = plan_of(only=(lambda _: False) if watch else None)
     if ranks.leads:
         _tell_passed_over(plan)
-    if not plan.jobs:
+    if not plan.jobs and not watch:
         raise UsageError("the inputs hold no photographs; nothing was done")
     plan = library.add_hints(plan, known)
     plan = whole = plan if repair in _NO_MASKS else library.add_masks(plan, Path(repair))
@@ -365,7 +388,7 @@ def colorize(
     plan, films = split_plan(plan)
     film = film_options(
         codec=video_codec, crf=crf, key_frames=key_frames, start=start, end=end, deinterlace=deinterlace
-    ) if films else None  # fmt: skip
+    ) if films or watch else None  # fmt: skip
     written = [path for path in (report, contact_sheet) if path is not None]
     sweep_leftovers(whole.folders | {path.parent for path in written})
     threads = workers or max(1, library.count_cores() // ranks.count_here)
@@ -405,16 +428,40 @@ def colorize(
         model = f"{colorizer.name} {colorizer.sha256}"
         silent = output == library.STREAM
         display = RunDisplay(len(plan.jobs), model, json=json, silent=silent, streams=ranks.count == 1)
-        with stop.deferred():
+
+        def run(plan: "Plan", films: "tuple[Job, ...]", display: RunDisplay) -> "list[Outcome]":
             events = library.run_jobs(
                 plan.jobs, colorizer, options, workers=threads, crew=crew, should_stop=stop.has_come
             )
             outcomes = display.follow(events, fail_fast=fail_fast, keep=None if store is None else store.keep)
-            if film is not None and not stop.has_come():
+            if film is not None and films and not stop.has_come():
                 display.planned += len(films)
                 outcomes += color_films(
                     films, colorizer, options, film, display, output, fail_fast=fail_fast, should_stop=stop.has_come
                 )
+            return outcomes
+
+        def run_lot(plan: "Plan") -> "list[Outcome]":
+            sweep_leftovers(plan.folders)
+            photographs, films = split_plan(plan)
+            return run(photographs, films, RunDisplay(len(photographs.jobs), model, json=json))
+
+        if watch:
+            with stop.deferred():
+                all_well = watch_folders(
+                    inputs,
+                    partial(
+                        library.find_pictures, inputs, output, include=include or (), exclude=exclude or (), films=True
+                    ),
+                    lambda chosen: plan_of(only=chosen),
+                    run_lot,
+                    poll=watch_poll,
+                    fail_fast=fail_fast,
+                    should_stop=stop.has_come,
+                )
+            raise typer.Exit(0 if all_well else 1)
+        with stop.deferred():
+            outcomes = run(plan, films, display)
         if not stop.has_come():  # the other processes may be gone already
             outcomes = ranks.gather(outcomes)
         with stop.deferred():
