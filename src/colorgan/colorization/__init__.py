@@ -1,19 +1,20 @@
 """Colouring photographs: one picture, or a whole tree of files."""
 
 from colorgan.colorization.album import match_albums
+from colorgan.colorization.arrivals import Arrivals, wait_for_changes
 from colorgan.colorization.batch import count_cores, run_jobs, start_crew
 from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
 from colorgan.colorization.hints import Hint, parse_hint, parse_time, read_hints
 from colorgan.colorization.manifest import Manifest, open_manifest
 from colorgan.colorization.masks import add_masks
 from colorgan.colorization.palette import Palette
-from colorgan.colorization.paths import add_hints, check_reports, colorize_paths, plan_paths
+from colorgan.colorization.paths import add_hints, check_reports, colorize_paths, find_pictures, plan_paths
 from colorgan.colorization.plan import Job, Plan, make_plan
 from colorgan.colorization.previews import PreviewStore
 from colorgan.colorization.processes import Crew
 from colorgan.colorization.ranks import Ranks
 from colorgan.colorization.report import make_report, write_report
-from colorgan.colorization.search import STREAM, find_sources
+from colorgan.colorization.search import STREAM, Sources, find_sources
 from colorgan.colorization.serve import Desk, PageServer
 from colorgan.colorization.sheet import make_sheet, write_sheet
 from colorgan.colorization.work import (
@@ -30,6 +31,7 @@ from colorgan.colorization.work import (
 __all__ = [
     "IN_COLOR",
     "STREAM",
+    "Arrivals",
     "ColorizeOptions",
     "Colorizer",
     "Colors",
@@ -48,12 +50,14 @@ __all__ = [
     "Product",
     "Ranks",
     "Sketch",
+    "Sources",
     "Status",
     "add_hints",
     "add_masks",
     "check_reports",
     "colorize_paths",
     "count_cores",
+    "find_pictures",
     "find_sources",
     "make_plan",
     "make_report",
@@ -67,6 +71,7 @@ __all__ = [
     "run_jobs",
     "settings_of",
     "start_crew",
+    "wait_for_changes",
     "write_report",
     "write_sheet",
 ]

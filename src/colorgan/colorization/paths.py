@@ -4,8 +4,9 @@ import dataclasses
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from colorgan.colorization.batch import run_jobs
@@ -14,7 +15,7 @@ from colorgan.colorization.hints import Hint, read_hints
 from colorgan.colorization.manifest import MANIFESTS, is_manifest
 from colorgan.colorization.masks import add_masks
 from colorgan.colorization.plan import Claims, Job, Plan, SideFolders, make_plan
-from colorgan.colorization.search import STREAM, Source, find_sources
+from colorgan.colorization.search import STREAM, Source, Sources, find_sources
 from colorgan.colorization.work import FOREIGN, ColorizeOptions, Event, Notice, find_owner, is_own
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import ImageReadError, UsageError
@@ -30,7 +31,7 @@ from colorgan.images import (
     read_size,
 )
 
-__all__ = ["add_hints", "check_reports", "colorize_paths", "plan_paths"]
+__all__ = ["add_hints", "check_reports", "colorize_paths", "find_pictures", "plan_paths"]
 
 _PAGE_NAME = re.compile(r"-page\d+$")
 _COUNTING = 8  # threads that look how many pages files have: network drives answer several at once
@@ -108,6 +109,33 @@ def _say_first(notes: Iterable[str], events: Iterator[Event]) -> Iterator[Event]
     yield from events
 
 
+def _is_wanted(name: str, films: bool) -> bool:
+    return is_image_name(name) or (films and is_film_name(name))
+
+
+def find_pictures(
+    inputs: Sequence[Path],
+    output: Path,
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    films: bool = False,
+) -> Sources:
+    """Look for the photographs, and for films if they are wanted, as `plan_paths` does.
+
+    Raises:
+        UsageError: An input does not exist, or the system does not let it be looked at.
+    """
+    return find_sources(
+        inputs,
+        is_image_name=partial(_is_wanted, films=films),
+        include=include,
+        exclude=exclude,
+        skip_folder=None if output == STREAM else output,
+        find_frames=lambda path: find_frames(path) if films and is_frame_pattern(path) else (),
+    )
+
+
 def plan_paths(
     inputs: Sequence[Path],
     output: Path,
@@ -121,32 +149,26 @@ def plan_paths(
     save_masks: Path | None = None,
     films: bool = False,
     suffix: str = "",
+    only: Callable[[Path], bool] | None = None,
 ) -> Plan:
     """Look for the photographs, and for films if they are wanted, count their pages, and plan their results.
 
-    See `colorize_paths`.
+    See `colorize_paths`. With `only`, the files for which it says no are left out.
 
     Raises:
         UsageError: The plan cannot be carried out.
     """
-
-    def is_wanted(name: str) -> bool:
-        return is_image_name(name) or (films and is_film_name(name))
-
-    sources = find_sources(
-        inputs,
-        is_image_name=is_wanted,
-        include=include,
-        exclude=exclude,
-        skip_folder=None if output == STREAM else output,
-        find_frames=lambda path: find_frames(path) if films and is_frame_pattern(path) else (),
-    )
-    sources.found = _look_into(sources.found, films=films)
+    sources = find_pictures(inputs, output, include=include, exclude=exclude, films=films)
+    sources.found = _look_into([s for s in sources.found if only is None or only(s.path)], films=films)
     single = len(inputs) == 1 and not is_folder(inputs[0])
-    if any(source.frames for source in sources.found) and is_wanted(output.name) and not is_frame_pattern(output):
+    if (
+        any(source.frames for source in sources.found)
+        and _is_wanted(output.name, films)
+        and not is_frame_pattern(output)
+    ):
         raise UsageError(f"numbered frames become numbered frames, and {output} is one file; give a folder with -o, or "
                          "a name such as %06d.png; nothing was done")  # fmt: skip
-    as_file = single and output != STREAM and is_wanted(output.name) and not is_folder(output)
+    as_file = single and output != STREAM and _is_wanted(output.name, films) and not is_folder(output)
     for folder in (None if output == STREAM else output.parent if as_file else output, confidence, save_masks):
         above = () if folder is None else (folder, *folder.parents)
         in_the_way = next((path for path in above if status_of(path) is not None), None)

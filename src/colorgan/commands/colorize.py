@@ -2,6 +2,7 @@
 
 import webbrowser
 from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,12 +34,13 @@ from colorgan.commands.options import (
 )
 from colorgan.commands.settings import find_look, outranks
 from colorgan.commands.signals import StopSignals
+from colorgan.commands.watching import PollOption, WatchOption, check_watch, watch_folders
 from colorgan.config import LOOKS, ColorInput, Existing, LookConfig, PrecisionChoice, SourceType, shorten
 from colorgan.errors import UsageError
 from colorgan.files import printable, sweep_leftovers
 
 if TYPE_CHECKING:
-    from colorgan.colorization import ColorizeOptions, Colorizer, Desk, Outcome, Plan, Product
+    from colorgan.colorization import ColorizeOptions, Colorizer, Desk, Job, Outcome, Plan, Product
 
 __all__ = ["colorize"]
 
@@ -322,6 +324,8 @@ def colorize(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Of the page; 0 takes a free one.", rich_help_panel=_PAGE)
     ] = 0,
+    watch: WatchOption = False,
+    watch_poll: PollOption = None,
     video_codec: VideoCodecOption = "auto",
     crf: CrfOption = None,
     key_frames: KeyFramesOption = "auto",
@@ -381,6 +385,22 @@ def colorize(
         strength = chosen.strength
     if chosen.palette is not None and not outranks(context, "palette", "look"):
         palette = chosen.palette
+    if watch:
+        unfit = {
+            "--serve": serve,
+            "--dry-run": dry_run,
+            "--album": album,
+            "--hint": hint,
+            "--hints": hints,
+            "--report": report,
+            "--contact-sheet": contact_sheet,
+            "--shard": shard,
+            "--manifest": manifest,
+            "--repair with masks": repair not in _NO_MASKS,
+        }
+        check_watch(inputs, output, (name for name, given in unfit.items() if given))
+    elif watch_poll is not None:
+        raise UsageError("--watch-poll says how often --watch looks; give --watch too")
     size, part = _parse_render_size(render_size), _parse_shard(shard)
     stop = StopSignals()
     if not serve:  # whose Ctrl-C is no interruption
@@ -397,7 +417,10 @@ def colorize(
         raise UsageError("--hint and --hints were both given; write all hints into the file")
     known = hints if hints is not None else [library.parse_hint(text) for text in hint or ()]
     ranks = library.Ranks.from_environment()
-    plan = library.plan_paths(
+    if watch and ranks.count > 1:
+        raise UsageError("--watch is for one process; leave torchrun out")
+    plan_of = partial(
+        library.plan_paths,
         inputs,
         output,
         include=include or (),
@@ -410,9 +433,10 @@ def colorize(
         films=True,
         suffix=suffix,
     )
+    plan = plan_of(only=(lambda _: False) if watch else None)
     if ranks.leads:
         _tell_passed_over(plan)
-    if not plan.jobs:
+    if not plan.jobs and not watch:
         raise UsageError("the inputs hold no photographs; nothing was done")
     films_only_video = all(is_film_name(job.source) for job in plan.jobs if job.film)
     of_photographs = {
@@ -435,7 +459,7 @@ def colorize(
         "--end": end is not None,
         "--deinterlace": deinterlace,
     }
-    if ranks.leads:
+    if ranks.leads and not watch:
         check_options(plan, of_photographs, of_films)
     plan = library.add_hints(plan, known)
     plan = whole = plan if repair in _NO_MASKS else library.add_masks(plan, Path(repair))
@@ -461,7 +485,7 @@ def colorize(
         raise UsageError(f"--strength-strip is for photographs, and {films[0].source} is a film; leave films out")
     film = film_options(
         codec=video_codec, crf=crf, key_frames=key_frames, start=start, end=end, deinterlace=deinterlace
-    ) if films else None  # fmt: skip
+    ) if films or watch else None  # fmt: skip
     written = [path for path in (report, contact_sheet) if path is not None]
     sweep_leftovers(whole.folders | {path.parent for path in (*written, manifest) if path is not None})
     threads = workers or max(1, library.count_cores() // ranks.count_here)
@@ -513,16 +537,41 @@ def colorize(
                 streams=ranks.count == 1,
                 listeners=[book.add] if book is not None else [],
             )
-            with stop.deferred():
+
+            def run(plan: "Plan", films: "tuple[Job, ...]", display: RunDisplay) -> "list[Outcome]":
                 events = library.run_jobs(
                     plan.jobs, colorizer, options, workers=threads, crew=crew, should_stop=stop.has_come
                 )
                 outcomes = display.follow(events, fail_fast=fail_fast, keep=None if store is None else store.keep)
-                if film is not None and not stop.has_come():
+                if film is not None and films and not stop.has_come():
                     display.planned += len(films)
                     outcomes += color_films(
                         films, colorizer, options, film, display, output, fail_fast=fail_fast, should_stop=stop.has_come
                     )
+                return outcomes
+
+            def run_lot(plan: "Plan") -> "list[Outcome]":
+                sweep_leftovers(plan.folders)
+                photographs, films = split_plan(plan)
+                return run(photographs, films, RunDisplay(len(photographs.jobs), model, json=json))
+
+            if watch:
+                find = partial(
+                    library.find_pictures, inputs, output, include=include or (), exclude=exclude or (), films=True
+                )
+                with stop.deferred():
+                    all_well = watch_folders(
+                        inputs,
+                        find,
+                        lambda chosen: plan_of(only=chosen),
+                        run_lot,
+                        poll=watch_poll,
+                        fail_fast=fail_fast,
+                        should_stop=stop.has_come,
+                    )
+                raise typer.Exit(0 if all_well else 1)
+            with stop.deferred():
+                outcomes = run(plan, films, display)
             if not stop.has_come():  # the other processes may be gone already
                 outcomes = ranks.gather(outcomes)
             with stop.deferred():

@@ -17,6 +17,7 @@ from colorgan.images.metadata import read_metadata
 from colorgan.images.opening import decode, open_image
 from colorgan.images.photo import Levels
 from colorgan.images.png_read import is_deep_png
+from colorgan.images.raw import is_raw
 from colorgan.images.read import _pages, _reading
 from colorgan.images.sources import open_pixels
 from colorgan.images.tiff_pages import is_tiff
@@ -65,7 +66,7 @@ def read_colors(source: Path | BinaryIO, *, short_side: int | None = None, limit
     with _reading(source, limits) as (file, meter), meter.running():
         start = file.read(33)
         file.seek(0)
-        if is_tiff(start):
+        if is_raw(file) or is_tiff(start[:4]):
             photo = next(_pages(file, meter, keep_rgb=True, first=0))
             assert photo.rgb is not None  # noqa: S101 - it was asked for
             return Colors(Image.fromarray(_on_white(photo.rgb, photo.alpha)), (photo.width, photo.height))

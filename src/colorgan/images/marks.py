@@ -36,6 +36,7 @@ from colorgan.images.files import read_bytes, unreadable
 from colorgan.images.metadata import Metadata, read_metadata, read_tiff_metadata
 from colorgan.images.opening import open_image
 from colorgan.images.provenance import Marks, Origin, Provenance
+from colorgan.images.raw import is_raw, raw_metadata
 from colorgan.images.xmp import IPTC_EXT, MM, RDF, ST_EVT, ST_REF, XMP, Packet, text_of
 
 __all__ = ["MARKS", "NAMESPACE", "describe", "merge_xmp", "parse_marks", "read_marks"]
@@ -248,6 +249,8 @@ def describe(path: Path) -> Provenance | None:
 
 def _metadata(data: bytes) -> Metadata:
     file = io.BytesIO(data)
+    if is_raw(file):
+        return raw_metadata(file)
     if data[:2] in (b"II", b"MM"):
         read_directory(file)  # or say that it is no TIFF
         return read_tiff_metadata(file)[0]

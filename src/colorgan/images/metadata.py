@@ -63,8 +63,8 @@ def read_metadata(image: Image.Image, file: BinaryIO | None = None) -> tuple[Met
     """
     blocks = _find_blocks(image, file)
     entries = parse_exif(blocks.exif) if blocks.exif else _memory_exif(image)
-    # Of a TIFF, Pillow has applied the orientation while loading.
-    metadata, orientation = _clean(entries, blocks, upright=image.format == "TIFF")
+    # Of a TIFF, Pillow has applied the orientation while loading; a JPEG XL's is that of its codestream, and applied.
+    metadata, orientation = _clean(entries, blocks, upright=image.format in ("TIFF", "JXL"))
     metadata.dpi = _sane(image.info.get("dpi")) or metadata.dpi
     metadata.comment = _as_bytes(image.info.get("comment"))
     metadata.texts = _read_texts(image)

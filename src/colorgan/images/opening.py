@@ -4,7 +4,7 @@ import ctypes
 import io
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import BinaryIO, Literal, cast
 
 from PIL import Image, _imaging
@@ -12,6 +12,7 @@ from PIL import Image, _imaging
 from colorgan.images.budget import Meter
 from colorgan.images.files import PILLOW_FORMATS
 from colorgan.images.metadata import quiet
+from colorgan.images.newer_formats import is_heif, is_jxl, open_heif, open_jxl
 from colorgan.images.png_parts import is_png, open_png_parts
 
 __all__ = ["PageView", "decode", "open_image"]
@@ -35,14 +36,22 @@ def open_image(file: BinaryIO, meter: Meter | None = None) -> Iterator[Image.Ima
         ImageReadError: They are too many.
     """
     file.seek(0)
-    start = file.read(30)
+    start = file.read(64)
     file.seek(0)
+    if is_jxl(start):
+        with (
+            open_jxl(file, meter) as found,
+            nullcontext(found) if isinstance(found, Image.Image) else open_image(io.BytesIO(found)) as image,
+        ):
+            yield image
+        return
     if meter is not None and (size := _webp_size(start)) is not None:  # of which Pillow reserves memory when opening
         meter.take_page(*size, 4 * size[0] * size[1])
         meter = None
     shown, info = open_png_parts(file) if is_png(start) else (file, {})
     with quiet(), _without_limit():
-        image = Image.open(cast("BinaryIO", shown), formats=PILLOW_FORMATS)
+        heif = is_heif(start)
+        image = open_heif(file) if heif else Image.open(cast("BinaryIO", shown), formats=PILLOW_FORMATS)
     with image:
         if meter is not None:
             meter.take_page(*image.size, image.width * image.height * _PIXEL_BYTES.get(image.mode, 4))

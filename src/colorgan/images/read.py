@@ -22,6 +22,7 @@ from colorgan.images.grey import GreyWriter, PixelSource
 from colorgan.images.metadata import read_metadata, read_tiff_metadata
 from colorgan.images.opening import PageView, decode, open_image
 from colorgan.images.photo import Levels, Photo, PhotoKind
+from colorgan.images.raw import RAW_SUFFIXES, develop, is_raw, raw_size
 from colorgan.images.sources import PillowPixels, array_pixels, open_pixels
 from colorgan.images.tiff import TiffPixels, is_readable
 from colorgan.images.tiff_pages import find_pages, is_tiff
@@ -40,8 +41,9 @@ __all__ = [
 SUFFIXES = frozenset(
     {
         ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".tif", ".tiff", ".webp", ".bmp", ".dib", ".gif", ".pgm",
-        ".ppm", ".pbm", ".pnm", ".avif", ".jp2",
+        ".ppm", ".pbm", ".pnm", ".avif", ".jp2", ".heic", ".heif", ".hif", ".jxl",
     }
+    | RAW_SUFFIXES
 )  # fmt: skip
 """The suffixes by which folders are searched for pictures, in lower case."""
 
@@ -94,13 +96,14 @@ def iter_photos(
 def count_pages(path: Path) -> int:
     """Return how many photographs a file holds, without decoding them: the pages of a TIFF, 1 of any other format.
 
-    Only a TIFF is looked into: another file may turn out not to be a picture when it is read.
+    Only a TIFF is looked into: another file may turn out not to be a picture when it is read. A camera's raw file is
+    one photograph.
 
     Raises:
         ImageReadError: It cannot be opened, or it is a TIFF without photographs, or with more than the limits allow.
     """
     with _reading(path) as (file, meter), meter.running():
-        return len(find_pages(file, meter)) if is_tiff(file.read(4)) else 1
+        return 1 if is_raw(file) or not is_tiff(file.read(4)) else len(find_pages(file, meter))
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -110,8 +113,12 @@ def read_size(path: Path) -> tuple[int, int]:
         ImageReadError: It is no picture that can be read.
     """
     with _reading(path) as (file, meter), meter.running():
+        if is_raw(file):
+            return raw_size(file)
         if is_tiff(file.read(4)):
             page = find_pages(file, meter)[0]
+            if page.is_raw:
+                return raw_size(file)
             width, height = page.width, page.height
             with _open_tiff(file) as tiff:
                 _, orientation = read_tiff_metadata(file, _parse_page(tiff, page.holder))
@@ -157,6 +164,9 @@ def _digest(file: BinaryIO) -> str:
 
 
 def _pages(file: BinaryIO, meter: Meter, keep_rgb: bool, first: int) -> Iterator[Photo]:
+    if is_raw(file):
+        yield from _raw_page(file, meter, keep_rgb, first)
+        return
     if is_tiff(file.read(4)):
         yield from _tiff_pages(file, meter, keep_rgb, first)
         return
@@ -169,6 +179,13 @@ def _pages(file: BinaryIO, meter: Meter, keep_rgb: bool, first: int) -> Iterator
         yield _finish(pixels, profile, orientation, keep_rgb, metadata=metadata, format=_format(image))
 
 
+def _raw_page(file: BinaryIO, meter: Meter, keep_rgb: bool, first: int) -> Iterator[Photo]:
+    if first > 0:
+        return
+    pixels, metadata = develop(file, meter)
+    yield _finish(pixels, None, 1, keep_rgb, metadata=metadata, format="RAW")
+
+
 def _format(image: Image.Image) -> str:
     name = image.format or ""
     return _SAME_AS.get(name, name)
@@ -176,6 +193,9 @@ def _format(image: Image.Image) -> str:
 
 def _tiff_pages(file: BinaryIO, meter: Meter, keep_rgb: bool, first: int) -> Iterator[Photo]:
     directories = find_pages(file, meter)
+    if directories[0].is_raw:
+        yield from _raw_page(file, meter, keep_rgb, first)
+        return
     with _open_tiff(file) as tiff:
         for number, directory in enumerate(directories[first:], start=first):
             page = _parse_page(tiff, directory.offset)

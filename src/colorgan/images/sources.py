@@ -11,6 +11,7 @@ from PIL import Image
 
 from colorgan.errors import ImageReadError
 from colorgan.images.grey import BAND, PixelSource
+from colorgan.images.newer_formats import deep_heif_levels
 from colorgan.images.opening import decode
 from colorgan.images.photo import Levels
 from colorgan.images.png_read import DeepPngPixels, is_deep_png
@@ -169,6 +170,8 @@ def open_pixels(file: BinaryIO, image: Image.Image) -> PixelSource:
         return DeepPngPixels(file, image.info.get("transparency"))
     if image.format == "PPM" and (header := _ppm_header(start)) is not None:
         return _read_deep_ppm(file, *header)
+    if (levels := deep_heif_levels(file, image)) is not None:
+        return array_pixels(levels)
     decode(image)
     return PillowPixels(image)
 

@@ -66,6 +66,11 @@ class Directory:
         return across * down * self.samples * max(self.bits, 1) // 8 + 1
 
     @property
+    def is_raw(self) -> bool:
+        """Whether it is what a camera's sensor saw, which has to be developed."""
+        return self.photometric in _RAW
+
+    @property
     def is_auxiliary(self) -> bool:
         """Whether it is a mask, a depth map, or a channel that no eye sees."""
         return bool(self.kind & ~(_REDUCED | _OF_MANY)) or "infrared" in self.text
@@ -79,9 +84,11 @@ class Directory:
 def find_pages(file: BinaryIO, meter: Meter) -> list[Directory]:
     """Find the directories of a TIFF that are photographs, in order: each in full size, once.
 
+    If all that it has is a camera's raw data, these are what is returned, as one; see `Directory.is_raw`.
+
     Raises:
-        ImageReadError: There is none, or what it has is raw data; or the directories cannot be read; or they, or the
-            pages together, would cost too much.
+        ImageReadError: There is none; or the directories cannot be read; or they, or the pages together, would cost
+            too much.
     """
     walk = _Walk(file, meter)
     chain = [directory for directory in walk.chain() if directory.area]
@@ -93,12 +100,9 @@ def find_pages(file: BinaryIO, meter: Meter) -> list[Directory]:
         raise ImageReadError("it is damaged or cut off: a small copy is there, and the picture is not")
     pages = _without_copies(full) if full else [max(groups, key=lambda directory: directory.area)]
     pages = [page for page in pages if not _is_infrared_of(page, pages)]
-    if all(page.photometric in _RAW for page in pages):
-        raise ImageReadError(
-            "it is a camera's raw file, whose picture has not been developed; save it as a TIFF or JPEG with the "
-            "camera's program first"
-        )
-    pages = [page for page in pages if page.photometric not in _RAW]
+    if all(page.is_raw for page in pages):
+        return pages[:1]
+    pages = [page for page in pages if not page.is_raw]
     for page in pages:
         meter.take_page(page.width, page.height, page.decoded_bytes)
     return pages
