@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from colorgan.config import AugmentConfig
-from colorgan.data import ResidentPhotos, find_photos, open_photo
+from colorgan.data import DeviceDataset, find_photos, open_photo
 from colorgan.errors import DataError
 from support import draw_photo
 
@@ -23,7 +23,7 @@ def photos(photo_folder):
 
 
 def make(photos, size=32, augment=VARIED, seed=0, workers=0):
-    return ResidentPhotos(photos, size, augment, seed, CPU, workers=workers)
+    return DeviceDataset(photos, size, augment, seed, CPU, workers=workers)
 
 
 def draw(resident, count=3, size=4, first=0, rank=0, world=1):
