@@ -338,9 +338,9 @@ class TestGeneratorLoss:
         torch.manual_seed(0)
         lab, known = some_lab(), torch.ones(2, 1, 32, 32)
         known[..., :9] = 0
-        verdict = [torch.randn(2, 1, 6, 6), torch.randn(2, 1, 2, 2)]
+        logits = [torch.randn(2, 1, 6, 6), torch.randn(2, 1, 2, 2)]
         loss = GeneratorLoss(LossConfig(**{**NONE, **weights}), perceptual)
-        return loss(predict(lab), lab, known, verdict, predict(F.avg_pool2d(lab, 2)))
+        return loss(predict(lab), lab, known, logits, predict(F.avg_pool2d(lab, 2)))
 
     @pytest.mark.parametrize("term", NAMES)
     def test_each_term_alone(self, perceptual: PerceptualLoss, term: str) -> None:
@@ -364,7 +364,7 @@ class TestGeneratorLoss:
         assert total.requires_grad
         assert not any(value.requires_grad for value in terms.values())
 
-    def test_without_a_verdict_the_adversarial_term_is_left_out(self) -> None:
+    def test_without_logits_the_adversarial_term_is_left_out(self) -> None:
         lab = some_lab()
         loss = GeneratorLoss(LossConfig(adversarial=1.0))
         assert set(loss(predict(lab), lab).terms) == {"smooth_l1", "bins"}
@@ -393,9 +393,9 @@ class TestGeneratorLoss:
             "luminance": lab[:, :1].clone().requires_grad_(),
         }
         prediction = Prediction(**leaves, rgb=None)
-        verdict = [assemble_rgb(prediction).mean((1, 2, 3))]
+        logits = [assemble_rgb(prediction).mean((1, 2, 3))]
         config = LossConfig(luminance=1.0, perceptual=1.0, adversarial=1.0)
-        total, _ = GeneratorLoss(config, perceptual)(prediction, lab, torch.zeros(1, 1, 32, 32), verdict)
+        total, _ = GeneratorLoss(config, perceptual)(prediction, lab, torch.zeros(1, 1, 32, 32), logits)
         total.backward()
         assert total.isfinite()
         for name, leaf in leaves.items():

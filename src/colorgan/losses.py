@@ -134,9 +134,9 @@ def consistency_loss(prediction: Prediction, smaller: Prediction) -> Tensor:
     return torch.stack(distances).mean()
 
 
-def adversarial_loss(verdict: Sequence[Tensor]) -> Tensor:
+def adversarial_loss(logits: Sequence[Tensor]) -> Tensor:
     """Binary cross-entropy of a discriminator's logits on generated pictures against "photograph"."""
-    return torch.stack([F.softplus(-logits.float()).mean() for logits in verdict]).mean()
+    return torch.stack([F.softplus(-scale.float()).mean() for scale in logits]).mean()
 
 
 def discriminator_loss(on_photographs: Sequence[Tensor], on_generated: Sequence[Tensor]) -> Tensor:
@@ -381,7 +381,7 @@ class GeneratorLoss(nn.Module):
         prediction: Prediction,
         lab: Tensor,
         known: Tensor | None = None,
-        verdict: Sequence[Tensor] | None = None,
+        logits: Sequence[Tensor] | None = None,
         smaller: Prediction | None = None,
     ) -> LossTerms:
         """Compute the loss of a batch.
@@ -390,16 +390,16 @@ class GeneratorLoss(nn.Module):
             prediction: What the generator said.
             lab: The truth `(B, 3, H, W)`.
             known: 1 where the luminance was given `(B, 1, H, W)`; None means everywhere.
-            verdict: The discriminator's logits on the generated pictures; None leaves the adversarial term out.
+            logits: The discriminator's logits on the generated pictures; None leaves the adversarial term out.
             smaller: What the generator said of the same pictures at half the size; None leaves that term out.
         """
-        inputs = LossInputs(prediction, lab, known, verdict, smaller)
+        inputs = LossInputs(prediction, lab, known, logits, smaller)
         weights = self.config.weights
         found = {term.name: term.compute(self, inputs) for term in _active(self.config)}
         terms = {name: value for name, value in found.items() if value is not None}
         if not terms:
             raise ConfigError(
-                "no term of the loss applies: the network lacks the head, or the step the verdict, it needs"
+                "no term of the loss applies: the network lacks the head, or the step the logits, it needs"
             )
         total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
         return LossTerms(total, {name: value.detach() for name, value in terms.items()})

@@ -10,14 +10,22 @@ from PIL import Image
 
 from colorgan.config import AugmentConfig
 from colorgan.data import batched
-from colorgan.data.batched import Dice, Patches, draw_hints, draw_maps, draw_occlusion, jitter_tone, through_jpeg
+from colorgan.data.batched import (
+    Patches,
+    RandomSource,
+    draw_hints,
+    draw_maps,
+    draw_occlusion,
+    jitter_tone,
+    through_jpeg,
+)
 from support import draw_photo
 
 CPU = torch.device("cpu")
 
 
-def dice(seed: int = 0) -> Dice:
-    return Dice(CPU, seed)
+def source(seed: int = 0) -> RandomSource:
+    return RandomSource(CPU, seed)
 
 
 def grey_photos(count: int, size: int = 48) -> torch.Tensor:
@@ -27,25 +35,25 @@ def grey_photos(count: int, size: int = 48) -> torch.Tensor:
 
 class TestDice:
     def test_is_a_function_of_the_seed(self):
-        assert torch.equal(dice(1).uniform(0, 1, 5), dice(1).uniform(0, 1, 5))
-        assert not torch.equal(dice(1).uniform(0, 1, 5), dice(2).uniform(0, 1, 5))
+        assert torch.equal(source(1).uniform(0, 1, 5), source(1).uniform(0, 1, 5))
+        assert not torch.equal(source(1).uniform(0, 1, 5), source(2).uniform(0, 1, 5))
 
     def test_draws_from_the_ranges_asked_for(self):
-        uniform, integers = dice().uniform(-2, 3, 10_000), dice().integers(2, 4, 10_000)
+        uniform, integers = source().uniform(-2, 3, 10_000), source().integers(2, 4, 10_000)
         assert -2 <= uniform.min() < -1.9
         assert 2.9 < uniform.max() < 3
         assert integers.unique().tolist() == [2, 3, 4]
-        assert dice().chance(0.3, 10_000).float().mean() == pytest.approx(0.3, abs=0.02)
+        assert source().chance(0.3, 10_000).float().mean() == pytest.approx(0.3, abs=0.02)
 
 
 class TestDrawMaps:
     def test_without_variation_changes_nothing(self):
-        matrix, shift = draw_maps(3, AugmentConfig(flip=0.0), dice())
+        matrix, shift = draw_maps(3, AugmentConfig(flip=0.0), source())
         assert torch.equal(matrix, torch.eye(2).expand(3, 2, 2))
         assert torch.count_nonzero(shift) == 0
 
     def test_mirrors_the_share_asked_for(self):
-        matrix, _ = draw_maps(2000, AugmentConfig(flip=0.25), dice())
+        matrix, _ = draw_maps(2000, AugmentConfig(flip=0.25), source())
         assert (matrix[:, 0, 0] < 0).float().mean() == pytest.approx(0.25, abs=0.03)
         assert (matrix[:, 1, 1] == 1).all()
 
@@ -53,7 +61,7 @@ class TestDrawMaps:
         config = AugmentConfig(
             flip=0.0, affine=1.0, affine_degrees=20, affine_shear=0, affine_scale=0.1, affine_translate=0.05
         )
-        matrix, shift = draw_maps(2000, config, dice())
+        matrix, shift = draw_maps(2000, config, source())
         angle = torch.atan2(matrix[:, 1, 0], matrix[:, 0, 0]) * 180 / math.pi
         assert 19 < angle.abs().max() <= 20.001
         scale = matrix.det().sqrt()
@@ -86,18 +94,18 @@ class TestJitterTone:
     def test_without_variation_changes_nothing(self):
         still = AugmentConfig(tone_gamma=0, tone_contrast=0, tone_noise=0, tone_blur=0, tone_jpeg=0)
         grey = grey_photos(3)
-        assert torch.allclose(jitter_tone(grey, still, dice()), grey)
+        assert torch.allclose(jitter_tone(grey, still, source()), grey)
 
     def test_each_change_alone_does_what_it_says(self):
         none = {"tone_gamma": 0, "tone_contrast": 0, "tone_noise": 0, "tone_blur": 0, "tone_jpeg": 0}
         grey = grey_photos(8)
-        flatter = jitter_tone(grey, AugmentConfig(**{**none, "tone_contrast": 0.5}), dice())
+        flatter = jitter_tone(grey, AugmentConfig(**{**none, "tone_contrast": 0.5}), source())
         assert ((flatter.amax((1, 2, 3)) - flatter.amin((1, 2, 3))) < (grey.amax() - grey.amin())).all()
-        smoother = jitter_tone(grey, AugmentConfig(**{**none, "tone_blur": 2.0}), dice())
+        smoother = jitter_tone(grey, AugmentConfig(**{**none, "tone_blur": 2.0}), source())
         steps = [x.diff(dim=-1).abs().mean((1, 2, 3)) for x in (smoother, grey)]
         assert (steps[0] <= steps[1] + 1e-6).all()
         assert (steps[0] < 0.9 * steps[1]).any()
-        noisy = jitter_tone(grey, AugmentConfig(**{**none, "tone_noise": 0.2}), dice())
+        noisy = jitter_tone(grey, AugmentConfig(**{**none, "tone_noise": 0.2}), source())
         assert 0 < (noisy - grey).abs().mean() < 0.2
         assert noisy.min() >= 0
         assert noisy.max() <= 1
@@ -115,7 +123,7 @@ class TestDrawOcclusion:
     def test_each_kind_hides_something_but_not_all(self, kind):
         none = {"occlusion_pixels": 0.0, "occlusion_rectangles": 0, "occlusion_scratches": 0, "occlusion_blots": 0}
         config = AugmentConfig(**{**none, f"occlusion_{kind}": 0.4 if kind == "pixels" else 4})
-        known = draw_occlusion(64, 48, config, dice())
+        known = draw_occlusion(64, 48, config, source())
         assert known.shape == (64, 1, 48, 48)
         assert known.dtype is torch.bool
         hidden = 1 - known.float().mean((1, 2, 3))
@@ -124,7 +132,7 @@ class TestDrawOcclusion:
         assert 0.005 < hidden.mean() < 0.5
 
     def test_mixes_the_kinds_that_are_asked_for(self):
-        known = draw_occlusion(60, 32, AugmentConfig(occlusion_rectangles=1, occlusion_scratches=0), dice())
+        known = draw_occlusion(60, 32, AugmentConfig(occlusion_rectangles=1, occlusion_scratches=0), source())
         # Single pixels leave many edges, a rectangle few.
         edges = known.float().diff(dim=-1).abs().mean((1, 2, 3))
         assert 15 < (edges > 0.05).sum() < 50
@@ -150,7 +158,7 @@ class TestHints:
 
     def test_number_and_size_are_those_of_single_samples(self):
         rgb = torch.zeros(400, 3, 200, 200, dtype=torch.uint8)
-        covered = draw_hints(rgb, AugmentConfig(hints_most=50), dice())[:, 3].float().sum((1, 2))
+        covered = draw_hints(rgb, AugmentConfig(hints_most=50), source())[:, 3].float().sum((1, 2))
         assert (covered > 0).all()
         # Eight squares of 1 to 9 pixels on average, of which a few overlap or reach over the edge.
         assert covered.mean() == pytest.approx(8 * 285 / 9, rel=0.15)

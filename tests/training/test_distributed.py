@@ -114,7 +114,7 @@ runtime = pick_runtime("cpu", "float32")
 with joined_processes(runtime) as processes:
     assert processes.largest(float(processes.rank), 5.0) == (1.0, 5.0)
     assert processes.gather((f"of {processes.rank}",)) == ("of 0", "of 1")
-    assert processes.from_leader(lambda: processes.rank) == 0
+    assert processes.from_main(lambda: processes.rank) == 0
     photos = find_sets(Path(sys.argv[1]))
     if processes.rank == 1:
         photos = photos.__class__((PhotoFile("gone.png", Path("gone.png")),) * 9, photos.validation, Path())
@@ -163,7 +163,7 @@ with joined_processes(runtime) as processes:
     means = torch.cat([norm.running_mean for norm in norms])
     everyones = processes.gather(((weights, means),))
     (one, mean), (two, other) = everyones
-    if processes.leads:
+    if processes.is_main:
         shared = sum(isinstance(norm, SharedBatchNorm2d) for norm in norms)
         print(len(norms) > 0, shared, torch.equal(one, two), bool((mean != other).any()))
 """
@@ -180,11 +180,11 @@ def test_processes_may_keep_batch_norms_to_themselves(photos, tmp_path):
 class TestProcesses:
     def test_one_process_keeps_everything_to_itself(self):
         alone, network = Processes(), nn.Conv2d(1, 1, 1)
-        assert alone.leads
+        assert alone.is_main
         assert alone.share(network) is network
         assert alone.largest(1.0, 2.0) == (1.0, 2.0)
         assert alone.gather((1, 2)) == (1, 2)
-        assert alone.from_leader(lambda: 7) == 7
+        assert alone.from_main(lambda: 7) == 7
         assert alone.mean(torch.tensor(3.0)) == 3
 
 

@@ -86,7 +86,7 @@ class TestRun:
     @pytest.mark.parametrize("number", REFUSALS)
     @pytest.mark.parametrize("name", FILES)
     def test_ends_with_a_sentence_and_keeps_the_checkpoint_before(self, make_trainer, refuse, name, number):
-        trainer = make_trainer("run.checkpoint_minutes=0", "run.validation_steps=100", steps=4)
+        trainer = make_trainer("run.checkpoint_minutes=0", "run.eval_interval=100", steps=4)
         refuse(name, number, when=lambda: trainer.step >= 3)
         kind = CheckpointError if name == "checkpoint-" else TrainingError
         with pytest.raises(kind, match=rf"{name}.* cannot be written: {os.strerror(number)}"):
@@ -98,7 +98,7 @@ class TestRun:
         assert read_journal(trainer.journal.path)[-1]["kind"] == ("checkpoint" if name == "journal.jsonl" else "failed")
 
     def test_the_best_generator_before_stays(self, make_trainer, refuse):
-        trainer = make_trainer("run.validation_steps=1", steps=3)
+        trainer = make_trainer("run.eval_interval=1", steps=3)
         events = trainer.run()
         next(event for event in events if isinstance(event, StepDone) and event.step == 2)
         before = (trainer.run_dir / "best.safetensors").read_bytes()

@@ -25,14 +25,14 @@ class TestRateFactor:
         assert [rate_factor(config, step, step / 40) for step in (0, 2, 4, 20)] == [0.005, 0.5, 1.0, 1.0]
 
     def test_falls_along_a_cosine(self):
-        config = OptimizerConfig(warmup_steps=0, final_share=0.1)
+        config = OptimizerConfig(warmup_steps=0, min_lr_ratio=0.1)
         found = [rate_factor(config, 0, progress) for progress in (0.0, 0.5, 1.0, 1.3)]
         assert found == pytest.approx([1.0, 0.55, 0.1, 0.1])
 
 
 class TestBuildGeneratorOptimizer:
     def test_encoder_and_biases_have_groups_of_their_own(self, network):
-        config = OptimizerConfig(learning_rate=1e-3, encoder_factor=0.1, weight_decay=0.05)
+        config = OptimizerConfig(learning_rate=1e-3, encoder_lr_scale=0.1, weight_decay=0.05)
         groups = build_generator_optimizer(network, config).param_groups
         assert {(g["lr"], g["weight_decay"]) for g in groups} == {(1e-4, 0.05), (1e-4, 0), (1e-3, 0.05), (1e-3, 0)}
         for group in groups:

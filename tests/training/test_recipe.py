@@ -11,8 +11,8 @@ from colorgan.errors import ConfigError
 from colorgan.losses import GeneratorLoss, PerceptualLoss, tap_positions
 from colorgan.model import build_discriminator, build_generator
 from colorgan.training import load_recipe, recipe_names, recipe_to_toml
-from colorgan.training.players import Players
-from colorgan.training.recipe import change_recipe
+from colorgan.training.networks import GanNetworks
+from colorgan.training.recipe import RENAMED_KEYS, RenamedKeyWarning, change_recipe
 from training_support import draw_batch
 
 
@@ -78,9 +78,9 @@ class TestPaper:
         perceptual = PerceptualLoss(
             recipe.loss, {f"features.{k}": v for k, v in vgg19().features[:9].state_dict().items()}
         )
-        players = Players(recipe, GeneratorLoss(recipe.loss, perceptual), runtime)
-        players.begin()
-        (terms,) = players.read([players.take_step(draw_batch(count=2), 0, 0.0)])
+        networks = GanNetworks(recipe, GeneratorLoss(recipe.loss, perceptual), runtime)
+        networks.begin()
+        (terms,) = networks.read([networks.train_step(draw_batch(count=2), 0, 0.0)])
         assert {"smooth_l1", "perceptual", "adversarial", "discriminator"} <= set(terms)
         assert "bins" not in terms
         assert all(math.isfinite(value) for value in terms.values())
@@ -175,3 +175,34 @@ class TestOverrides:
         recipe = load_recipe("debug")
         assert change_recipe(recipe, ()) == recipe
         assert change_recipe(recipe, ("run.size=96",)).run.size == 96
+
+
+class TestRenamedKeys:
+    @pytest.mark.parametrize(("table", "old", "value"), [(*key, 7) for key in RENAMED_KEYS])
+    def test_the_old_name_is_read_and_warned_about(self, tmp_path, table, old, value):
+        new = RENAMED_KEYS[table, old]
+        value = 0.5 if old == "final_share" else value
+        (tmp_path / "old.toml").write_text(f"[{table}]\n{old} = {value}\n")
+        with pytest.warns(RenamedKeyWarning, match=rf"{table}\.{old} is now called {table}\.{new}"):
+            recipe = load_recipe(tmp_path / "old.toml")
+        assert getattr(getattr(recipe, table), new) == value
+        with pytest.warns(RenamedKeyWarning, match=f"--set: {table}.{old} is now called"):
+            changed = load_recipe("default", (f"{table}.{old}={value}",))
+        assert getattr(changed, table) == getattr(recipe, table)
+
+    def test_what_is_set_wins_over_the_file_by_either_name(self, tmp_path):
+        (tmp_path / "new.toml").write_text("[run]\nlog_interval = 3\n")
+        with pytest.warns(RenamedKeyWarning):
+            assert load_recipe(tmp_path / "new.toml", ("run.journal_steps=9",)).run.log_interval == 9
+
+    def test_both_names_in_one_file_are_refused(self, tmp_path):
+        (tmp_path / "both.toml").write_text("[run]\nlog_interval = 3\njournal_steps = 4\n")
+        with pytest.raises(
+            ConfigError, match=r"run\.journal_steps is now called run\.log_interval, and both are given"
+        ):
+            load_recipe(tmp_path / "both.toml")
+
+    def test_a_table_that_is_none_is_refused_as_ever(self, tmp_path):
+        (tmp_path / "odd.toml").write_text("run = 3\n")
+        with pytest.raises(ConfigError):
+            load_recipe(tmp_path / "odd.toml")

@@ -255,7 +255,7 @@ class TestCheckBeforeRun:
     def test_measures_without_touching_the_run(self, options, photos):
         trainer = prepare_training(options(steps=40)).trainer
         before = {name: t.clone() for name, t in trainer.generator.state_dict().items()}
-        frequency = trainer.players.loss.bin_frequency.clone()
+        frequency = trainer.networks.loss.bin_frequency.clone()
         found = check_before_run(trainer)
         assert found.data.looked_at == 23
         assert found.data.short_sides == (48, 48, 48)
@@ -263,7 +263,7 @@ class TestCheckBeforeRun:
         assert 0 < found.disk_needed < found.disk_free
         assert trainer.step == 0
         assert not trainer.run_dir.exists()
-        assert torch.equal(trainer.players.loss.bin_frequency, frequency)
+        assert torch.equal(trainer.networks.loss.bin_frequency, frequency)
         assert all(torch.equal(t, trainer.generator.state_dict()[name]) for name, t in before.items())
 
     def test_counts_and_names_bad_photographs(self, options, photo_folder):

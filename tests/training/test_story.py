@@ -83,14 +83,14 @@ class TestStory:
 
 class TestInARun:
     def test_a_whole_run_ends_with_it(self, make_trainer):
-        trainer = make_trainer("run.validation_steps=2", steps=4)
+        trainer = make_trainer("run.eval_interval=2", steps=4)
         *_, finished = trainer.run()
         assert finished.story == trainer.run_dir / "story.webp"
         with Image.open(finished.story) as story:
             assert story.n_frames == len(list(trainer.run_dir.glob("sheet-*.png"))) == 2
 
     def test_a_run_that_was_asked_to_stop_has_none(self, make_trainer):
-        trainer = make_trainer("run.validation_steps=1", steps=9)
+        trainer = make_trainer("run.eval_interval=1", steps=9)
         for event in trainer.run():
             trainer.stop_requested = event.step >= 2
         assert event.stopped

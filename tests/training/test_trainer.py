@@ -33,7 +33,7 @@ def same(one, two) -> bool:
 
 class TestRun:
     def test_leaves_everything_that_a_run_promises(self, make_trainer):
-        trainer = make_trainer("run.validation_steps=2", steps=5)
+        trainer = make_trainer("run.eval_interval=2", steps=5)
         events = list(trainer.run())
         assert [e.step for e in of_kind(events, StepDone)] == [1, 2, 3, 4, 5]
         assert [e.step for e in of_kind(events, Validated)] == [2, 4, 5]
@@ -57,7 +57,7 @@ class TestRun:
         assert entries[-1]["kind"] == "finished"
 
     def test_the_journal_lacks_no_step_of_a_short_run(self, make_trainer):
-        trainer = make_trainer("run.journal_steps=2", steps=3)
+        trainer = make_trainer("run.log_interval=2", steps=3)
         list(trainer.run())
         assert [e["step"] for e in read_journal(trainer.journal.path) if e["kind"] == "step"] == [2, 3]
 
@@ -65,7 +65,7 @@ class TestRun:
         trainer = make_trainer(steps=2)
         list(trainer.run())
         loaded = load_generator(trainer.run_dir / "last.safetensors")
-        averaged = trainer.players.average.network.state_dict()
+        averaged = trainer.networks.average.network.state_dict()
         for name, tensor in loaded.network.state_dict().items():
             assert torch.allclose(tensor.float(), averaged[name].float(), atol=2e-3, rtol=2e-3), name
         assert loaded.provenance["steps"] == 2
@@ -139,14 +139,14 @@ class TestStop:
 
     @pytest.mark.parametrize(("value", "words"), [(math.nan, "became nan"), (math.inf, "became inf")])
     def test_a_broken_loss_ends_the_run_and_writes_nothing_broken(self, make_trainer, value, words):
-        trainer = make_trainer("run.checkpoint_minutes=0", "run.validation_steps=1", steps=9)
+        trainer = make_trainer("run.checkpoint_minutes=0", "run.eval_interval=1", steps=9)
 
         def break_it(module, inputs, found):
             if trainer.step < 3:
                 return found
             return found._replace(total=found.total * value, terms={**found.terms, "bins": found.total * value})
 
-        trainer.players.loss.register_forward_hook(break_it)
+        trainer.networks.loss.register_forward_hook(break_it)
         with pytest.raises(TrainingError, match=rf"bins {words} at step 4.*checkpoint-00000003.*is from before"):
             list(trainer.run())
         state, path, damaged = load_latest(trainer.run_dir)
@@ -168,7 +168,7 @@ class TestStop:
 
 
 class TestResume:
-    CHANGES = ("run.checkpoint_minutes=0", "run.checkpoints_kept=100", "run.validation_steps=3")
+    CHANGES = ("run.checkpoint_minutes=0", "run.checkpoints_kept=100", "run.eval_interval=3")
 
     @pytest.mark.parametrize("cache", [CacheChoice.NONE, CacheChoice.DEVICE])
     def test_goes_on_bit_for_bit(self, make_trainer, cache):
@@ -219,7 +219,7 @@ class TestResume:
     def test_lets_the_rhythm_of_a_run_change(self, make_trainer):
         trainer = make_trainer(steps=1)
         list(trainer.run())
-        other = make_trainer("run.validation_steps=7", name="other")
+        other = make_trainer("run.eval_interval=7", name="other")
         other.resume(RunState.from_checkpoint(load_latest(trainer.run_dir)[0]))
         assert other.step == 1
 

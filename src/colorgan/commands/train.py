@@ -4,11 +4,12 @@ import multiprocessing
 import os
 import signal
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -200,7 +201,28 @@ def train(
 def _print_recipe(recipe: str, overrides: list[str]) -> None:
     from colorgan.training import load_recipe, recipe_to_toml
 
-    console.stdout().print(recipe_to_toml(load_recipe(recipe, overrides)), markup=False, end="")
+    with _warnings_said():
+        loaded = load_recipe(recipe, overrides)
+    console.stdout().print(recipe_to_toml(loaded), markup=False, end="")
+
+
+@contextmanager
+def _warnings_said(*, aloud: bool = True) -> Iterator[None]:
+    """Say in one line what a recipe warns of, and not where in the code."""
+    from colorgan.training import RenamedKeyWarning
+
+    with warnings.catch_warnings():
+        before = warnings.showwarning
+
+        def say(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if not issubclass(category, RenamedKeyWarning):
+                before(message, category, *place, **more)
+            elif aloud:
+                console.warn(str(message))
+
+        warnings.simplefilter("always", RenamedKeyWarning)
+        warnings.showwarning = say
+        yield
 
 
 def _print_status(run_dir: Path) -> None:
@@ -258,14 +280,15 @@ def _run(options: "TrainingOptions", *, dry_run: bool, tensorboard: bool) -> int
     runtime = own_runtime(pick_runtime(options.device, options.precision))
     try:
         with joined_processes(runtime) as processes:
-            setup = prepare_training(options, processes, runtime)
+            with _warnings_said(aloud=processes.is_main):
+                setup = prepare_training(options, processes, runtime)
             trainer = setup.trainer
-            if processes.leads:
+            if processes.is_main:
                 _introduce(setup)
             trackers: list[Tracker] = []
-            if tensorboard and processes.leads:
-                trackers.append(TensorBoardLog(trainer.files.tensorboard, trainer.recipe.run.journal_steps))
-            _introduce_check(processes.from_leader(lambda: check_before_run(trainer)), trainer)
+            if tensorboard and processes.is_main:
+                trackers.append(TensorBoardLog(trainer.files.tensorboard, trainer.recipe.run.log_interval))
+            _introduce_check(processes.from_main(lambda: check_before_run(trainer)), trainer)
             if dry_run:
                 return 0
             begin_run(setup)
@@ -285,7 +308,7 @@ def _introduce(setup: "Setup") -> None:
 
 
 def _introduce_check(found: "Preflight", trainer: "Trainer") -> None:
-    if not trainer.processes.leads:
+    if not trainer.processes.is_main:
         return
     data = found.data
     least, middle, most = data.short_sides
@@ -321,7 +344,7 @@ def _gentle_interrupts(trainer: "Trainer") -> Iterator[None]:
         if not trainer.stop_requested:
             asked = time.monotonic()
             trainer.request_stop()
-            if trainer.processes.leads:
+            if trainer.processes.is_main:
                 console.say("stopping after this step; press Ctrl-C again to stop at once")
         elif insisted:
             os._exit(130)
@@ -355,7 +378,7 @@ def _train(trainer: "Trainer", trackers: "list[Tracker]") -> int:
         task = bar.add_task("training", total=1000, note="")
         for event in follow(trainer.run(), *trackers):
             match event:
-                case _ if not trainer.processes.leads:
+                case _ if not trainer.processes.is_main:
                     pass
                 case StepDone():
                     left_out.update(name for name, _ in event.left_out)
@@ -364,7 +387,7 @@ def _train(trainer: "Trainer", trackers: "list[Tracker]") -> int:
                         said = time.monotonic()
                         console.say(f"step {event.step}, {event.progress:.1%}: {_summary(event)}")
                 case Validated():
-                    console.say(_verdict(event))
+                    console.say(_describe_validation(event))
                 case Saved():
                     console.say(f"saved {event.path}", detail=True)
                 case Finished():
@@ -377,7 +400,7 @@ def _summary(event: "StepDone") -> str:
     return f"{event.images_per_second:.0f} images/s, {terms}"
 
 
-def _verdict(event: "Validated") -> str:
+def _describe_validation(event: "Validated") -> str:
     from colorgan.training.score import describe_score
 
     return (

@@ -10,6 +10,7 @@ from colorgan.data.dataset import (
     make_loader,
     worker_deaths_explained,
 )
+from colorgan.data.device_dataset import DeviceDataset
 from colorgan.data.folder import (
     PhotoFile,
     PhotoSets,
@@ -19,14 +20,13 @@ from colorgan.data.folder import (
     read_photo,
     split_by_name,
 )
-from colorgan.data.resident import ResidentPhotos
 
 __all__ = [
     "Batch",
+    "DeviceDataset",
     "PhotoFile",
     "PhotoSets",
     "PositionSampler",
-    "ResidentPhotos",
     "Sample",
     "TrainingPhotos",
     "derive_seed",

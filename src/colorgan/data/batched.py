@@ -16,8 +16,8 @@ from colorgan.config import AugmentConfig
 from colorgan.data.augment import HINT_COUNT_P, PATCH_SIDES
 
 __all__ = [
-    "Dice",
     "Patches",
+    "RandomSource",
     "derive_seed",
     "draw_hints",
     "draw_maps",
@@ -45,7 +45,7 @@ def derive_seed(*key: int) -> int:
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]) >> 1
 
 
-class Dice:
+class RandomSource:
     """Random numbers on a device.
 
     Args:
@@ -95,40 +95,40 @@ def to_device(host: Tensor, device: torch.device) -> Tensor:
     return host.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else host.to(device)
 
 
-def draw_maps(count: int, config: AugmentConfig, dice: Dice) -> tuple[Tensor, Tensor]:
+def draw_maps(count: int, config: AugmentConfig, source: RandomSource) -> tuple[Tensor, Tensor]:
     """Draw how squares are mirrored, turned and sheared.
 
     Returns:
         A matrix `(B, 2, 2)` and a shift `(B, 2)` each: where a result's point (x, y) comes from, in units in which
         the square goes from -1 to 1.
     """
-    turned = dice.chance(config.affine, count)
-    angle = dice.uniform(-config.affine_degrees, config.affine_degrees, count) * turned * (math.pi / 180)
-    shear = dice.uniform(-config.affine_shear, config.affine_shear, count) * turned * (math.pi / 180)
-    scale = 1 + dice.uniform(-config.affine_scale, config.affine_scale, count) * turned
-    move = dice.uniform(-config.affine_translate, config.affine_translate, count, 2) * turned[:, None] * 2
+    turned = source.chance(config.affine, count)
+    angle = source.uniform(-config.affine_degrees, config.affine_degrees, count) * turned * (math.pi / 180)
+    shear = source.uniform(-config.affine_shear, config.affine_shear, count) * turned * (math.pi / 180)
+    scale = 1 + source.uniform(-config.affine_scale, config.affine_scale, count) * turned
+    move = source.uniform(-config.affine_translate, config.affine_translate, count, 2) * turned[:, None] * 2
     cos, sin, tan = angle.cos(), angle.sin(), shear.tan()
     rows = (torch.stack((cos, cos * tan - sin), 1), torch.stack((sin, sin * tan + cos), 1))
     matrix = torch.stack(rows, 1) / scale[:, None, None]
     shift = -(matrix @ move[:, :, None])[..., 0]
-    mirror = torch.where(dice.chance(config.flip, count), -1.0, 1.0)
+    mirror = torch.where(source.chance(config.flip, count), -1.0, 1.0)
     across = torch.stack((mirror, torch.ones_like(mirror)), 1)
     return matrix * across[:, :, None], shift * across
 
 
-def jitter_tone(grey: Tensor, config: AugmentConfig, dice: Dice) -> Tensor:
+def jitter_tone(grey: Tensor, config: AugmentConfig, source: RandomSource) -> Tensor:
     """Change the tone of grey pictures `(B, 1, H, W)` in 0..1 as age and copying do."""
     B = len(grey)
     each = (B, 1, 1, 1)
-    level = grey ** dice.uniform(-config.tone_gamma, config.tone_gamma, *each).exp()
-    contrast = 1 - dice.uniform(0, config.tone_contrast, *each)
-    level = level * contrast + dice.uniform(0, 1, *each) * (1 - contrast)
-    deviation = dice.uniform(0, config.tone_blur, B) * dice.chance(0.5, B)
+    level = grey ** source.uniform(-config.tone_gamma, config.tone_gamma, *each).exp()
+    contrast = 1 - source.uniform(0, config.tone_contrast, *each)
+    level = level * contrast + source.uniform(0, 1, *each) * (1 - contrast)
+    deviation = source.uniform(0, config.tone_blur, B) * source.chance(0.5, B)
     level = _blur(level, deviation, reach=math.ceil(3 * config.tone_blur))
-    noise = dice.uniform(0, config.tone_noise, *each) * dice.chance(0.5, *each)
-    level = (level + noise * dice.normal(*level.shape)).clamp(0, 1)
-    quality = dice.integers(15, 69, B)
-    return torch.where(dice.chance(config.tone_jpeg, *each), through_jpeg(level, quality), level)
+    noise = source.uniform(0, config.tone_noise, *each) * source.chance(0.5, *each)
+    level = (level + noise * source.normal(*level.shape)).clamp(0, 1)
+    quality = source.integers(15, 69, B)
+    return torch.where(source.chance(config.tone_jpeg, *each), through_jpeg(level, quality), level)
 
 
 def _blur(level: Tensor, deviation: Tensor, *, reach: int) -> Tensor:
@@ -176,21 +176,21 @@ def through_jpeg(grey: Tensor, quality: Tensor) -> Tensor:
 # --- occlusion --------------------------------------------------------------------------------------------------------
 
 
-def draw_occlusion(count: int, size: int, config: AugmentConfig, dice: Dice) -> Tensor:
+def draw_occlusion(count: int, size: int, config: AugmentConfig, source: RandomSource) -> Tensor:
     """Draw where luminance is known: `(B, 1, size, size)`, bool. The kinds are those of `augment.draw_occlusion`."""
     kinds = [_pixels] if config.occlusion_pixels else []
     kinds += [_rectangles] if config.occlusion_rectangles else []
     kinds += [_scratches] if config.occlusion_scratches else []
     kinds += [_blots] if config.occlusion_blots else []
-    known = torch.ones(count, size, size, dtype=torch.bool, device=dice.device)
-    for kind, here in zip(kinds, dice.groups(len(kinds), count), strict=True):
+    known = torch.ones(count, size, size, dtype=torch.bool, device=source.device)
+    for kind, here in zip(kinds, source.groups(len(kinds), count), strict=True):
         if len(here):
-            known[here] = ~kind(len(here), size, config, dice)
+            known[here] = ~kind(len(here), size, config, source)
     return known[:, None]
 
 
-def _pixels(count: int, size: int, config: AugmentConfig, dice: Dice) -> Tensor:
-    return dice.uniform(0, 1, count, size, size) < dice.uniform(0.02, config.occlusion_pixels, count, 1, 1)
+def _pixels(count: int, size: int, config: AugmentConfig, source: RandomSource) -> Tensor:
+    return source.uniform(0, 1, count, size, size) < source.uniform(0.02, config.occlusion_pixels, count, 1, 1)
 
 
 def _places(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -199,32 +199,32 @@ def _places(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
     return n.view(1, 1, 1, size), n.view(1, 1, size, 1)
 
 
-def _first_of(count: int, most: int, dice: Dice) -> Tensor:
+def _first_of(count: int, most: int, source: RandomSource) -> Tensor:
     """Draw how many of `most` shapes each picture gets, 1 or more: `(B, K, 1, 1)`, bool."""
-    number = dice.integers(1, most, count)
-    return (torch.arange(most, device=dice.device) < number[:, None])[:, :, None, None]
+    number = source.integers(1, most, count)
+    return (torch.arange(most, device=source.device) < number[:, None])[:, :, None, None]
 
 
-def _rectangles(count: int, size: int, config: AugmentConfig, dice: Dice) -> Tensor:
-    x, y = _places(size, dice.device)
+def _rectangles(count: int, size: int, config: AugmentConfig, source: RandomSource) -> Tensor:
+    x, y = _places(size, source.device)
     each = (count, config.occlusion_rectangles, 1, 1)
     smallest, largest = max(2, size // 32), max(3, size // 3) - 1
-    width, height = dice.integers(smallest, largest, *each), dice.integers(smallest, largest, *each)
-    left, top = dice.integers(0, size - 1, *each), dice.integers(0, size - 1, *each)
+    width, height = source.integers(smallest, largest, *each), source.integers(smallest, largest, *each)
+    left, top = source.integers(0, size - 1, *each), source.integers(0, size - 1, *each)
     covered = (x >= left) & (x <= left + width) & (y >= top) & (y <= top + height)
-    return (covered & _first_of(count, each[1], dice)).any(1)
+    return (covered & _first_of(count, each[1], source)).any(1)
 
 
-def _scratches(count: int, size: int, config: AugmentConfig, dice: Dice) -> Tensor:
-    x, y = _places(size, dice.device)
+def _scratches(count: int, size: int, config: AugmentConfig, source: RandomSource) -> Tensor:
+    x, y = _places(size, source.device)
     each = (count, config.occlusion_scratches, 1, 1)
-    segments = dice.integers(1, 3, *each)
-    half = dice.integers(1, 3, *each) / 2
-    here = _first_of(count, each[1], dice)
-    missing = torch.zeros(count, size, size, dtype=torch.bool, device=dice.device)
-    start_x, start_y = dice.integers(0, size - 1, *each), dice.integers(0, size - 1, *each)
+    segments = source.integers(1, 3, *each)
+    half = source.integers(1, 3, *each) / 2
+    here = _first_of(count, each[1], source)
+    missing = torch.zeros(count, size, size, dtype=torch.bool, device=source.device)
+    start_x, start_y = source.integers(0, size - 1, *each), source.integers(0, size - 1, *each)
     for number in range(3):
-        end_x, end_y = dice.integers(0, size - 1, *each), dice.integers(0, size - 1, *each)
+        end_x, end_y = source.integers(0, size - 1, *each), source.integers(0, size - 1, *each)
         dx, dy = end_x - start_x, end_y - start_y
         along = ((x - start_x) * dx + (y - start_y) * dy) / (dx**2 + dy**2).clamp_min(1)
         along = along.clamp(0, 1)
@@ -234,15 +234,15 @@ def _scratches(count: int, size: int, config: AugmentConfig, dice: Dice) -> Tens
     return missing
 
 
-def _blots(count: int, size: int, config: AugmentConfig, dice: Dice) -> Tensor:
-    x, y = _places(size, dice.device)
+def _blots(count: int, size: int, config: AugmentConfig, source: RandomSource) -> Tensor:
+    x, y = _places(size, source.device)
     each = (count, config.occlusion_blots, 1, 1)
-    across = dice.uniform(0, math.log(size / 3), *each).exp()
-    down = across * dice.uniform(0.5, 1, *each)
-    middle_x = dice.uniform(0, size, *each)
-    middle_y = dice.uniform(0, size, *each)
+    across = source.uniform(0, math.log(size / 3), *each).exp()
+    down = across * source.uniform(0.5, 1, *each)
+    middle_x = source.uniform(0, size, *each)
+    middle_y = source.uniform(0, size, *each)
     covered = ((x - middle_x) / across.clamp_min(1) * 2) ** 2 + ((y - middle_y) / down.clamp_min(1) * 2) ** 2 <= 1
-    return (covered & _first_of(count, each[1], dice)).any(1)
+    return (covered & _first_of(count, each[1], source)).any(1)
 
 
 # --- hints ------------------------------------------------------------------------------------------------------------
@@ -291,13 +291,13 @@ class Patches(NamedTuple):
         return painted.view(B, height, width, 4).permute(0, 3, 1, 2)
 
 
-def draw_hints(rgb: Tensor, config: AugmentConfig, dice: Dice) -> Tensor:
+def draw_hints(rgb: Tensor, config: AugmentConfig, source: RandomSource) -> Tensor:
     """Draw colour hints as a user would give them: small squares of the photograph's mean colour there.
 
     Args:
         rgb: Photographs, `(B, 3, H, W)`, uint8.
         config: How many there may be.
-        dice: Where chance comes from.
+        source: Where chance comes from.
 
     Returns:
         The hints' colours, 0 where there is none, and their mask: `(B, 4, H, W)`, uint8.
@@ -305,8 +305,8 @@ def draw_hints(rgb: Tensor, config: AugmentConfig, dice: Dice) -> Tensor:
     B, _, H, W = rgb.shape
     most = config.hints_most
     # A geometric variable is 1 more than the whole part of an exponential one.
-    chance = dice.uniform(0, 1, B, 1).clamp_min(1e-7)
+    chance = source.uniform(0, 1, B, 1).clamp_min(1e-7)
     number = (chance.log() / math.log(1 - HINT_COUNT_P)).floor() + 1
-    side = dice.integers(*PATCH_SIDES, B, most) * (torch.arange(most, device=rgb.device) < number)
-    patches = Patches(dice.integers(0, W - 1, B, most), dice.integers(0, H - 1, B, most), side)
+    side = source.integers(*PATCH_SIDES, B, most) * (torch.arange(most, device=rgb.device) < number)
+    patches = Patches(source.integers(0, W - 1, B, most), source.integers(0, H - 1, B, most), side)
     return patches.paint(patches.means(rgb), H, W)

@@ -1,7 +1,7 @@
 """Training generators: recipes, the loop, checkpoints, the journal."""
 
 from colorgan.training.events import Budget, Event, Finished, Saved, StepDone, Validated
-from colorgan.training.recipe import Recipe, load_recipe, recipe_names, recipe_to_toml
+from colorgan.training.recipe import Recipe, RenamedKeyWarning, load_recipe, recipe_names, recipe_to_toml
 from colorgan.training.setup import Setup, TrainingOptions, begin_run, prepare_training
 from colorgan.training.trackers import Tracker, event_numbers, follow
 from colorgan.training.trainer import RunRequest, Trainer
@@ -11,6 +11,7 @@ __all__ = [
     "Event",
     "Finished",
     "Recipe",
+    "RenamedKeyWarning",
     "RunRequest",
     "Saved",
     "Setup",

@@ -20,7 +20,7 @@ __all__ = ["PeerFailedError", "Processes", "joined_processes", "own_runtime"]
 
 T = TypeVar("T")
 
-_PATIENCE = dt.timedelta(hours=12)  # the others wait while the leading process validates; torchrun ends dead runs
+_PATIENCE = dt.timedelta(hours=12)  # the others wait while the main process validates; torchrun ends dead runs
 
 
 class PeerFailedError(TrainingError):
@@ -36,7 +36,7 @@ class Processes:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))  # where collective operations run
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the process that writes files and talks."""
         return self.rank == 0
 
@@ -81,8 +81,8 @@ class Processes:
         dist.all_gather_object(everyones, items)
         return tuple(item for part in everyones for item in part)
 
-    def from_leader(self, make: Callable[[], T]) -> T:
-        """Let the leading process make something, and return it in all of them.
+    def from_main(self, make: Callable[[], T]) -> T:
+        """Let the main process make something, and return it in all of them.
 
         Raises:
             PeerFailedError: It failed there.
@@ -91,7 +91,7 @@ class Processes:
             return make()
         made: list[Any] = [None, False]
         failure: ColorganError | None = None
-        if self.leads:
+        if self.is_main:
             try:
                 made = [make(), True]
             except ColorganError as error:
@@ -100,7 +100,7 @@ class Processes:
         if failure is not None:
             raise failure
         if not made[1]:
-            raise PeerFailedError("the leading process failed; its message says why")
+            raise PeerFailedError("the main process failed; its message says why")
         result: T = made[0]
         return result
 

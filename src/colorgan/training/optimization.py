@@ -30,7 +30,7 @@ def build_generator_optimizer(network: Generator, config: OptimizerConfig) -> Op
     """Make the generator's optimiser: the encoder at its own rate, biases and norms without weight decay."""
     groups = []
     for in_encoder in (True, False):
-        rate = config.learning_rate * (config.encoder_factor if in_encoder else 1)
+        rate = config.learning_rate * (config.encoder_lr_scale if in_encoder else 1)
         parameters = [p for name, p in network.named_parameters() if name.startswith("encoder.features") == in_encoder]
         for decays in (True, False):
             chosen = [p for p in parameters if p.requires_grad and (p.dim() > 1) == decays]
@@ -63,7 +63,7 @@ def rate_factor(config: OptimizerConfig, step: int, progress: float) -> float:
     if config.schedule is Schedule.CONSTANT:
         return warm
     cosine = (1 + math.cos(math.pi * min(progress, 1.0))) / 2
-    return warm * (config.final_share + (1 - config.final_share) * cosine)
+    return warm * (config.min_lr_ratio + (1 - config.min_lr_ratio) * cosine)
 
 
 def set_rate(optimizer: Optimizer, factor: float) -> None:

@@ -14,7 +14,7 @@ import torch
 from colorgan.data import PhotoFile, PositionSampler, TrainingPhotos, draw_batches, make_loader, read_photo
 from colorgan.data.augment import is_nearly_grey
 from colorgan.errors import DataError, ImageReadError, TrainingError
-from colorgan.training.players import Players
+from colorgan.training.networks import GanNetworks
 from colorgan.training.trainer import Trainer
 
 __all__ = ["DataCheck", "Preflight", "check_before_run"]
@@ -96,17 +96,17 @@ def _probe(trainer: Trainer) -> tuple[float, int]:
     """Take a few steps with networks of their own; return seconds a step and the bytes of the run's files."""
     recipe, runtime = trainer.recipe, trainer.runtime
     with torch.random.fork_rng(devices=[]):
-        players = Players(recipe, copy.deepcopy(trainer.players.loss), runtime)
+        networks = GanNetworks(recipe, copy.deepcopy(trainer.networks.loss), runtime)
     samples = TrainingPhotos(trainer.photos.train, recipe.run.size, recipe.augment, trainer.seed)
     batches = draw_batches(make_loader(samples, PositionSampler(recipe.run.batch_size), workers=0))
     times: list[float] = []
     while len(times) < _PROBE_STEPS and sum(times) < _PROBE_SECONDS:
         batch = next(batches)
         begin = time.monotonic()
-        players.take_step(batch, len(times), 0.5 if recipe.optimizer.adversarial_from <= 0.5 else 1.0)
+        networks.train_step(batch, len(times), 0.5 if recipe.optimizer.adversarial_from <= 0.5 else 1.0)
         times.append(time.monotonic() - begin)
-    checkpoint = _count_bytes(players.state_dict())
-    weights = _count_bytes(players.generator.state_dict()) // 2
+    checkpoint = _count_bytes(networks.state_dict())
+    weights = _count_bytes(networks.generator.state_dict()) // 2
     needed = (recipe.run.checkpoints_kept + 1) * checkpoint + 3 * weights + 50_000_000  # and sheets, and the journal
     return min(times), needed
 

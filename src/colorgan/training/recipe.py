@@ -1,6 +1,7 @@
 """Recipes: everything that makes a training run, as data."""
 
 import tomllib
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -32,16 +33,33 @@ from colorgan.errors import ConfigError, DataError, ImageReadError
 from colorgan.losses import Need, needs
 
 __all__ = [
+    "RENAMED_KEYS",
     "OptimizerConfig",
     "OptimizerName",
     "Recipe",
+    "RenamedKeyWarning",
     "RunConfig",
     "Schedule",
     "change_recipe",
     "load_recipe",
     "recipe_names",
     "recipe_to_toml",
+    "rename_keys",
 ]
+
+
+RENAMED_KEYS = {
+    ("optimizer", "encoder_factor"): "encoder_lr_scale",
+    ("optimizer", "clip_norm"): "max_grad_norm",
+    ("optimizer", "final_share"): "min_lr_ratio",
+    ("run", "journal_steps"): "log_interval",
+    ("run", "validation_steps"): "eval_interval",
+}
+"""What keys of recipes were called in version 0.1, by table, and what they are called now."""
+
+
+class RenamedKeyWarning(FutureWarning):
+    """A recipe has a key by its name of an earlier version."""
 
 
 _LONGEST_FILE, _LONGEST_LINE = 65_536, 2_000  # bytes, characters
@@ -58,7 +76,7 @@ class Schedule(StrEnum):
     """How the learning rate goes on behind the warm-up."""
 
     CONSTANT = "constant"
-    COSINE = "cosine"  # to `final_share` of itself at the end of the run
+    COSINE = "cosine"  # to `min_lr_ratio` of itself at the end of the run
 
 
 _Betas = Annotated[tuple[BelowOne, ...], Length(2, 2)]
@@ -70,16 +88,16 @@ class OptimizerConfig(Checked):
 
     name: OptimizerName = OptimizerName.ADAMW
     learning_rate: Positive = 1.5e-3  # of the generator's new parts
-    encoder_factor: NotNegative = 0.25  # the encoder's learning rate, as a factor of that
+    encoder_lr_scale: NotNegative = 0.25  # the encoder's learning rate, as a factor of that
     discriminator_learning_rate: NotNegative = 2e-4
     betas: _Betas = (0.9, 0.99)
     discriminator_betas: _Betas = (0.5, 0.999)
     weight_decay: NotNegative = 0.01
-    clip_norm: NotNegative = 5.0  # the largest norm of the generator's gradient; 0 does not clip
+    max_grad_norm: NotNegative = 5.0  # the largest norm of the generator's gradient; 0 does not clip
     warmup_steps: Annotated[int, Range(0)] = 200
     """Over which the learning rate rises from 0; at most a tenth of the run."""
     schedule: Schedule = Schedule.COSINE
-    final_share: Fraction = 0.01
+    min_lr_ratio: Fraction = 0.01
     drop_path: BelowOne = 0.0  # share of the encoder's residual branches left out, rising to this at the last block
     freeze_to_stride: Annotated[int, Range(0, 32)] = 0
     """Encoder stages up to this stride stay as they are; 0 freezes none."""
@@ -95,8 +113,8 @@ class RunConfig(Checked):
     epochs: Annotated[float, Range(0, 1e9, above=True)] = 10.0  # where neither --epochs, --steps nor --minutes is given
     sync_batch_norm: bool = True  # with several processes: statistics of all batches together, not of each one's own
     ema_decay: BelowOne = 0.999  # of the averaged generator, which is the one that is kept; 0 keeps the last
-    journal_steps: Count = 20  # steps between lines of the journal
-    validation_steps: Count = 500  # steps between validations
+    log_interval: Count = 20  # steps between lines of the journal
+    eval_interval: Count = 500  # steps between validations
     validation_count: Count = 200  # photographs validated on, at most
     validation_size: Pixels = 256  # to which they are squashed
     checkpoint_minutes: NotNegative = 5.0  # between checkpoints
@@ -139,7 +157,7 @@ def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     Raises:
         ConfigError: There is no such recipe, or it holds an unknown key or a value that cannot be meant.
     """
-    mapping = _parse(_read(str(name)), f"recipe {name}")
+    mapping = rename_keys(_parse(_read(str(name)), f"recipe {name}"), f"recipe {name}")
     for override in overrides:
         _apply(mapping, override)
     return config_from_mapping(Recipe, mapping, where=f"recipe {name}")
@@ -151,6 +169,35 @@ def change_recipe(recipe: Recipe, overrides: Iterable[str]) -> Recipe:
     for override in overrides:
         _apply(mapping, override)
     return config_from_mapping(Recipe, mapping, where="the changed recipe")
+
+
+def rename_keys(mapping: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a recipe's values with the names that their keys have now, and warn of those that had others.
+
+    Raises:
+        ConfigError: A value is there by both names.
+    """
+    renamed: dict[str, Any] = dict(mapping)
+    for (table, old), new in RENAMED_KEYS.items():
+        values = renamed.get(table)
+        if not isinstance(values, Mapping) or old not in values:
+            continue
+        if new in values:
+            raise ConfigError(
+                f"{where}: {table}.{old} is now called {table}.{new}, and both are given; leave out the first"
+            )
+        _warn_of(table, old, where)
+        renamed[table] = {new if key == old else key: value for key, value in values.items()}
+    return renamed
+
+
+def _warn_of(table: str, old: str, where: str) -> None:
+    new = RENAMED_KEYS[table, old]
+    warnings.warn(
+        f"{where}: {table}.{old} is now called {table}.{new}; use the new name, the old one will go",
+        RenamedKeyWarning,
+        stacklevel=3,
+    )
 
 
 def _read(name: str) -> str:
@@ -189,6 +236,9 @@ def _apply(mapping: dict[str, Any], override: str) -> None:
     except (ValueError, RecursionError):
         value = text.strip()
     *tables, name = key.strip().split(".")
+    if len(tables) == 1 and (tables[0], name) in RENAMED_KEYS:
+        _warn_of(tables[0], name, "--set")
+        name = RENAMED_KEYS[tables[0], name]
     for table in tables:
         mapping = mapping.setdefault(table, {})
         if not isinstance(mapping, dict):

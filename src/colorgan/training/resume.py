@@ -10,7 +10,7 @@ from colorgan.config import CacheChoice, config_from_mapping, config_to_mapping
 from colorgan.data import PhotoFile
 from colorgan.errors import CheckpointError, ColorganError
 from colorgan.training.events import Budget
-from colorgan.training.recipe import Recipe
+from colorgan.training.recipe import Recipe, rename_keys
 from colorgan.weights.tensors import brief
 
 __all__ = ["CHECKPOINT_FIELDS", "CHECKPOINT_FORMAT", "RunState", "digest_photos", "require_same_run"]
@@ -85,7 +85,8 @@ class RunState:
 def _read_recipe(mapping: Mapping[str, Any]) -> Recipe:
     """Return a recipe; values that it does not hold, being older, are the defaults."""
     try:
-        return config_from_mapping(Recipe, mapping, where="the checkpoint's recipe")
+        where = "the checkpoint's recipe"
+        return config_from_mapping(Recipe, rename_keys(mapping, where), where=where)
     except Exception as error:  # values that no recipe has can fail anywhere on the way to one
         raise CheckpointError(f"the checkpoint was made by another version of colorgan: {brief(error)}") from error
 

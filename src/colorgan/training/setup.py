@@ -111,9 +111,9 @@ def prepare_training(
     """
     processes = processes or Processes()
     runtime = runtime or own_runtime(pick_runtime(options.device, options.precision))
-    resumed = processes.from_leader(lambda: _find_checkpoint(options))
+    resumed = processes.from_main(lambda: _find_checkpoint(options))
     recipe = _resolve_recipe(options, resumed)
-    run_dir = processes.from_leader(lambda: _choose_run_dir(options, resumed))
+    run_dir = processes.from_main(lambda: _choose_run_dir(options, resumed))
     data, validation_data = _find_data(options, resumed)
     photos = find_sets(data, validation_data)
     _require_a_batch(photos, recipe, processes)
@@ -160,7 +160,7 @@ def begin_run(setup: Setup) -> None:
         UsageError: Another trainer was at work in it since this one was prepared.
     """
     trainer = setup.trainer
-    if not trainer.processes.leads:
+    if not trainer.processes.is_main:
         return
     trainer.open_run_dir()
     try:

@@ -9,10 +9,10 @@ from torch import Tensor
 from colorgan.color import grey_to_luminance, rgb_to_lab
 from colorgan.data import Batch
 
-__all__ = ["Truth", "halve", "look_at"]
+__all__ = ["Targets", "build_targets", "halve"]
 
 
-class Truth(NamedTuple):
+class Targets(NamedTuple):
     """A batch as the losses and the generator see it."""
 
     lab: Tensor  # (B, 3, H, W); L is that of the picture before anything was hidden
@@ -20,7 +20,7 @@ class Truth(NamedTuple):
     hints: Tensor | None  # (B, 3, H, W): mask, a, b
 
 
-def look_at(batch: Batch) -> Truth:
+def build_targets(batch: Batch) -> Targets:
     """Turn 8-bit pictures into the truth in Lab and the canvas."""
     lab = rgb_to_lab(batch.rgb.float() / 255)
     retoned = grey_to_luminance(batch.grey.float() / 255)
@@ -30,15 +30,15 @@ def look_at(batch: Batch) -> Truth:
     if batch.hints is not None:
         mask = batch.hints[:, 3:].float()
         hints = torch.cat((mask, rgb_to_lab(batch.hints[:, :3].float() / 255)[:, 1:] * mask), dim=1)
-    return Truth(lab, None if batch.known is None else batch.known.float(), hints)
+    return Targets(lab, None if batch.known is None else batch.known.float(), hints)
 
 
-def halve(truth: Truth) -> Truth:
+def halve(targets: Targets) -> Targets:
     """Shrink a batch to half the size: what is missing in part is missing, what is hinted in part is hinted."""
-    known = None if truth.known is None else -F.max_pool2d(-truth.known, 2)
+    known = None if targets.known is None else -F.max_pool2d(-targets.known, 2)
     hints = None
-    if truth.hints is not None:
-        mean = F.avg_pool2d(truth.hints, 2)
+    if targets.hints is not None:
+        mean = F.avg_pool2d(targets.hints, 2)
         share = mean[:, :1]
         hints = torch.cat(((share > 0).float(), mean[:, 1:] / share.clamp_min(0.25)), dim=1)
-    return Truth(F.avg_pool2d(truth.lab, 2), known, hints)
+    return Targets(F.avg_pool2d(targets.lab, 2), known, hints)

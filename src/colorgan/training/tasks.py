@@ -13,7 +13,7 @@ from colorgan.runtime import Runtime
 from colorgan.training.recipe import Recipe
 from colorgan.training.repair_score import validate_repair
 from colorgan.training.score import Score
-from colorgan.training.targets import Truth
+from colorgan.training.targets import Targets
 from colorgan.training.validation import ValidationSet, validate
 from colorgan.weights.file import LoadedGenerator
 
@@ -29,7 +29,7 @@ class Task(Protocol):
     def trained_part(self, generator: Generator) -> nn.Module:
         """Return the part of a generator that is run and trained."""
 
-    def predict(self, part: nn.Module, truth: Truth) -> Prediction:
+    def predict(self, part: nn.Module, targets: Targets) -> Prediction:
         """Ask that part, or what wraps it, about a batch."""
 
     def adopt_shape(self, recipe: Recipe, given: LoadedGenerator) -> Recipe:
@@ -54,8 +54,8 @@ class _Coloring:
     def trained_part(self, generator: Generator) -> nn.Module:
         return generator
 
-    def predict(self, part: nn.Module, truth: Truth) -> Prediction:
-        prediction: Prediction = part(truth.lab[:, :1], truth.known, truth.hints)
+    def predict(self, part: nn.Module, targets: Targets) -> Prediction:
+        prediction: Prediction = part(targets.lab[:, :1], targets.known, targets.hints)
         return prediction
 
     def adopt_shape(self, recipe: Recipe, given: LoadedGenerator) -> Recipe:
@@ -82,9 +82,9 @@ class _Repairing:
             raise ConfigError("the recipe trains the repair alone, and its model has none; give it model.repair_widths")
         return generator.repair
 
-    def predict(self, part: nn.Module, truth: Truth) -> Prediction:
-        luminance, ab = truth.lab[:, :1], truth.lab[:, 1:]
-        known = torch.ones_like(luminance) if truth.known is None else truth.known
+    def predict(self, part: nn.Module, targets: Targets) -> Prediction:
+        luminance, ab = targets.lab[:, :1], targets.lab[:, 1:]
+        known = torch.ones_like(luminance) if targets.known is None else targets.known
         return Prediction(ab, ab, None, part(luminance, known), None)
 
     def adopt_shape(self, recipe: Recipe, given: LoadedGenerator) -> Recipe:

@@ -14,9 +14,9 @@ from torch import Tensor
 from colorgan.config import CacheChoice
 from colorgan.data import (
     Batch,
+    DeviceDataset,
     PhotoSets,
     PositionSampler,
-    ResidentPhotos,
     TrainingPhotos,
     derive_seed,
     draw_batches,
@@ -36,7 +36,7 @@ from colorgan.training.files import refusals_explained
 from colorgan.training.guard import LossGuard
 from colorgan.training.journal import Averages, Journal, read_journal
 from colorgan.training.lock import RunLock
-from colorgan.training.players import Players
+from colorgan.training.networks import GanNetworks
 from colorgan.training.plots import draw_curves
 from colorgan.training.preview import write_sheet
 from colorgan.training.recipe import Recipe
@@ -91,7 +91,7 @@ class Trainer:
         state = request.perceptual_state
         self.task = pick_task(recipe)
         perceptual = None if state is None else PerceptualLoss(recipe.loss, state)
-        self.players = Players(recipe, GeneratorLoss(recipe.loss, perceptual), runtime, self.processes)
+        self.networks = GanNetworks(recipe, GeneratorLoss(recipe.loss, perceptual), runtime, self.processes)
         self.validation = ValidationSet(photos.validation, recipe.run.validation_count, recipe.run.validation_size)
         self.files = RunFolder(run_dir)
         self.journal = Journal(self.files.journal)
@@ -105,11 +105,11 @@ class Trainer:
     @property
     def generator(self) -> Generator:
         """The generator that is trained; the one that is kept is its average."""
-        return self.players.generator
+        return self.networks.generator
 
     def start_from(self, network: Generator) -> None:
         """Begin with the weights of another generator of the same shape; parts that it lacks stay as they are."""
-        self.players.start_from(network)
+        self.networks.start_from(network)
 
     def request_stop(self) -> None:
         """Let the run save and end after the step at hand; may be called from a signal's handler."""
@@ -143,14 +143,14 @@ class Trainer:
             CheckpointError: A checkpoint cannot be written; the ones before are good.
             DataError: There are too few usable photographs.
         """
-        if self.processes.leads:
+        if self.processes.is_main:
             self.open_run_dir()
-        self.players.begin(compiled=self.compiled)
+        self.networks.begin(compiled=self.compiled)
         try:
             with worker_deaths_explained(), self._batches() as batches:
                 yield from self._train_on(batches)
             self._read()
-            if self.processes.leads:
+            if self.processes.is_main:
                 yield from self._finish()
         except ColorganError as error:
             with suppress(TrainingError):  # the journal may be what cannot be written
@@ -172,11 +172,11 @@ class Trainer:
 
             # 2. Teach the discriminator, where there is one, then the generator.
             self._seed_step()
-            found = self.players.take_step(batch, self.step, self.progress, measure=self._journal_due())
+            found = self.networks.train_step(batch, self.step, self.progress, measure=self._journal_due())
             self.step += 1
 
             # 3. Let the averaged generator, the one that is kept, follow.
-            self.players.average.update(self.generator, self.step)
+            self.networks.average.update(self.generator, self.step)
 
             # 4. Look at the losses: a run that has broken down ends here, before anything of it is kept.
             self._unread.append(found)
@@ -187,7 +187,7 @@ class Trainer:
             now = time.monotonic()
             self.seconds = earlier + now - started
             yield self._report(batch, now - begin, waited)
-            if not self.processes.leads:
+            if not self.processes.is_main:
                 continue
 
             # 6. Now and then, score the average on the validation photographs; keep it if it is the best so far.
@@ -210,7 +210,7 @@ class Trainer:
         photos, run, augment = self.photos.train, self.recipe.run, self.recipe.augment
         rank, world, device = self.processes.rank, self.processes.world, self.runtime.device
         if self.cache is CacheChoice.DEVICE:
-            resident = ResidentPhotos(photos, run.size, augment, self.seed, device, workers=self.workers)
+            resident = DeviceDataset(photos, run.size, augment, self.seed, device, workers=self.workers)
             yield resident.batches(run.batch_size, self.step, rank, world)
             return
         samples = TrainingPhotos(photos, run.size, augment, self.seed, cached=self.cache is CacheChoice.RAM)
@@ -263,7 +263,7 @@ class Trainer:
     def _reading_due(self) -> bool:
         """Whether to look at what the last steps returned: on a GPU seldom, since that waits for it."""
         patient = self.runtime.device.type == "cuda" and not self._validation_due()
-        return not patient or self.step % self.recipe.run.journal_steps == 0
+        return not patient or self.step % self.recipe.run.log_interval == 0
 
     def _read(self) -> None:
         """Read what the steps since the last reading returned, and see whether the run is sound.
@@ -272,17 +272,17 @@ class Trainer:
             TrainingError: It is not.
         """
         steps, self._unread = self._unread, []
-        for step, terms in enumerate(self.players.read(steps) if steps else [], self.step - len(steps) + 1):
+        for step, terms in enumerate(self.networks.read(steps) if steps else [], self.step - len(steps) + 1):
             self._guard.check(step, terms, self._last_checkpoint)
             self._averages.add({name: value for name, value in terms.items() if math.isfinite(value)})
             self._terms = terms
 
     def _journal_due(self) -> bool:
-        return (self.step + 1) % self.recipe.run.journal_steps == 0
+        return (self.step + 1) % self.recipe.run.log_interval == 0
 
     def _validation_due(self) -> bool:
         """Whether it is time; the end of the run has a validation of its own."""
-        return self.step % self.recipe.run.validation_steps == 0 and self.progress < 1
+        return self.step % self.recipe.run.eval_interval == 0 and self.progress < 1
 
     # --- what surrounds it ------------------------------------------------------------------------------------------
 
@@ -293,7 +293,7 @@ class Trainer:
         waiting = waited / max(seconds, 1e-9)
         speed = len(batch.rgb) * self.processes.world / max(seconds, 1e-9)
         self._averages.add({"images_per_second": speed, "waiting": waiting})
-        if self.step % self.recipe.run.journal_steps == 0:
+        if self.step % self.recipe.run.log_interval == 0:
             self._log_averages()
         return StepDone(self.step, min(1.0, self.progress), self.seconds, speed, waiting, self._terms, batch.left_out)
 
@@ -301,19 +301,19 @@ class Trainer:
         """Note the means of the steps since the last such line, if there were any."""
         means = self._averages.take()
         if means:
-            rate = max(float(group["lr"]) for group in self.players.optimizer.param_groups)
+            rate = max(float(group["lr"]) for group in self.networks.optimizer.param_groups)
             progress = round(min(1.0, self.progress), 6)
             self._log("step", seconds=round(self.seconds, 1), progress=progress, rate=rate, **means)
 
     def _log(self, kind: str, **values: Any) -> None:
-        if self.processes.leads:
+        if self.processes.is_main:
             self.journal.write(kind, step=self.step, **values)
 
     def _validate(self) -> Validated:
         """Score the averaged generator, keep it if it is the best so far, and write a sample sheet."""
         begin = time.monotonic()
-        network, recipe = self.players.average.network, self.recipe
-        perceptual = self.players.loss.perceptual
+        network, recipe = self.networks.average.network, self.recipe
+        perceptual = self.networks.loss.perceptual
         score = self.task.score(network, self.validation, recipe, self.runtime, perceptual)
         is_best = score.score > self.best_score
         if is_best:
@@ -336,7 +336,7 @@ class Trainer:
             "validation": asdict(score),
         }
         with refusals_explained(path):
-            save_generator(path, self.players.average.network, render=self.recipe.render, provenance=provenance)
+            save_generator(path, self.networks.average.network, render=self.recipe.render, provenance=provenance)
 
     def _finish(self) -> Iterator[Event]:
         """Score and keep the last weights too, save, draw the curves; a run that was asked to stop only saves."""
@@ -375,7 +375,7 @@ class Trainer:
             budget=self.budget,
             photos=digest_photos(self.photos.train),
             cache=self.cache,
-            networks=self.players.state_dict(),
+            networks=self.networks.state_dict(),
         )
 
     def resume(self, state: RunState, path: Path | None = None) -> None:
@@ -389,6 +389,6 @@ class Trainer:
             CheckpointError: It is from another network, recipe, seed or batch size.
         """
         require_same_run(state, self.state())
-        self.players.load_state_dict(state.networks)
+        self.networks.load_state_dict(state.networks)
         self.step, self.seconds, self.best_score = state.step, state.seconds, state.best_score
         self._last_checkpoint = path

@@ -29,10 +29,10 @@ from colorgan.training.optimization import (
     set_rate,
 )
 from colorgan.training.recipe import Recipe
-from colorgan.training.targets import Truth, halve, look_at
+from colorgan.training.targets import Targets, build_targets, halve
 from colorgan.training.tasks import pick_task
 
-__all__ = ["Players"]
+__all__ = ["GanNetworks"]
 
 _COLORFULNESS_PICTURES = 8  # of a batch, enough to follow it
 
@@ -63,7 +63,7 @@ class _Comparison(nn.Module):
         return self.discriminator(real, luminance), self.discriminator(fake, luminance)
 
 
-class Players:
+class GanNetworks:
     """Generator and discriminator, their optimisers, and the averaged generator.
 
     Args:
@@ -110,7 +110,7 @@ class Players:
 
     # --- one step ---------------------------------------------------------------------------------------------------
 
-    def take_step(self, batch: Batch, step: int, progress: float, *, measure: bool = False) -> dict[str, Tensor]:
+    def train_step(self, batch: Batch, step: int, progress: float, *, measure: bool = False) -> dict[str, Tensor]:
         """Update the discriminator, then the generator, on one batch.
 
         Args:
@@ -120,40 +120,40 @@ class Players:
             measure: Whether to measure the generated pictures' colourfulness too.
 
         Returns:
-            Each loss before its weight, gradient norms and the discriminator's verdicts, of this process. They lie
-            where the network does: a GPU is waited for when they are read, not here.
+            Each loss before its weight, gradient norms and the discriminator's mean probabilities, of this process.
+            They lie where the network does: a GPU is waited for when they are read, not here.
         """
         config = self.recipe.optimizer
         factor = rate_factor(config, step, progress)
-        truth = look_at(batch.to(self.runtime.device))
+        targets = build_targets(batch.to(self.runtime.device))
         self.generator.train()
         freeze_early_stages(self.generator, config.freeze_to_stride)
 
         with self.runtime.autocast():
-            prediction = self._task.predict(self._trained_part, truth)
+            prediction = self._task.predict(self._trained_part, targets)
         found: dict[str, Tensor] = {}
         plays = self.discriminator is not None and progress >= config.adversarial_from
         if plays:
-            found |= self._step_discriminator(prediction, truth, factor)
-        found |= self._step_generator(prediction, truth, factor, plays=plays)
+            found |= self._step_discriminator(prediction, targets, factor)
+        found |= self._step_generator(prediction, targets, factor, plays=plays)
         if measure:
             made = assemble_rgb(prediction).detach()[:_COLORFULNESS_PICTURES].clamp(0, 1)
             found["colorfulness"] = colorfulness(made).mean()
         return found
 
-    def _predict_smaller(self, truth: Truth) -> Prediction:
+    def _predict_smaller(self, targets: Targets) -> Prediction:
         """Ask the generator about the batch at half the size; its batch norms learn nothing of it."""
-        small = halve(truth)
+        small = halve(targets)
         with batch_norms_untouched(self.generator):
             prediction: Prediction = self.generator(small.lab[:, :1], small.known, small.hints)
         return prediction
 
-    def _step_discriminator(self, prediction: Prediction, truth: Truth, factor: float) -> dict[str, Tensor]:
+    def _step_discriminator(self, prediction: Prediction, targets: Targets, factor: float) -> dict[str, Tensor]:
         """Teach the discriminator on this batch's photographs and on what the generator made, which stays as it is."""
         discriminator = cast("Discriminator", self.discriminator)
         discriminator.train().requires_grad_(True)
-        real, fake = lab_to_rgb(truth.lab).clamp(0, 1), assemble_rgb(prediction).detach().clamp(0, 1)
-        luminance = truth.lab[:, :1]
+        real, fake = lab_to_rgb(targets.lab).clamp(0, 1), assemble_rgb(prediction).detach().clamp(0, 1)
+        luminance = targets.lab[:, :1]
         with self.runtime.autocast():
             on_real, on_fake = cast("nn.Module", self._comparison)(real, fake, luminance)
         loss = discriminator_loss(on_real, on_fake)
@@ -166,17 +166,19 @@ class Players:
             "discriminator_gradient_norm": norm,
         }
 
-    def _step_generator(self, prediction: Prediction, truth: Truth, factor: float, *, plays: bool) -> dict[str, Tensor]:
+    def _step_generator(
+        self, prediction: Prediction, targets: Targets, factor: float, *, plays: bool
+    ) -> dict[str, Tensor]:
         """Teach the generator; the discriminator, if it plays, is asked but not changed."""
-        verdict = None
+        logits = None
         if plays:
             discriminator = cast("Discriminator", self.discriminator).requires_grad_(False)
             with self.runtime.autocast():
-                verdict = discriminator(assemble_rgb(prediction), truth.lab[:, :1])
+                logits = discriminator(assemble_rgb(prediction), targets.lab[:, :1])
         with self.runtime.autocast():
-            smaller = self._predict_smaller(truth) if needs(self.recipe.loss, Need.SMALLER) else None
-            total, terms = self.loss(prediction, truth.lab, truth.known, verdict, smaller)
-        limit = self.recipe.optimizer.clip_norm or math.inf
+            smaller = self._predict_smaller(targets) if needs(self.recipe.loss, Need.SMALLER) else None
+            total, terms = self.loss(prediction, targets.lab, targets.known, logits, smaller)
+        limit = self.recipe.optimizer.max_grad_norm or math.inf
         norm = self._update(total, self.generator, self.optimizer, factor, limit=limit)
         self._scaler.update()
         return {**terms, "total": total, "gradient_norm": norm}

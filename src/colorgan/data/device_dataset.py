@@ -17,14 +17,22 @@ from torch.utils.data import DataLoader, Dataset
 
 from colorgan.config import AugmentConfig
 from colorgan.data.augment import is_nearly_grey
-from colorgan.data.batched import Dice, derive_seed, draw_hints, draw_maps, draw_occlusion, jitter_tone, to_device
+from colorgan.data.batched import (
+    RandomSource,
+    derive_seed,
+    draw_hints,
+    draw_maps,
+    draw_occlusion,
+    jitter_tone,
+    to_device,
+)
 from colorgan.data.cache import PhotoCache, shrink_photo
 from colorgan.data.dataset import CACHE_MARGIN, PATIENCE, Batch, PositionSampler, begin_worker, draw_all, photo_order
 from colorgan.data.folder import PhotoFile, open_photo
 from colorgan.data.loading import plan_loading
 from colorgan.errors import DataError, ImageReadError
 
-__all__ = ["ResidentPhotos"]
+__all__ = ["DeviceDataset"]
 
 _AT_ONCE = 64  # photographs that a worker decodes, and that go to the device together
 _REC601 = (0.299, 0.587, 0.114)
@@ -32,7 +40,7 @@ _REC601 = (0.299, 0.587, 0.114)
 Pixels = NDArray[np.uint8]  # (H, W, 3)
 
 
-class ResidentPhotos:
+class DeviceDataset:
     """Batches of training samples, made on a device from photographs that lie there.
 
     The samples are those of `TrainingPhotos` with other random numbers: photographs come in the same order, scaled to
@@ -91,8 +99,8 @@ class ResidentPhotos:
     def _draw_batches(self, batch_size: int, first_step: int, rank: int, world: int) -> Iterator[Batch]:
         left_out = tuple(self.left_out) if rank == 0 and first_step == 0 else ()
         for step, positions in enumerate(PositionSampler(batch_size, first_step, rank, world), first_step):
-            dice = Dice(self.device, derive_seed(self.seed, 1, step, rank))
-            yield self._make_batch(self._numbers(positions), dice)._replace(left_out=left_out)
+            source = RandomSource(self.device, derive_seed(self.seed, 1, step, rank))
+            yield self._make_batch(self._numbers(positions), source)._replace(left_out=left_out)
             left_out = ()
 
     def crop(self, numbers: Tensor, left: Tensor, top: Tensor, side: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
@@ -129,41 +137,41 @@ class ResidentPhotos:
                 result += packed.view(torch.uint8).view(B, size, size, 4) * weight[..., None]
         return result[..., :3].round().clamp(0, 255).to(torch.uint8).permute(0, 3, 1, 2).contiguous()
 
-    def _make_batch(self, numbers: Tensor, dice: Dice) -> Batch:
+    def _make_batch(self, numbers: Tensor, source: RandomSource) -> Batch:
         B, config = len(numbers), self.augment
         width, height = self._widths[numbers], self._heights[numbers]
-        side = torch.minimum(width, height) * dice.uniform(config.crop_from, 1, B)
-        left, top = (width - side) * dice.uniform(0, 1, B), (height - side) * dice.uniform(0, 1, B)
-        rgb = self.crop(numbers, left, top, side, *draw_maps(B, config, dice))
-        grey, retoned = self._retone(rgb, dice)
-        return Batch(rgb, grey, retoned, self._hide(B, dice), self._hint(rgb, dice), left_out=())
+        side = torch.minimum(width, height) * source.uniform(config.crop_from, 1, B)
+        left, top = (width - side) * source.uniform(0, 1, B), (height - side) * source.uniform(0, 1, B)
+        rgb = self.crop(numbers, left, top, side, *draw_maps(B, config, source))
+        grey, retoned = self._retone(rgb, source)
+        return Batch(rgb, grey, retoned, self._hide(B, source), self._hint(rgb, source), left_out=())
 
-    def _retone(self, rgb: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
+    def _retone(self, rgb: Tensor, source: RandomSource) -> tuple[Tensor, Tensor]:
         grey = rgb.new_zeros(len(rgb), 1, self.size, self.size)
         retoned = torch.zeros(len(rgb), dtype=torch.bool, device=self.device)
-        here = dice.some(self.augment.tone, len(rgb))
+        here = source.some(self.augment.tone, len(rgb))
         if len(here):
             # Rec. 601 grey is near enough where the tone is changed at random anyway; the untouched case is exact.
             red, green, blue = (rgb[here].float() / 255).unbind(1)
             level = _REC601[0] * red + _REC601[1] * green + _REC601[2] * blue
-            grey[here] = (jitter_tone(level[:, None], self.augment, dice) * 255).round().to(torch.uint8)
+            grey[here] = (jitter_tone(level[:, None], self.augment, source) * 255).round().to(torch.uint8)
             retoned.index_fill_(0, here, True)
         return grey, retoned
 
-    def _hide(self, count: int, dice: Dice) -> Tensor | None:
-        here = dice.some(self.augment.occlusion, count)
+    def _hide(self, count: int, source: RandomSource) -> Tensor | None:
+        here = source.some(self.augment.occlusion, count)
         if not len(here):
             return None
         known = torch.ones(count, 1, self.size, self.size, dtype=torch.uint8, device=self.device)
-        known[here] = draw_occlusion(len(here), self.size, self.augment, dice).to(torch.uint8)
+        known[here] = draw_occlusion(len(here), self.size, self.augment, source).to(torch.uint8)
         return known
 
-    def _hint(self, rgb: Tensor, dice: Dice) -> Tensor | None:
-        here = dice.some(self.augment.hints, len(rgb))
+    def _hint(self, rgb: Tensor, source: RandomSource) -> Tensor | None:
+        here = source.some(self.augment.hints, len(rgb))
         if not len(here):
             return None
         hints = rgb.new_zeros(len(rgb), 4, self.size, self.size)
-        hints[here] = draw_hints(rgb[here], self.augment, dice)
+        hints[here] = draw_hints(rgb[here], self.augment, source)
         return hints
 
     def _numbers(self, positions: Sequence[int]) -> Tensor:

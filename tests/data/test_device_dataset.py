@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from colorgan.config import AugmentConfig
-from colorgan.data import ResidentPhotos, find_photos, open_photo, worker_deaths_explained
+from colorgan.data import DeviceDataset, find_photos, open_photo, worker_deaths_explained
 from colorgan.errors import DataError
 from support import draw_photo
 
@@ -25,7 +25,7 @@ def photos(photo_folder):
 
 
 def make(photos, size=32, augment=VARIED, seed=0, workers=0):
-    return ResidentPhotos(photos, size, augment, seed, CPU, workers=workers)
+    return DeviceDataset(photos, size, augment, seed, CPU, workers=workers)
 
 
 def draw(resident, count=3, size=4, first=0, rank=0, world=1):
@@ -37,7 +37,7 @@ def same(one, two) -> bool:
     return all(torch.equal(a, b) for a, b in zip(*filled, strict=True))
 
 
-class TestResidentPhotos:
+class TestDeviceDataset:
     def test_batches_have_the_promised_shapes(self, photos):
         batch = draw(make(photos), 1)[0].complete(known=True, hints=True)
         assert batch.rgb.shape == (4, 3, 32, 32)
