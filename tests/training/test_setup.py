@@ -70,7 +70,7 @@ class TestOptions:
             ({"seed": 2**64}, "seed must be in 0"),
             ({"size": -8}, "size must be in"),
             ({"data": Path("y" * 300)}, "cannot be looked at: its name is too long"),
-            ({"validation_data": Path("nul\0")}, "is no path"),
+            ({"validation_data": Path("nul\0")}, "is no name of a file"),
             ({"resume": "auto", "init_from": "default"}, "give one of them"),
             ({"data": None}, "pass a folder of photographs with --data"),
         ],
