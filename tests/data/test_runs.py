@@ -61,7 +61,7 @@ class TestRecord:
 
     def test_says_which_path_in_it_is_none(self, tmp_path):
         (tmp_path / "run.json").write_text('{"data": "a", "validation_data": "b\\u0000", "validation": ["c"]}')
-        with pytest.raises(UsageError, match="is no path"):
+        with pytest.raises(UsageError, match="is no name of a file"):
             validation_photos(tmp_path)
 
 
