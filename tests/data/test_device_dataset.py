@@ -35,7 +35,7 @@ def same(one, two) -> bool:
     return all(torch.equal(a, b) for a, b in zip(*filled, strict=True))
 
 
-class TestResidentPhotos:
+class TestDeviceDataset:
     def test_batches_have_the_promised_shapes(self, photos):
         batch = draw(make(photos), 1)[0].complete(known=True, hints=True)
         assert batch.rgb.shape == (4, 3, 32, 32)
