@@ -1,3 +1,4 @@
+import dataclasses
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from colorgan.evaluation.measures import METRICS
+from colorgan.evaluation.measures import METRICS, Metric
 from colorgan.evaluation.page import format_difference, format_figure, format_range, report_to_html
 from colorgan.evaluation.plots import plot_distributions
 from colorgan.evaluation.protocol import Protocol
@@ -86,6 +87,13 @@ class _Outline(HTMLParser):
 
 
 class TestReportToHtml:
+    def test_a_metric_of_ones_own_has_its_row_and_plot(self, report):
+        own = Metric(name="own", label="mine", unit="u", better="higher", prepare=lambda _: lambda c: c.coloured)
+        candidates = [dataclasses.replace(c, values={"own": c.values["psnr"]}) for c in report.candidates]
+        changed = dataclasses.replace(report, metrics=(own,), candidates=tuple(candidates), photographs={})
+        assert {row.statistic.key for row in changed.rows} == {"own"}
+        assert report_to_html(changed).count("mine") > 2
+
     def test_is_well_formed_and_complete(self, report):
         outline = _Outline()
         outline.feed(report_to_html(report))
