@@ -84,14 +84,14 @@ class TestReport:
         assert second.against_first.low <= second.against_first.value <= second.against_first.high
 
     def test_front_at_strength_1_is_the_table(self, report):
-        front = report.fronts[0]
-        gain = front.gains[front.strengths.index(1.0)]
+        sweep = report.sweeps[0]
+        gain = sweep.gains[sweep.strengths.index(1.0)]
         expected = figure(report, "psnr", "first") - figure(report, "psnr", "grey")
         assert gain == pytest.approx(expected, abs=0.02)  # the sweep's own grey goes through the gamut's rounding
-        assert front.shares[front.strengths.index(1.0)] == pytest.approx(
+        assert sweep.shares[sweep.strengths.index(1.0)] == pytest.approx(
             figure(report, "colorfulness-share", "first"), rel=1e-3
         )
-        assert front.gains[0] == front.shares[0] == 0
+        assert sweep.gains[0] == sweep.shares[0] == 0
 
     def test_examples_are_the_ends(self, report):
         gains = report.candidates[2].values["psnr"] - report.candidates[0].values["psnr"]

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 import shutil
 import subprocess
@@ -9,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from colorgan.evaluation.front import summarize_front
-from colorgan.evaluation.measures import METRICS
+from colorgan.evaluation.measures import METRICS, Metric
 from colorgan.evaluation.page import format_difference, format_figure, format_range, report_to_html
 from colorgan.evaluation.plots import plot_distributions
 from colorgan.evaluation.protocol import Protocol
 from colorgan.evaluation.report import CandidateScores, Example, Report
 from colorgan.evaluation.statistics import Bootstrap, Interval
+from colorgan.evaluation.sweep import summarize_sweep
 from colorgan.rendering.front import FrontValues
 
 NASTY = "<b>&\"'.pt"
@@ -45,7 +46,7 @@ def report() -> Report:
         grey_psnr=torch.zeros(count).double(),
         photographs=torch.full((count,), 40.0).double(),
     )
-    front = summarize_front(NASTY, values, Bootstrap(count, 100, 0))
+    front = summarize_sweep(NASTY, values, Bootstrap(count, 100, 0))
     example = Example("deep/photo <1>.png", -1.25, jpeg("grey"), jpeg("red"), jpeg("blue"))
     return Report(
         protocol=Protocol(resamples=100),
@@ -60,7 +61,7 @@ def report() -> Report:
             scores("other", "model", 1.5, 25),
         ),
         environment={"device": "cpu, float32"},
-        fronts=(front,),
+        sweeps=(front,),
         examples={"worst": (example,), "best": (example,)},
     )
 
@@ -86,6 +87,13 @@ class _Outline(HTMLParser):
 
 
 class TestReportToHtml:
+    def test_a_metric_of_ones_own_has_its_row_and_plot(self, report):
+        own = Metric(name="own", label="mine", unit="u", better="higher", prepare=lambda _: lambda c: c.coloured)
+        candidates = [dataclasses.replace(c, values={"own": c.values["psnr"]}) for c in report.candidates]
+        changed = dataclasses.replace(report, metrics=(own,), candidates=tuple(candidates), photographs={})
+        assert {row.statistic.key for row in changed.rows} == {"own"}
+        assert report_to_html(changed).count("mine") > 2
+
     def test_is_well_formed_and_complete(self, report):
         outline = _Outline()
         outline.feed(report_to_html(report))

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from colorgan.evaluation.front import summarize_front
 from colorgan.evaluation.measures import METRICS
 from colorgan.evaluation.statistics import Bootstrap, Columns, pooled_psnr
+from colorgan.evaluation.sweep import summarize_sweep
 from colorgan.metrics import psnr
 from colorgan.rendering.front import FrontValues
 
@@ -80,16 +80,16 @@ class TestFront:
             grey_psnr=torch.zeros(n).double(),
             photographs=torch.full((n,), 40.0).double(),
         )
-        return summarize_front("m", values, Bootstrap(n, 200, 0))
+        return summarize_sweep("m", values, Bootstrap(n, 200, 0))
 
     def test_reads_between_the_strengths(self):
-        front = self.summarize([0, 1, -2], [0, 20, 40])
-        assert front.shares == pytest.approx((0, 0.5, 1))
-        assert front.at_shares[0.56].value == pytest.approx(1 - 3 * 0.12, abs=0.1)
-        assert front.at_shares[0.56].low < front.at_shares[0.56].value < front.at_shares[0.56].high
-        assert front.best.value == pytest.approx(front.gains[1])
+        sweep = self.summarize([0, 1, -2], [0, 20, 40])
+        assert sweep.shares == pytest.approx((0, 0.5, 1))
+        assert sweep.at_shares[0.56].value == pytest.approx(1 - 3 * 0.12, abs=0.1)
+        assert sweep.at_shares[0.56].low < sweep.at_shares[0.56].value < sweep.at_shares[0.56].high
+        assert sweep.best.value == pytest.approx(sweep.gains[1])
 
     def test_says_where_a_share_is_not_reached(self):
-        front = self.summarize([0, 1, 1.2], [0, 10, 30])
-        assert front.at_shares[0.56] is not None
-        assert front.at_shares[0.98] is None
+        sweep = self.summarize([0, 1, 1.2], [0, 10, 30])
+        assert sweep.at_shares[0.56] is not None
+        assert sweep.at_shares[0.98] is None

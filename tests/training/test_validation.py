@@ -73,9 +73,9 @@ class TestValidate:
         assert figures["colorfulness"] > 2
         assert score.psnr == pytest.approx(figures["psnr"], abs=0.01)
         assert score.colorfulness == pytest.approx(figures["colorfulness"], abs=0.1)
-        front = report.fronts[0]
+        sweep = report.sweeps[0]
         swept = [
-            gain for strength, gain in zip(front.strengths, front.gains, strict=True) if strength <= max(STRENGTHS)
+            gain for strength, gain in zip(sweep.strengths, sweep.gains, strict=True) if strength <= max(STRENGTHS)
         ]
         assert score.best_gain == pytest.approx(max(swept), abs=0.01)  # eval goes on to higher strengths
 

@@ -239,9 +239,9 @@ def _print_report(report: "Report") -> None:
         console.say(f"left out {name}: {reason}")
     out.print()
     out.print(_figures_table(report))
-    if report.fronts:
+    if report.sweeps:
         out.print()
-        for part in _front_tables(report):
+        for part in _sweep_tables(report):
             out.print(part)
 
 
@@ -269,20 +269,20 @@ def _figures_table(report: "Report") -> "Table":
     return table
 
 
-def _front_tables(report: "Report") -> Iterator["Table"]:
+def _sweep_tables(report: "Report") -> Iterator["Table"]:
     from colorgan.evaluation.page import format_difference
 
-    shares = list(report.fronts[0].at_shares)
+    shares = list(report.sweeps[0].at_shares)
     table = console.make_table(
         "PSNR gain over grey (dB; higher is better)", *(f">at colourfulness {s:g}" for s in shares), ">best"
     )
-    for front in report.fronts:
-        gains = [front.at_shares[share] for share in shares]
+    for sweep in report.sweeps:
+        gains = [sweep.at_shares[share] for share in shares]
         cells = ["not reached" if gain is None else format_difference(gain, 2) for gain in gains]
-        table.add_row(front.name, *cells, format_difference(front.best, 2))
+        table.add_row(sweep.name, *cells, format_difference(sweep.best, 2))
     yield table
-    for front in report.fronts:
-        sweep = console.make_table(f"\n{front.name}: strength", *(f">\n{s:g}" for s in front.strengths))
-        sweep.add_row("PSNR gain, dB", *(f"{gain:+.2f}" for gain in front.gains))
-        sweep.add_row("colourfulness share", *(f"{share:.2f}" for share in front.shares))
-        yield sweep
+    for sweep in report.sweeps:
+        curve = console.make_table(f"\n{sweep.name}: strength", *(f">\n{s:g}" for s in sweep.strengths))
+        curve.add_row("PSNR gain, dB", *(f"{gain:+.2f}" for gain in sweep.gains))
+        curve.add_row("colourfulness share", *(f"{share:.2f}" for share in sweep.shares))
+        yield curve

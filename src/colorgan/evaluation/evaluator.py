@@ -27,7 +27,6 @@ from colorgan.evaluation.candidates import (
     Model,
     match_names,
 )
-from colorgan.evaluation.front import Front, summarize_front
 from colorgan.evaluation.inputs import EvaluationBatch, frame_picture, make_batch
 from colorgan.evaluation.measures import (
     CORE_METRICS,
@@ -41,6 +40,7 @@ from colorgan.evaluation.measures import (
 from colorgan.evaluation.protocol import Protocol
 from colorgan.evaluation.report import CandidateScores, Example, Report
 from colorgan.evaluation.statistics import Bootstrap, Values
+from colorgan.evaluation.sweep import StrengthSweep, summarize_sweep
 from colorgan.files import printable
 from colorgan.metrics import psnr
 from colorgan.model import prepare_for_inference
@@ -57,7 +57,7 @@ OnProgress = Callable[[str, int, int], None]
 
 _BATCH_PIXELS = {"cpu": 4 * 256 * 256, "cuda": 64 * 256 * 256}
 """Large enough for the network, small enough for the cache."""
-_FRONT_STRENGTHS = (*STRENGTHS, 3.5, 4.0)
+_SWEPT_STRENGTHS = (*STRENGTHS, 3.5, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def evaluate(request: EvaluationRequest, on_progress: OnProgress | None = None) 
     )
     if request.front:
         swept = tuple(_sweep(model.model, session, report.bootstrap) for model in models)
-        report = dataclasses.replace(report, fronts=swept)
+        report = dataclasses.replace(report, sweeps=swept)
     if request.examples:
         first = models[0].model if models else pictures[0]
         report = dataclasses.replace(report, examples=_pick_examples(first, session, request.examples))
@@ -320,12 +320,12 @@ def _score_all(scorers: Sequence[_Scorer], session: _Session, measures: Sequence
     return _Scores(candidates, {name: values for name, values in joined.items() if name not in of_sets})
 
 
-def _sweep(model: Model, session: _Session, bootstrap: Bootstrap) -> Front:
+def _sweep(model: Model, session: _Session, bootstrap: Bootstrap) -> StrengthSweep:
     parts = [
-        measure_front(model.predict(batch).compose, batch.target, _FRONT_STRENGTHS)
+        measure_front(model.predict(batch).compose, batch.target, _SWEPT_STRENGTHS)
         for batch in session.batches(f"sweeping the strength of {model.name}")
     ]
-    return summarize_front(model.name, FrontValues.join(parts), bootstrap)
+    return summarize_sweep(model.name, FrontValues.join(parts), bootstrap)
 
 
 def _pick_examples(candidate: Candidate, session: _Session, count: int) -> dict[str, tuple[Example, ...]]:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import groupby
 
-from colorgan.evaluation.front import Front
-from colorgan.evaluation.plots import plot_distributions, plot_fronts
+from colorgan.evaluation.plots import plot_distributions, plot_sweeps
 from colorgan.evaluation.report import Example, Report, Row
 from colorgan.evaluation.statistics import Interval
+from colorgan.evaluation.sweep import StrengthSweep
 
 __all__ = ["format_difference", "format_figure", "format_range", "report_to_html"]
 
@@ -79,7 +79,7 @@ def report_to_html(report: Report) -> str:
         _protocol(report),
         "<h2>Figures</h2>",
         _table(report),
-        *_front_section(report.fronts, series),
+        *_sweep_section(report.sweeps, series),
         "<h2>Single pictures</h2>",
         _key(with_photographs),
         _distributions(report, with_photographs),
@@ -147,17 +147,17 @@ def _key(series: dict[str, int]) -> str:
     return f'<div class="key">{"".join(items)}</div>'
 
 
-def _front_section(fronts: Sequence[Front], series: dict[str, int]) -> Iterable[str]:
-    if not fronts:
+def _sweep_section(sweeps: Sequence[StrengthSweep], series: dict[str, int]) -> Iterable[str]:
+    if not sweeps:
         return
     yield "<h2>Front: PSNR at equal colourfulness</h2>"
-    yield _key({front.name: series[front.name] for front in fronts})
-    yield f'<div style="max-width: 44rem">{plot_fronts(fronts, series)}</div>'
-    shares = list(fronts[0].at_shares)
+    yield _key({sweep.name: series[sweep.name] for sweep in sweeps})
+    yield f'<div style="max-width: 44rem">{plot_sweeps(sweeps, series)}</div>'
+    shares = list(sweeps[0].at_shares)
     heads = [*(f"PSNR gain at colourfulness {share:g}" for share in shares), "best PSNR gain"]
     rows = [
-        _table_row([escape(front.name), *(_gain(front.at_shares[share]) for share in shares), _gain(front.best)])
-        for front in fronts
+        _table_row([escape(sweep.name), *(_gain(sweep.at_shares[share]) for share in shares), _gain(sweep.best)])
+        for sweep in sweeps
     ]
     yield _render_table(["model"], heads, rows)
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from colorgan.charts import Chart, Line, chart_to_svg, span
-from colorgan.evaluation.front import Front
 from colorgan.evaluation.statistics import Values
+from colorgan.evaluation.sweep import StrengthSweep
 
-__all__ = ["plot_distributions", "plot_fronts"]
+__all__ = ["plot_distributions", "plot_sweeps"]
 
 _MOST_BINS = 40
 
@@ -48,18 +48,18 @@ def plot_distributions(columns: Mapping[str, Values], series: Mapping[str, int],
     )
 
 
-def plot_fronts(fronts: Sequence[Front], series: Mapping[str, int]) -> str:
+def plot_sweeps(sweeps: Sequence[StrengthSweep], series: Mapping[str, int]) -> str:
     """Plot PSNR gain against colourfulness, a line a model, a dot a strength."""
-    xs = [x for front in fronts for x in front.shares]
-    ys = [y for front in fronts for y in front.gains]
-    first = fronts[0]
+    xs = [x for sweep in sweeps for x in sweep.shares]
+    ys = [y for sweep in sweeps for y in sweep.gains]
+    first = sweeps[0]
     swept = zip(first.strengths, first.shares, first.gains, strict=True)
     return chart_to_svg(
         Chart(
             title="PSNR gain against colourfulness",
             lines=[
-                Line(front.name, list(zip(front.shares, front.gains, strict=True)), series[front.name], dots=True)
-                for front in fronts
+                Line(sweep.name, list(zip(sweep.shares, sweep.gains, strict=True)), series[sweep.name], dots=True)
+                for sweep in sweeps
             ],
             x_range=span([*xs, 1.0]),
             y_range=span(ys),

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from colorgan.evaluation.front import Front
 from colorgan.evaluation.measures import METRICS, Metric
 from colorgan.evaluation.protocol import Protocol
 from colorgan.evaluation.statistics import Bootstrap, Columns, Interval, Statistic, Values
+from colorgan.evaluation.sweep import StrengthSweep
 
 __all__ = ["CandidateScores", "Example", "Report", "Row", "report_to_csv", "report_to_json"]
 
@@ -61,7 +61,7 @@ class Report:
     photographs: Mapping[str, Values]  # the photographs' own values (N,) of metrics that judge a picture alone
     candidates: tuple[CandidateScores, ...]  # baselines first
     environment: Mapping[str, str]  # device, precision, versions
-    fronts: tuple[Front, ...] = ()
+    sweeps: tuple[StrengthSweep, ...] = ()
     examples: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)  # "worst" and "best" of the first model
 
     @property
@@ -141,7 +141,7 @@ def report_to_json(report: Report) -> str:
         "left_out": [{"name": name, "reason": reason} for name, reason in report.left_out],
         "candidates": [{"name": c.name, "kind": c.kind, **c.facts} for c in report.candidates],
         "figures": [_row_to_mapping(row) for row in report.rows],
-        "fronts": [_front_to_mapping(front) for front in report.fronts],
+        "fronts": [_sweep_to_mapping(sweep) for sweep in report.sweeps],
     }
     return json.dumps(_without_nan(content), indent=1, ensure_ascii=False, allow_nan=False)
 
@@ -160,16 +160,16 @@ def _row_to_mapping(row: Row) -> dict[str, Any]:
     return mapping
 
 
-def _front_to_mapping(front: Front) -> dict[str, Any]:
+def _sweep_to_mapping(sweep: StrengthSweep) -> dict[str, Any]:
     return {
-        "model": front.name,
-        "strengths": list(front.strengths),
-        "gains_db": list(front.gains),
-        "colorfulness_shares": list(front.shares),
+        "model": sweep.name,
+        "strengths": list(sweep.strengths),
+        "gains_db": list(sweep.gains),
+        "colorfulness_shares": list(sweep.shares),
         "gain_at_share": [
-            {"share": share, "gain": None if gain is None else asdict(gain)} for share, gain in front.at_shares.items()
+            {"share": share, "gain": None if gain is None else asdict(gain)} for share, gain in sweep.at_shares.items()
         ],
-        "best_gain": asdict(front.best),
+        "best_gain": asdict(sweep.best),
     }
 
 

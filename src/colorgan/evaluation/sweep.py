@@ -1,4 +1,4 @@
-"""The front of a model over a whole data set, with intervals."""
+"""A model's sweep of the strength over a whole data set, with intervals."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ import torch
 from colorgan.evaluation.statistics import Bootstrap, Interval, summarize
 from colorgan.rendering.front import FrontValues
 
-__all__ = ["SHARES", "Front", "summarize_front"]
+__all__ = ["SHARES", "StrengthSweep", "summarize_sweep"]
 
 SHARES = (0.56, 0.98)
-"""Where fronts are read: the colourfulness of published dull and vivid models, as shares of the photographs'."""
+"""Where sweeps are read: the colourfulness of published dull and vivid models, as shares of the photographs'."""
 
 
 @dataclass(frozen=True, slots=True)
-class Front:
+class StrengthSweep:
     """PSNR gain over grey against colourfulness, as the strength of the colours is swept."""
 
     name: str
@@ -26,7 +26,7 @@ class Front:
     best: Interval  # the largest gain at any strength
 
 
-def summarize_front(name: str, values: FrontValues, bootstrap: Bootstrap) -> Front:
+def summarize_sweep(name: str, values: FrontValues, bootstrap: Bootstrap) -> StrengthSweep:
     """Put the values of single pictures together.
 
     Args:
@@ -46,4 +46,4 @@ def summarize_front(name: str, values: FrontValues, bootstrap: Bootstrap) -> Fro
         reached = np.array([gain for gain in there if gain is not None])
         at_shares[share] = None if here is None else summarize(np.asarray(here), [reached])
     best = summarize(np.asarray(curve.best), [np.array([other.best for other in resampled])])
-    return Front(name, values.strengths, curve.gains, curve.shares, at_shares, best)
+    return StrengthSweep(name, values.strengths, curve.gains, curve.shares, at_shares, best)
