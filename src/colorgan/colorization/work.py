@@ -33,6 +33,7 @@ from colorgan.colorization.products import (
     make_preview,
     variant_sheet,
 )
+from colorgan.colorization.reference import Reference
 from colorgan.colorization.search import STREAM
 from colorgan.config import ColorInput, Existing, RenderConfig, SourceType
 from colorgan.errors import ImageReadError, ImageWriteError
@@ -100,6 +101,7 @@ class ColorizeOptions:
     mute_uncertain: bool = False
     palette: Palette | None = None
     palette_name: str = ""  # what the note in results calls it
+    reference: Reference | None = None  # gives hints to photographs that it matches
     stream_format: str | None = None  # of a result on standard output; the photograph's own if left out
     product: Product = Product.PICTURE
     variants: int = 1  # how many renderings the network is asked for
@@ -176,13 +178,18 @@ def open_job(job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Opened
     job = _with_all_pages(job, len(photos))
     if options.color_input is not ColorInput.RECOLOR and any(p.kind is PhotoKind.COLOR for p in photos):
         return _pass_over(job, source, photos[0], options, started)
+    unlike: tuple[str, ...] = ()
     kept = frozenset(filter(is_there, job.results)) if options.existing is Existing.SKIP else frozenset[Path]()
     photos = [fill_missing(photo, job, colorizer, options) for photo in photos]
     sketches = [colorizer.sketch(p, options.render, job.hints if p.page == 0 else ()) for p in photos]
+    if options.reference is not None:
+        plain, sketches = sketches, [colorizer.match(sketch, options.reference) for sketch in sketches]
+        if all(one is other for one, other in zip(plain, sketches, strict=True)):
+            unlike = (f"{job.source} has nothing in common with the reference, and is coloured without it",)
     in_vain = job.mask is not None and all(photo.original is None for photo in photos)
     notes = (f"the mask {job.mask} marks nothing; nothing of {job.source} was filled",) if in_vain else ()
     seconds = time.perf_counter() - started
-    return OpenedJob(job, photos, sketches, [None] * len(photos), seconds, kept, notes)
+    return OpenedJob(job, photos, sketches, [None] * len(photos), seconds, kept, notes + unlike)
 
 
 def _buffered_input(options: ColorizeOptions) -> BinaryIO:
@@ -419,6 +426,8 @@ def settings_of(options: ColorizeOptions) -> dict[str, Any]:
         settings["mute_uncertain"] = True
     if options.palette is not None:
         settings["palette"] = options.palette_name
+    if options.reference is not None:
+        settings["reference"] = options.reference.name
     if options.pick is not None:
         settings |= {"variant": options.pick, "variants": options.variants}
     return settings

@@ -117,6 +117,15 @@ def colorize(
             show_default=False,
         ),
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PICTURE",
+            help="A coloured picture of the same things: where a photograph matches it, it takes its colours.",
+            rich_help_panel=_COLORS,
+            show_default=False,
+        ),
+    ] = None,
     album: Annotated[
         bool,
         typer.Option(
@@ -308,11 +317,11 @@ def colorize(
         return
     if output is None:
         raise UsageError("no place for the results was given; give a folder with -o")
-    aside = (save_mask, report, contact_sheet, shard)
+    aside = (save_mask, report, contact_sheet, shard, reference)
     if serve and (compare or chroma_only or variants > 1 or json or any(given is not None for given in aside)):
         raise UsageError(
             "--serve writes one plain result whenever it is saved; leave --compare, --chroma-only, --variants, "
-            "--save-mask, --report, --contact-sheet, --json and --shard out"
+            "--save-mask, --report, --contact-sheet, --json, --shard and --reference out"
         )
     if save_mask is not None and repair == "off":
         raise UsageError("--save-mask writes what --repair filled; give --repair auto, a mask or a folder of masks")
@@ -372,6 +381,7 @@ def colorize(
     plan = library.add_hints(plan, known)
     plan = whole = plan if repair in _NO_MASKS else library.add_masks(plan, Path(repair))
     read = {"file of hints": hints, "palette": None if palette is None or palette[:1] == "#" else Path(palette)}
+    read["reference"] = reference
     library.check_reports(
         plan,
         report=report,
@@ -411,6 +421,7 @@ def colorize(
             source_type=source_type,
             mute_uncertain=mute_uncertain,
             palette=advice,
+            reference=None if reference is None else library.Reference.from_file(reference),
             palette_name="" if palette is None else printable(Path(palette).name),
             stream_format=image_format,
             product=_product(compare, chroma_only),
