@@ -13,6 +13,7 @@ from colorgan.colorization.plan import Job, Plan, make_plan
 from colorgan.colorization.previews import PreviewStore
 from colorgan.colorization.processes import Crew
 from colorgan.colorization.ranks import Ranks
+from colorgan.colorization.reference import Reference
 from colorgan.colorization.report import make_report, write_report
 from colorgan.colorization.search import STREAM, Sources, find_sources
 from colorgan.colorization.serve import Desk, PageServer
@@ -49,6 +50,7 @@ __all__ = [
     "PreviewStore",
     "Product",
     "Ranks",
+    "Reference",
     "Sketch",
     "Sources",
     "Status",

@@ -1,6 +1,7 @@
 """One picture at a time: a trained generator that colours photographs."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ from colorgan.colorization.hints import Hint, hints_to_points
 from colorgan.colorization.look import Adjustment, adjust
 from colorgan.colorization.masks import check_shape, mask_from_image
 from colorgan.colorization.palette import Palette
+from colorgan.colorization.reference import Reference
 from colorgan.config import RenderConfig, SourceType
 from colorgan.errors import ConfigError, UsageError
 from colorgan.images import Origin, Photo, Provenance, photo_from_image
@@ -25,9 +27,11 @@ from colorgan.model import Generator, prepare_for_inference
 from colorgan.rendering import (
     ChromaField,
     Painting,
+    describe_places,
     draw_hints,
     fit_chroma,
     keep_hints,
+    match_places,
     mostly_known,
     predict_rendering,
     render_shape,
@@ -124,6 +128,7 @@ class Colorizer:
         mask: Image.Image | np.ndarray[Any, Any] | None = None,
         hints: Sequence[Hint] = (),
         palette: Palette | None = None,
+        reference: Reference | None = None,
     ) -> Image.Image:
         """Colour one picture.
 
@@ -136,6 +141,7 @@ class Colorizer:
                 filled first, luminance and colour.
             hints: Colours that are known, by place; the objects around them follow.
             palette: Colours that the whole picture leans towards.
+            reference: A coloured picture of the same things; where it matches, it gives hints.
 
         Returns:
             An "RGB" picture of the same size, "RGBA" if `image` has transparency, with the luminance of `image` but
@@ -154,6 +160,7 @@ class Colorizer:
         if mask is not None:
             photo = self.repair(photo, mask_from_image(mask))
         sketch = self.sketch(photo, config, hints)
+        sketch = sketch if reference is None else self.match(sketch, reference)
         (colors,) = self.predict([sketch], config)
         painting = Painting(photo.grey, self.fit(sketch, colors, config, palette=palette))
         result = Image.new("RGB", (photo.width, photo.height))
@@ -256,6 +263,21 @@ class Colorizer:
             points = hints_to_points(hints, W, H) if hints else None
             luminance = shrink(luminance[None], largest)[0]
             return Sketch(luminance, (H, W), key, _known(photo, largest), points)
+
+    def match(self, sketch: Sketch, reference: Reference) -> Sketch:
+        """Return a sketch with what a reference knows of its colours, as hints before those that it has.
+
+        Safe to call from several threads. Nothing changes if the pictures have nothing in common.
+        """
+        with torch.inference_mode(), self.runtime.autocast():
+            device = self.runtime.device
+            views = reference.views(self.network, round(math.sqrt(math.prod(max(sketch.key)))), device)
+            places = describe_places(self.network, sketch.luminance[None].to(device)).cpu()
+            points = match_places(places, views)
+        if not len(points):
+            return sketch
+        both = points if sketch.points is None else torch.cat((points, sketch.points))
+        return dataclasses.replace(sketch, points=both)
 
     def predict(
         self,

@@ -36,6 +36,7 @@ from colorgan.colorization.products import (
     make_preview,
     variant_sheet,
 )
+from colorgan.colorization.reference import Reference
 from colorgan.colorization.search import STREAM
 from colorgan.config import ColorInput, Existing, RenderConfig, SourceType
 from colorgan.errors import ImageReadError, ImageWriteError
@@ -113,6 +114,7 @@ class ColorizeOptions:
     warmth: float = 0.0  # added to b of every pixel, in Lab units
     look: str = ""  # the name under which these are kept, for the note
     strengths: tuple[float, ...] = ()  # that a sheet shows instead of the picture itself
+    reference: Reference | None = None  # gives hints to photographs that it matches
     stream_format: str | None = None  # of a result on standard output; the photograph's own if left out
     product: Product = Product.PICTURE
     variants: int = 1  # how many renderings the network is asked for
@@ -247,7 +249,7 @@ def _open_parts(job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Ite
             yield _pass_over(job, source, photos[0], options)
             return
         kept = frozenset(filter(is_there, job.results)) if options.existing is Existing.SKIP else frozenset[Path]()
-        sha256, marked, is_dark = photos[0].sha256, False, False
+        sha256, marked, is_dark, is_alike = photos[0].sha256, False, False, options.reference is None
         if not isinstance(source, Path):
             source.seek(0)
         pages = iter_photos(source, first=len(photos))
@@ -256,10 +258,13 @@ def _open_parts(job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Ite
                 raise ImageReadError("it was changed while it was read; run again")
             photos = [fill_missing(photos.pop(0), job, colorizer, options) for _ in range(len(photos))]
             sketches = [colorizer.sketch(p, options.render, job.hints if p.page == 0 else ()) for p in photos]
+            if options.reference is not None:
+                plain, sketches = sketches, [colorizer.match(sketch, options.reference) for sketch in sketches]
+                is_alike |= any(one is not other for one, other in zip(plain, sketches, strict=True))
             marked |= any(photo.original is not None for photo in photos)
             is_dark |= any(map(_is_nearly_black, photos))
             is_last = photos[-1].page + 1 == photos[-1].pages
-            notes = _notes(job, marked=marked, is_dark=is_dark) if is_last else ()
+            notes = _notes(job, marked=marked, is_dark=is_dark, is_alike=is_alike) if is_last else ()
             opened = OpenedJob(job, photos, sketches, [None] * len(photos), kept, notes)
             photos, sketches = [], []  # whoever has it may let go of them
             yield opened
@@ -267,11 +272,13 @@ def _open_parts(job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Ite
             photos = [] if is_last else _take_part(pages)
 
 
-def _notes(job: Job, *, marked: bool, is_dark: bool) -> tuple[str, ...]:
+def _notes(job: Job, *, marked: bool, is_dark: bool, is_alike: bool) -> tuple[str, ...]:
     """Say what a person should know of a photograph that was read."""
     notes = []
     if job.mask is not None and not marked:
         notes.append(f"the mask {job.mask} marks nothing; nothing of {job.source} was filled")
+    if not is_alike:
+        notes.append(f"{job.source} has nothing in common with the reference, and is coloured without it")
     if is_dark:
         notes.append(
             f"{job.source} is nearly black, and so is its result; if its levels end at 1023, 4095 or 16383, let its "
@@ -593,6 +600,8 @@ def settings_of(options: ColorizeOptions, job: Job | None = None) -> dict[str, A
         settings["mute_uncertain"] = True
     if options.palette is not None:
         settings["palette"] = options.palette_name
+    if options.reference is not None:
+        settings["reference"] = options.reference.name
     if options.pick is not None:
         settings |= {"variant": options.pick, "variants": options.variants}
     if job is not None and job.hints:

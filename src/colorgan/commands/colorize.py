@@ -139,6 +139,15 @@ def colorize(
             show_default=False,
         ),
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PICTURE",
+            help="A coloured picture of the same things: where a photograph matches it, it takes its colours.",
+            rich_help_panel=_COLORS,
+            show_default=False,
+        ),
+    ] = None,
     album: Annotated[
         bool,
         typer.Option(
@@ -362,13 +371,13 @@ def colorize(
         return
     if output is None:
         raise UsageError("no place for the results was given; give a folder with -o")
-    aside = (save_mask, report, contact_sheet, manifest, shard)
+    aside = (save_mask, report, contact_sheet, manifest, shard, reference)
     if serve and (
         compare or chroma_only or variants > 1 or strength_strip or json or any(given is not None for given in aside)
     ):
         raise UsageError(
             "--serve writes one plain result whenever it is saved; leave --compare, --chroma-only, --variants, "
-            "--strength-strip, --save-mask, --report, --contact-sheet, --manifest, --json and --shard out"
+            "--strength-strip, --save-mask, --report, --contact-sheet, --manifest, --json, --shard and --reference out"
         )
     if save_mask is not None and repair == "off":
         raise UsageError("--save-mask writes what --repair filled; give --repair auto, a mask or a folder of masks")
@@ -464,6 +473,7 @@ def colorize(
     plan = library.add_hints(plan, known)
     plan = whole = plan if repair in _NO_MASKS else library.add_masks(plan, Path(repair))
     read = {"file of hints": hints, "palette": None if palette is None or palette[:1] == "#" else Path(palette)}
+    read["reference"] = reference
     library.check_reports(
         plan,
         report=report,
@@ -509,6 +519,7 @@ def colorize(
             keywords=tuple(map(_check_keyword, keyword or ())),
             mute_uncertain=mute_uncertain,
             palette=advice,
+            reference=None if reference is None else library.Reference.from_file(reference),
             palette_name="" if palette is None else printable(Path(palette).name),
             warmth=chosen.warmth,
             look=look or "",

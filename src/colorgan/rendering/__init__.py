@@ -3,6 +3,7 @@
 from colorgan.rendering.batch import ColoredBatch
 from colorgan.rendering.chroma import ChromaField, Painting, fit_chroma
 from colorgan.rendering.hints import HINT_SHARE, draw_hints, keep_hints
+from colorgan.rendering.matching import View, describe_places, match_places
 from colorgan.rendering.predict import Rendering, enliven, mostly_known, predict_rendering, render_shape, shrink
 from colorgan.rendering.repair import repair_grey
 
@@ -12,10 +13,13 @@ __all__ = [
     "ColoredBatch",
     "Painting",
     "Rendering",
+    "View",
+    "describe_places",
     "draw_hints",
     "enliven",
     "fit_chroma",
     "keep_hints",
+    "match_places",
     "mostly_known",
     "predict_rendering",
     "render_shape",
