@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from colorgan.config import DiscriminatorConfig, LossConfig, ModelConfig, RenderConfig
     from colorgan.errors import ColorganError
     from colorgan.evaluation import evaluate
+    from colorgan.film import colorize_film
     from colorgan.losses import GeneratorLoss
     from colorgan.model import build_discriminator, build_generator
     from colorgan.training import Trainer
@@ -36,6 +37,7 @@ __all__ = [
     "__version__",
     "build_discriminator",
     "build_generator",
+    "colorize_film",
     "colorize_paths",
     "evaluate",
     "lab_to_rgb",
@@ -54,6 +56,7 @@ _HOMES = {
     "Trainer": "colorgan.training",
     "build_discriminator": "colorgan.model",
     "build_generator": "colorgan.model",
+    "colorize_film": "colorgan.film",
     "colorize_paths": "colorgan.colorization",
     "evaluate": "colorgan.evaluation",
     "lab_to_rgb": "colorgan.color",
