@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from colorgan import evaluate
+from colorgan import EvaluationRequest, evaluate
 from colorgan.training import TrainingOptions, begin_run, prepare_training
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pass
 
     # last: best was chosen on the very photographs that are measured here, which would flatter it.
-    report = evaluate(aside, [options.weights, options.run_dir / "last.safetensors"], metrics=["psnr", "colorfulness"])
+    weights = [options.weights, options.run_dir / "last.safetensors"]
+    report = evaluate(EvaluationRequest(aside, weights, metrics=["psnr", "colorfulness"]))
     for row in report.rows:
         gain = "" if row.against_first is None else f"   against the first {row.against_first.value:+.2f}"
         print(f"{row.statistic.label:36} {row.candidate:20} {row.figure.value:8.2f}{gain}")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from colorgan import evaluate
+from colorgan import EvaluationRequest, evaluate
 from colorgan.evaluation import report_to_html
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
@@ -45,7 +45,8 @@ def write_grey(photos: Path, folder: Path) -> None:
 
 def score(photos: Path, coloured: Path, page: Path | None) -> None:
     """Print the figures of all candidates, with 95 % intervals, and the differences from colorgan's."""
-    report = evaluate(photos, ["default"], pairs=coloured, metrics=["psnr", "colorfulness", "delta-e"], examples=4)
+    metrics = ["psnr", "colorfulness", "delta-e"]
+    report = evaluate(EvaluationRequest(photos, ["default"], pairs=coloured, metrics=metrics, examples=4))
     for row in report.rows:
         interval = f"[{row.figure.low:.2f}, {row.figure.high:.2f}]"
         print(f"{row.statistic.label:36} {row.candidate:20} {row.figure.value:8.2f} {interval}")

@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from colorgan.cli import app
+from film_support import draw_frames, write_film
 from support import draw_photo
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +40,7 @@ class TestLibraryPage:
         draw_photo(0, (96, 64)).save(folder / "grandmother.jpg")
         for number in range(1, 7):
             draw_photo(number).save(folder / f"photo{number:02}.png")
+        write_film(tmp_path / "film.mp4", draw_frames(3))
         monkeypatch.chdir(tmp_path)
         code = "\n".join(code_blocks("library.md"))
         real, quick = 'recipe="default", minutes=60', 'recipe="debug", steps=2, workers=0'
@@ -48,6 +50,7 @@ class TestLibraryPage:
         assert "torch.Size([2, 2, 64, 96])" in shown
         assert "no-such-weights" in shown
         assert (tmp_path / "grandmother-colour.jpg").exists()
+        assert (tmp_path / "film-colour.mp4").exists()
         assert (tmp_path / "runs/first/best.safetensors").exists()
 
 

@@ -26,6 +26,7 @@ EXPECTED = {
     "__version__",
     "build_discriminator",
     "build_generator",
+    "colorize_film",
     "colorize_paths",
     "evaluate",
     "lab_to_rgb",

@@ -15,49 +15,80 @@ from colorgan.version import __version__
 
 if TYPE_CHECKING:
     from colorgan.color import lab_to_rgb, rgb_to_lab
-    from colorgan.colorization import Colorizer, Hint, colorize_paths
+    from colorgan.colorization import ColorizeOptions, Colorizer, Hint, Outcome, Palette, colorize_paths
     from colorgan.config import DiscriminatorConfig, LossConfig, ModelConfig, RenderConfig
+    from colorgan.data import PhotoSets
     from colorgan.errors import ColorganError
-    from colorgan.evaluation import evaluate
+    from colorgan.evaluation import EvaluationRequest, Protocol, Report, evaluate
+    from colorgan.film import colorize_film
     from colorgan.losses import GeneratorLoss
     from colorgan.model import build_discriminator, build_generator
-    from colorgan.training import Trainer
+    from colorgan.training import Recipe, Trainer, TrainingOptions, load_recipe, prepare_training
+    from colorgan.weights.file import load_generator, save_generator
 
 __all__ = [
     "ColorganError",
+    "ColorizeOptions",
     "Colorizer",
     "DiscriminatorConfig",
+    "EvaluationRequest",
     "GeneratorLoss",
     "Hint",
     "LossConfig",
     "ModelConfig",
+    "Outcome",
+    "Palette",
+    "PhotoSets",
+    "Protocol",
+    "Recipe",
     "RenderConfig",
+    "Report",
     "Trainer",
+    "TrainingOptions",
     "__version__",
     "build_discriminator",
     "build_generator",
+    "colorize_film",
     "colorize_paths",
     "evaluate",
     "lab_to_rgb",
+    "load_generator",
+    "load_recipe",
+    "prepare_training",
     "rgb_to_lab",
+    "save_generator",
 ]
 
 _HOMES = {
     "ColorganError": "colorgan.errors",
+    "ColorizeOptions": "colorgan.colorization",
     "Colorizer": "colorgan.colorization",
     "DiscriminatorConfig": "colorgan.config",
+    "EvaluationRequest": "colorgan.evaluation",
     "GeneratorLoss": "colorgan.losses",
     "Hint": "colorgan.colorization",
     "LossConfig": "colorgan.config",
     "ModelConfig": "colorgan.config",
+    "Outcome": "colorgan.colorization",
+    "Palette": "colorgan.colorization",
+    "PhotoSets": "colorgan.data",
+    "Protocol": "colorgan.evaluation",
+    "Recipe": "colorgan.training",
     "RenderConfig": "colorgan.config",
+    "Report": "colorgan.evaluation",
     "Trainer": "colorgan.training",
+    "TrainingOptions": "colorgan.training",
     "build_discriminator": "colorgan.model",
     "build_generator": "colorgan.model",
+    "colorize_film": "colorgan.film",
     "colorize_paths": "colorgan.colorization",
     "evaluate": "colorgan.evaluation",
     "lab_to_rgb": "colorgan.color",
+    "load_generator": "colorgan.weights.file",
+    "load_recipe": "colorgan.training",
+    "prepare_training": "colorgan.training",
     "rgb_to_lab": "colorgan.color",
+    "save_generator": "colorgan.weights.file",
 }
 
 

@@ -1,7 +1,7 @@
 """How steadily, how well and how fast films are coloured.
 
     python tests/benchmarks/film.py [CLIP ...] [--photos FOLDER] [--seconds 4] [--no-quality] [--no-speed]
-        [--long 120] [--size 640x360] [--weights FILE] [--no-memory]
+        [--long 120] [--size 640x360] [--weights FILE] [--no-memory] [--bound]
 
 Clips in colour are taken as they are given; others are made by panning and zooming over photographs, scikit-image's
 own unless a folder is named, with film grain on their luma. Every clip's colours are taken away and put back frame by
@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from colorgan.color import rgb_to_lab
+from colorgan.color import lab_to_rgb, rgb_to_lab
 from colorgan.colorization import ColorizeOptions, Colorizer, Job
 from colorgan.config import ColorInput, Existing
 from colorgan.film import FilmOptions, FilmOutcome, VideoCodec, color_film, probe_film
@@ -36,6 +36,7 @@ from colorgan.film.encode import choose_encoding, make_frame, open_encoder
 from colorgan.film.light import Light
 from colorgan.film.measure import ClipScores, Score, lay_over, measure_clip, recolor
 from colorgan.film.source import FilmReader
+from colorgan.metrics import colorfulness
 
 RATE = 24
 GRAIN = 5.0  # deviation in 8-bit levels
@@ -130,6 +131,57 @@ def flicker(path: Path, places: list[Window], colorizer: Colorizer, strength: fl
         frames = (lay_over(p, light, c, strength) for p, c in zip(pictures, colors, strict=True))
         result.append(change_along(frames, places))
     return result
+
+
+def to_chroma(rgb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return Y, Cb and Cr of BT.601, Y in 0..1."""
+    red, green, blue = rgb.unbind(1)
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    return luma, (blue - luma) / 1.772, (red - luma) / 1.402
+
+
+def still_frames(
+    ab: torch.Tensor, frames: list[np.ndarray], places: list[Window], strength: float
+) -> Iterator[np.ndarray]:
+    """Yield frames with colours `(1, 2, H, W)` that stick to the photograph, over their own luma, through 4:2:0."""
+    height, width = ab.shape[-2:]
+    for frame, (left, top, scale) in zip(frames, places, strict=True):
+        luma = to_chroma(torch.from_numpy(frame.copy()).permute(2, 0, 1)[None].float() / 255)[0]
+        luma = (luma.clamp(0, 1) * 219).round() / 219
+        x, y = ((start + scale * (torch.arange(n) + 0.5)) * (2 / side) - 1 for start, n, side in
+                ((left, frame.shape[1], width), (top, frame.shape[0], height)))  # fmt: skip
+        grid = torch.stack(torch.meshgrid(x.float(), y.float(), indexing="xy"), -1)[None]
+        colors = F.avg_pool2d(F.grid_sample(ab, grid, align_corners=False), 2) * strength
+        lightness = rgb_to_lab(F.avg_pool2d(luma[:, None], 2).expand(-1, 3, -1, -1))[:, :1]
+        chroma = to_chroma(lab_to_rgb(torch.cat((lightness, colors), 1)).clamp(0, 1))[1:]
+        size = luma.shape[-2:]
+        blue, red = (
+            F.interpolate((plane * 224).round()[None] / 224, size=size, mode="bilinear")[0] for plane in chroma
+        )
+        red, blue = luma + 1.402 * red, luma + 1.772 * blue
+        rgb = torch.stack((red, (luma - 0.299 * red - 0.114 * blue) / 0.587, blue), 1)
+        yield (rgb[0].clamp(0, 1).permute(1, 2, 0) * 255).round().numpy().astype(np.uint8)
+
+
+def colorfulness_of(frames: Iterator[np.ndarray]) -> float:
+    found = [float(colorfulness(torch.from_numpy(f.copy()).permute(2, 0, 1)[None] / 255)) for f in frames]
+    return sum(found) / len(found)
+
+
+def bound(photos: list[tuple[str, Image.Image]], count: int = 16) -> None:
+    """Print how little colours can change along the motion: those of the coloured photograph, which stick to it."""
+    colorizer, size = Colorizer.load(), (480, 270)
+    for number, (name, photo) in enumerate(photos):
+        places = windows(photo, size, 4 * RATE, number)[:count]
+        frames = list(moving_frames(photo, size, places, number))
+        wanted, strength = colorfulness_of(iter(frames[::8])), 1.0
+        colored = np.asarray(colorizer.colorize(photo.convert("L"))).copy()
+        ab = rgb_to_lab(torch.from_numpy(colored).permute(2, 0, 1)[None].float() / 255)[:, 1:]
+        for _ in range(4):
+            reached = colorfulness_of(still_frames(ab, frames[::8], places[::8], strength))
+            strength = min(4.0, strength * wanted / max(reached, 1e-3))
+        change = change_along(still_frames(ab, frames, places, strength), places)
+        print(f"{name}: colours that stick to the photograph change by {change[0]:.2f} / {change[1]:.2f}", flush=True)
 
 
 def row(score: Score, own: Score) -> str:
@@ -257,6 +309,7 @@ def main() -> None:
     parser.add_argument("--weights", default="default", help="of the films whose memory is measured")
     parser.add_argument("--no-quality", action="store_true")
     parser.add_argument("--no-speed", action="store_true")
+    parser.add_argument("--bound", action="store_true", help="print how little colours can change, and no more")
     parser.add_argument("--no-memory", action="store_true")
     parser.add_argument("--peak", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -268,6 +321,9 @@ def main() -> None:
         print(f"{Fraction(count, RATE)!s} s of {facts.width} x {facts.height}: at most {peak:.0f} MiB")
         return
     photos = photographs(given.photos)
+    if given.bound:
+        bound(photos)
+        return
     with tempfile.TemporaryDirectory() as name:
         if not given.no_quality:
             quality(given.clips, photos, given.seconds, Path(name))

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 from colorgan.training import Finished, Saved, StepDone, Validated, event_numbers, follow
-from colorgan.training.validation import Score
+from colorgan.training.score import ColorScore
 
 STEP = StepDone(3, 0.5, 1.0, 20.0, 0.1, {"total": 3.0, "bins": 2.0}, ())
-VALIDATED = Validated(3, Score(22.0, 21.0, 10.0, 40.0, 1.0, 0.5, None, 0.7), True, Path("sheet.png"))
+VALIDATED = Validated(3, ColorScore(22.0, 21.0, 10.0, 40.0, 1.0, 0.5, None, 0.7), True, Path("sheet.png"))
 
 
 class Notes:

@@ -1,5 +1,6 @@
 """`colorgan colorize`: options become a plan, the library carries it out, the results are printed."""
 
+import dataclasses
 import webbrowser
 from contextlib import nullcontext, suppress
 from functools import partial
@@ -450,6 +451,7 @@ def colorize(
     films_only_video = all(is_film_name(job.source) for job in plan.jobs if job.film)
     of_photographs = {
         "--color-input copy": color_input is ColorInput.COPY,
+        "--reference": reference is not None,
         "--album": album,
         "--repair": repair != "off",
         "--save-mask": save_mask is not None,
@@ -532,8 +534,9 @@ def colorize(
             previews=bool(written),
         )
         if album:
+            stills = dataclasses.replace(whole, jobs=tuple(job for job in whole.jobs if not job.film))
             with track_album() as on_progress:
-                plan = library.match_albums(whole, plan, colorizer, options, workers=threads, on_progress=on_progress)
+                plan = library.match_albums(stills, plan, colorizer, options, workers=threads, on_progress=on_progress)
         if serve:
             _serve_page(library.Desk(plan, colorizer, options), port)
             return
