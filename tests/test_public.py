@@ -15,14 +15,23 @@ import colorgan
 ROOT = Path(__file__).parents[1]
 EXPECTED = {
     "ColorganError",
+    "ColorizeOptions",
     "Colorizer",
     "DiscriminatorConfig",
+    "EvaluationRequest",
     "GeneratorLoss",
     "Hint",
     "LossConfig",
     "ModelConfig",
+    "Outcome",
+    "Palette",
+    "PhotoSets",
+    "Protocol",
+    "Recipe",
     "RenderConfig",
+    "Report",
     "Trainer",
+    "TrainingOptions",
     "__version__",
     "build_discriminator",
     "build_generator",
@@ -30,7 +39,11 @@ EXPECTED = {
     "colorize_paths",
     "evaluate",
     "lab_to_rgb",
+    "load_generator",
+    "load_recipe",
+    "prepare_training",
     "rgb_to_lab",
+    "save_generator",
 }
 
 

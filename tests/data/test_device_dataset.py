@@ -125,8 +125,8 @@ class TestCrop:
 
 
 def test_a_drive_that_is_gone_is_not_waited_for(photos, monkeypatch):
-    monkeypatch.setattr("colorgan.data.resident.PATIENCE", 2.0)
-    monkeypatch.setattr("colorgan.data.resident.open_photo", lambda *_, **__: time.sleep(1000))
+    monkeypatch.setattr("colorgan.data.device_dataset.PATIENCE", 2.0)
+    monkeypatch.setattr("colorgan.data.device_dataset.open_photo", lambda *_, **__: time.sleep(1000))
     before = set(multiprocessing.active_children())
     started = time.monotonic()
     with pytest.raises(DataError, match="no photographs came within"), worker_deaths_explained():

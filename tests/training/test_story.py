@@ -76,7 +76,7 @@ class TestStory:
             assert story.n_frames == 3
 
     def test_a_folder_that_cannot_be_written(self, run_dir):
-        (run_dir / ".story.webp.part").mkdir()
+        (run_dir / "story.webp").mkdir()
         with pytest.raises(TrainingError, match="cannot be written"):
             write_story(run_dir)
 
