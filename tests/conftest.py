@@ -1,10 +1,15 @@
 """The world that every test runs in: no colours, a fixed width, an empty data folder, no network."""
 
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests share the cores already; also for the programs that they start
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import torch
 from PIL import Image
 
