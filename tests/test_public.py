@@ -35,7 +35,6 @@ EXPECTED = {
     "__version__",
     "build_discriminator",
     "build_generator",
-    "colorize_film",
     "colorize_paths",
     "evaluate",
     "lab_to_rgb",

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from colorgan.data import PhotoSets
     from colorgan.errors import ColorganError
     from colorgan.evaluation import EvaluationRequest, Protocol, Report, evaluate
-    from colorgan.film import colorize_film
     from colorgan.losses import GeneratorLoss
     from colorgan.model import build_discriminator, build_generator
     from colorgan.training import Recipe, Trainer, TrainingOptions, load_recipe, prepare_training
@@ -48,7 +47,6 @@ __all__ = [
     "__version__",
     "build_discriminator",
     "build_generator",
-    "colorize_film",
     "colorize_paths",
     "evaluate",
     "lab_to_rgb",
@@ -80,7 +78,6 @@ _HOMES = {
     "TrainingOptions": "colorgan.training",
     "build_discriminator": "colorgan.model",
     "build_generator": "colorgan.model",
-    "colorize_film": "colorgan.film",
     "colorize_paths": "colorgan.colorization",
     "evaluate": "colorgan.evaluation",
     "lab_to_rgb": "colorgan.color",

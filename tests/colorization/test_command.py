@@ -333,3 +333,40 @@ class TestLimits:
         assert not list((tmp_path / "out").glob("*.png"))
         allowed = os.environ | {"COLORGAN_MAX_PIXELS": "2640"}
         assert run_colorgan(*given, env=allowed).returncode == 0
+
+
+_EXTRAS = ("av", "pillow_heif", "pillow_jxl", "rawpy", "watchfiles", "tensorboard", "onnx", "onnxruntime")
+
+
+def test_no_extra_is_needed_for_photographs(tmp_path: Path, tiny_weights: Path) -> None:
+    """As after a plain install: with a film and a raw file among the photographs, which are named with what to do."""
+    grey(0).save(tmp_path / "a.png")
+    (tmp_path / "b.mp4").write_bytes(b"a film")
+    (tmp_path / "c.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
+    code = f"import sys; sys.modules.update(dict.fromkeys({_EXTRAS})); from colorgan.cli import main; main()"
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "colorize",
+        "a.png",
+        "b.mp4",
+        "c.heic",
+        "-o",
+        "out",
+        "--weights",
+        tiny_weights,
+    ]
+    command += ["--report", "r.html", "--contact-sheet", "s.jpg", "--manifest", "m.jsonl"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1, done.stderr  # one failed
+    assert "colorgan[video]" in done.stderr
+    assert "colorgan[formats]" in done.stderr
+    assert (tmp_path / "out" / "a.png").is_file()
+    assert (tmp_path / "r.html").is_file()
+
+
+def test_the_names_of_the_library_need_no_extra() -> None:
+    code = f"import sys; sys.modules.update(dict.fromkeys({_EXTRAS})); from colorgan import *"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from colorgan import Hint, colorize_film
+from colorgan import Hint
 from colorgan.colorization import ColorizeOptions, Colorizer, Product, Status
 from colorgan.errors import UsageError
-from colorgan.film import FilmOptions, FilmOutcome, VideoCodec
+from colorgan.film import FilmOptions, FilmOutcome, VideoCodec, colorize_film
 from film_support import draw_frames, read_film, write_film
 from support import draw_photo
 

@@ -234,13 +234,12 @@ def _show(outcome: "FilmOutcome", display: "RunDisplay") -> None:
 
 def scenes_of(outcomes: "Iterable[Outcome]") -> "Iterator[Outcome]":
     """Give an outcome for each scene of a film, named after its place, as reports show them."""
-    from colorgan.film import FilmOutcome
-
     for outcome in outcomes:
-        if not isinstance(outcome, FilmOutcome) or len(outcome.scenes) < 2:
+        scenes = getattr(outcome, "scenes", ())  # of films, whose module cannot be loaded without PyAV
+        if len(scenes) < 2:
             yield outcome
             continue
-        for number, preview in enumerate(outcome.scenes, start=1):
+        for number, preview in enumerate(scenes, start=1):
             name = Path(f"{outcome.job.source} (scene {number})")
             job = dataclasses.replace(outcome.job, source=name)
             yield dataclasses.replace(outcome, job=job, preview=preview)
