@@ -15,8 +15,8 @@ import colorgan
 ROOT = Path(__file__).parents[1]
 ADOPTED = {  # files of the repository's root, and the pages that they become
     "README.md": "index.md",
-    "CONTRIBUTING.md": "contributing.md",
-    "SECURITY.md": "security.md",
+    "CONTRIBUTING.md": "taking-part.md",
+    "SECURITY.md": "reporting.md",
     "CHANGELOG.md": "changelog.md",
 }
 
