@@ -6,12 +6,15 @@ from fractions import Fraction
 
 from torch import Tensor
 
-from colorgan.colorization import Job, Outcome
+from colorgan.colorization import ColorizeOptions, Job, Outcome, Status
 from colorgan.colorization.hints import Hint, hints_to_points
 from colorgan.colorization.products import Preview
+from colorgan.config import ColorInput, Existing
+from colorgan.files import is_there
 from colorgan.film.source import FilmFacts
+from colorgan.images import PhotoKind
 
-__all__ = ["Clock", "FilmOutcome", "Progress", "hints_of"]
+__all__ = ["Clock", "FilmOutcome", "Progress", "hints_of", "pass_over_colored", "pass_over_done"]
 
 PROGRESS = 0.25  # seconds between two looks at how far a film is
 
@@ -31,6 +34,27 @@ class FilmOutcome(Outcome):
     """What became of one film; `pages` counts its frames."""
 
     scenes: tuple[Preview, ...] = ()  # a frame of each, if asked for
+
+
+def pass_over_done(job: Job, options: ColorizeOptions) -> FilmOutcome | None:
+    """Return what becomes of a film that was coloured before and shall stay so; None if there is work to do."""
+    if options.existing is not Existing.SKIP or not all(map(is_there, job.results)):
+        return None
+    return FilmOutcome(job=job, status=Status.SKIPPED, reason="its result is there already", files=job.results)
+
+
+def pass_over_colored(job: Job, facts: FilmFacts, options: ColorizeOptions) -> FilmOutcome | None:
+    """Return what becomes of a film that is in colour already; None of others, or if it shall be coloured anew."""
+    if facts.kind is not PhotoKind.COLOR or options.color_input is ColorInput.RECOLOR:
+        return None
+    return FilmOutcome(
+        job=job,
+        status=Status.SKIPPED,
+        reason="it is in colour already",
+        width=facts.width,
+        height=facts.height,
+        pages=facts.frames,
+    )
 
 
 @dataclass(slots=True)

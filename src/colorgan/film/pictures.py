@@ -23,14 +23,14 @@ from colorgan.colorization import (
     settings_of,
 )
 from colorgan.colorization.products import Preview, beside_the_original, make_preview
-from colorgan.config import ColorInput, Existing
+from colorgan.config import Existing
 from colorgan.errors import ImageReadError, UsageError
 from colorgan.files import is_there, make_folder
 from colorgan.film.coloring import Colored, Coloring
 from colorgan.film.encode import VideoCodec
 from colorgan.film.light import Levels, Light
 from colorgan.film.options import FilmOptions
-from colorgan.film.outcome import Clock, FilmOutcome, Progress, hints_of
+from colorgan.film.outcome import Clock, FilmOutcome, Progress, hints_of, pass_over_colored, pass_over_done
 from colorgan.film.source import ColorTags, FilmFacts, Picture
 from colorgan.images import (
     FORMATS_WITH_DEPTH,
@@ -175,8 +175,8 @@ def color_pictures(
         UsageError: The options do not suit it.
     """
     started = time.monotonic()
-    if options.existing is Existing.SKIP and all(map(is_there, job.results)):
-        yield FilmOutcome(job=job, status=Status.SKIPPED, reason="its result is there already", files=job.results)
+    if (outcome := pass_over_done(job, options)) is not None:
+        yield outcome
         return
     if not job.frames and job.target.suffix.lower() not in ANIMATED:
         raise UsageError(
@@ -185,15 +185,8 @@ def color_pictures(
         )
     found = _probe(job)
     facts = found.facts
-    if facts.kind is PhotoKind.COLOR and options.color_input is not ColorInput.RECOLOR:
-        yield FilmOutcome(
-            job=job,
-            status=Status.SKIPPED,
-            reason="it is in colour already",
-            width=facts.width,
-            height=facts.height,
-            pages=facts.frames,
-        )
+    if (outcome := pass_over_colored(job, facts, options)) is not None:
+        yield outcome
         return
     if not job.frames:
         check_held(job.source, facts.frames, facts.width * (1 + (options.product is Product.COMPARISON)), facts.height)

@@ -15,7 +15,7 @@ import torch
 
 from colorgan.colorization import ColorizeOptions, Colorizer, Job, Notice, Product, Status, settings_of
 from colorgan.colorization.products import Preview, make_preview
-from colorgan.config import ColorInput, Existing, config_to_mapping
+from colorgan.config import config_to_mapping
 from colorgan.errors import ImageReadError, ImageWriteError
 from colorgan.film.coloring import Colored, Coloring
 from colorgan.film.encode import (
@@ -29,7 +29,7 @@ from colorgan.film.join import Span, check_container, join_film
 from colorgan.film.light import Levels, Light
 from colorgan.film.look import Part
 from colorgan.film.options import FilmOptions
-from colorgan.film.outcome import Clock, FilmOutcome, Progress, hints_of
+from colorgan.film.outcome import Clock, FilmOutcome, Progress, hints_of, pass_over_colored, pass_over_done
 from colorgan.film.source import FilmFacts, FilmReader, Picture, probe_film
 from colorgan.film.steady import Carried
 from colorgan.film.workspace import Segment, Workspace, fingerprint_of
@@ -56,19 +56,12 @@ def color_film(
         UsageError: The options do not suit it.
     """
     started = time.monotonic()
-    if options.existing is Existing.SKIP and job.target.exists():
-        yield FilmOutcome(job=job, status=Status.SKIPPED, reason="its result is there already", files=(job.target,))
+    if (outcome := pass_over_done(job, options)) is not None:
+        yield outcome
         return
     facts = probe_film(job.source)
-    if facts.kind is PhotoKind.COLOR and options.color_input is not ColorInput.RECOLOR:
-        yield FilmOutcome(
-            job=job,
-            status=Status.SKIPPED,
-            reason="it is in colour already",
-            width=facts.width,
-            height=facts.height,
-            pages=facts.frames,
-        )
+    if (outcome := pass_over_colored(job, facts, options)) is not None:
+        yield outcome
         return
     if film.deinterlace:
         facts = dataclasses.replace(facts, interlaced=False)
