@@ -15,22 +15,27 @@ from colorgan.version import __version__
 
 if TYPE_CHECKING:
     from colorgan.color import lab_to_rgb, rgb_to_lab
-    from colorgan.colorization import ColorizeOptions, Colorizer, Hint, Outcome, Palette, colorize_paths
+    from colorgan.colorization import ColorizeOptions, Colorizer, Hint, Outcome, Palette
     from colorgan.config import DiscriminatorConfig, LossConfig, ModelConfig, RenderConfig
     from colorgan.data import PhotoSets
     from colorgan.errors import ColorganError
     from colorgan.evaluation import EvaluationRequest, Protocol, Report, evaluate
     from colorgan.losses import GeneratorLoss
     from colorgan.model import build_discriminator, build_generator
+    from colorgan.request import ColorizeRequest, FilmOptions
+    from colorgan.session import ColorizeSession, colorize_paths
     from colorgan.training import Recipe, Trainer, TrainingOptions, load_recipe, prepare_training
     from colorgan.weights.file import load_generator, save_generator
 
 __all__ = [
     "ColorganError",
     "ColorizeOptions",
+    "ColorizeRequest",
+    "ColorizeSession",
     "Colorizer",
     "DiscriminatorConfig",
     "EvaluationRequest",
+    "FilmOptions",
     "GeneratorLoss",
     "Hint",
     "LossConfig",
@@ -60,9 +65,12 @@ __all__ = [
 _HOMES = {
     "ColorganError": "colorgan.errors",
     "ColorizeOptions": "colorgan.colorization",
+    "ColorizeRequest": "colorgan.request",
+    "ColorizeSession": "colorgan.session",
     "Colorizer": "colorgan.colorization",
     "DiscriminatorConfig": "colorgan.config",
     "EvaluationRequest": "colorgan.evaluation",
+    "FilmOptions": "colorgan.request",
     "GeneratorLoss": "colorgan.losses",
     "Hint": "colorgan.colorization",
     "LossConfig": "colorgan.config",
@@ -78,7 +86,7 @@ _HOMES = {
     "TrainingOptions": "colorgan.training",
     "build_discriminator": "colorgan.model",
     "build_generator": "colorgan.model",
-    "colorize_paths": "colorgan.colorization",
+    "colorize_paths": "colorgan.session",
     "evaluate": "colorgan.evaluation",
     "lab_to_rgb": "colorgan.color",
     "load_generator": "colorgan.weights.file",

@@ -28,7 +28,8 @@ from colorgan.colorization import (
     write_sheet,
 )
 from colorgan.colorization.plan import SideFolders, make_plan, target_suffix
-from colorgan.colorization.search import STREAM, Source, Sources, find_sources
+from colorgan.colorization.search import Source, Sources, find_sources
+from colorgan.request import STREAM
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import ConfigError, UsageError
 from colorgan.images import is_image_name

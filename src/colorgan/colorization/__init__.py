@@ -8,14 +8,14 @@ from colorgan.colorization.hints import Hint, parse_hint, parse_time, read_hints
 from colorgan.colorization.manifest import Manifest, open_manifest
 from colorgan.colorization.masks import add_masks
 from colorgan.colorization.palette import Palette
-from colorgan.colorization.paths import add_hints, check_reports, colorize_paths, find_pictures, plan_paths
+from colorgan.colorization.paths import add_hints, check_reports, find_pictures, plan_paths
 from colorgan.colorization.plan import Job, Plan, make_plan
 from colorgan.colorization.previews import PreviewStore
 from colorgan.colorization.processes import Crew
 from colorgan.colorization.ranks import Ranks
 from colorgan.colorization.reference import Reference
 from colorgan.colorization.report import make_report, write_report
-from colorgan.colorization.search import STREAM, Sources, find_sources
+from colorgan.colorization.search import Sources, find_sources
 from colorgan.colorization.serve import Desk, PageServer
 from colorgan.colorization.sheet import make_sheet, write_sheet
 from colorgan.colorization.work import (
@@ -24,10 +24,11 @@ from colorgan.colorization.work import (
     Event,
     Notice,
     Outcome,
-    Product,
+    Progress,
     Status,
     settings_of,
 )
+from colorgan.request import STREAM, Product
 
 __all__ = [
     "IN_COLOR",
@@ -49,6 +50,7 @@ __all__ = [
     "Plan",
     "PreviewStore",
     "Product",
+    "Progress",
     "Ranks",
     "Reference",
     "Sketch",
@@ -57,7 +59,6 @@ __all__ = [
     "add_hints",
     "add_masks",
     "check_reports",
-    "colorize_paths",
     "count_cores",
     "find_pictures",
     "find_sources",

@@ -6,7 +6,7 @@ are there already or belong to another part, so that a run that goes on gives wh
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from colorgan.colorization.batch import run_jobs
 from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.look import Look, even_out, measure_look
 from colorgan.colorization.plan import Job, Plan
-from colorgan.colorization.search import STREAM
-from colorgan.colorization.work import ColorizeOptions, OpenedJob, Outcome, Status
+from colorgan.colorization.work import ColorizeOptions, OpenedJob, Outcome, Progress, Status
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import ImageReadError, UsageError
+from colorgan.request import STREAM
 
 __all__ = ["match_albums"]
 
@@ -29,9 +29,9 @@ def match_albums(
     options: ColorizeOptions,
     *,
     workers: int | None = None,
-    on_progress: Callable[[int, int], None] = lambda *_: None,
-) -> Plan:
-    """Give the photographs of a plan the adjustments that make each folder look like a set.
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Generator[Progress, None, Plan]:
+    """Give the photographs of a plan the adjustments that make each folder look like a set; yield how far that is.
 
     Args:
         plan: The whole plan.
@@ -39,7 +39,7 @@ def match_albums(
         colorizer: The network.
         options: Those of the run.
         workers: Threads; one a core if left out.
-        on_progress: Is told how many photographs are measured, and how many there are.
+        should_stop: Is asked now and then whether to leave the photographs that are not measured yet as they are.
 
     Returns:
         `part`, adjusted. Photographs that cannot be measured stay as they are.
@@ -66,11 +66,13 @@ def match_albums(
         pick=None,
         mute_uncertain=False,
     )
-    events = run_jobs(jobs, colorizer, quietly, workers=workers, finish=partial(_measure, looks))
+    events = run_jobs(
+        jobs, colorizer, quietly, workers=workers, finish=partial(_measure, looks), should_stop=should_stop
+    )
     measured = 0
     for event in events:
         measured += isinstance(event, Outcome)
-        on_progress(measured, len(jobs))
+        yield Progress(done=measured, total=len(jobs))
     found = {number: change for album in looks.values() for number, change in even_out(album).items()}
     changed = (dataclasses.replace(job, adjustment=found.get(job.number)) for job in part.jobs)
     return dataclasses.replace(part, jobs=tuple(changed))

@@ -22,7 +22,6 @@ from colorgan.colorization.colorizer import Colorizer, Colors
 from colorgan.colorization.memory import is_out_of_memory, predict_within_memory
 from colorgan.colorization.plan import Job
 from colorgan.colorization.processes import Crew, can_fork
-from colorgan.colorization.search import STREAM
 from colorgan.colorization.work import (
     STOPPING,
     ColorizeOptions,
@@ -36,6 +35,7 @@ from colorgan.colorization.work import (
 )
 from colorgan.config import Existing
 from colorgan.errors import ColorganError
+from colorgan.request import STREAM
 from colorgan.runtime import pick_runtime
 
 __all__ = ["count_cores", "run_jobs", "start_crew"]

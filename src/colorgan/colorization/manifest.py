@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from colorgan.colorization.colorizer import Colorizer
-from colorgan.colorization.search import STREAM
 from colorgan.colorization.work import ColorizeOptions, Outcome, Status, settings_of
 from colorgan.images import atomic_file
+from colorgan.request import STREAM
 from colorgan.version import __version__
 
 __all__ = ["MANIFESTS", "Manifest", "is_manifest", "open_manifest"]

@@ -12,10 +12,11 @@ from PIL import Image
 
 from colorgan.colorization.hints import fold_name
 from colorgan.colorization.plan import Job, Plan, page_path, pages_of, side_path
-from colorgan.colorization.search import STREAM, Source, find_sources
+from colorgan.colorization.search import Source, find_sources
 from colorgan.errors import ImageReadError, UsageError
 from colorgan.files import is_there, status_of
 from colorgan.images import Photo, is_image_name, iter_photos, photo_from_image, read_size
+from colorgan.request import STREAM
 
 __all__ = ["add_masks", "check_shape", "mask_from_image", "mask_of_page"]
 

@@ -1,22 +1,18 @@
-"""From inputs on disk to results on disk, in one call."""
+"""From what a person named to a plan: which files there are, what comes of each, and what is known of it."""
 
 import dataclasses
-import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from colorgan.colorization.batch import run_jobs
-from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.hints import Hint, read_hints
 from colorgan.colorization.manifest import MANIFESTS, is_manifest
-from colorgan.colorization.masks import add_masks
 from colorgan.colorization.plan import Claims, Job, Plan, SideFolders, make_plan
-from colorgan.colorization.search import STREAM, Source, Sources, find_sources
-from colorgan.colorization.work import FOREIGN, ColorizeOptions, Event, Notice, find_owner, is_own
+from colorgan.colorization.search import Source, Sources, find_sources
+from colorgan.colorization.work import FOREIGN, find_owner, is_own
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import ImageReadError, UsageError
 from colorgan.files import is_folder, status_of
@@ -30,83 +26,12 @@ from colorgan.images import (
     is_image_name,
     read_size,
 )
+from colorgan.request import STREAM
 
-__all__ = ["add_hints", "check_reports", "colorize_paths", "find_pictures", "plan_paths"]
+__all__ = ["add_hints", "check_reports", "find_pictures", "plan_paths"]
 
 _PAGE_NAME = re.compile(r"-page\d+$")
 _COUNTING = 8  # threads that look how many pages files have: network drives answer several at once
-
-
-def colorize_paths(
-    inputs: Sequence[str | Path],
-    output: str | Path,
-    *,
-    colorizer: Colorizer | None = None,
-    options: ColorizeOptions | None = None,
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    image_format: str | None = None,
-    workers: int | None = None,
-    hints: Sequence[Hint] | str | Path = (),
-    masks: str | Path | None = None,
-    confidence: str | Path | None = None,
-    save_masks: str | Path | None = None,
-    suffix: str = "",
-) -> Iterator[Event]:
-    """Colour files and folders; yield an `Outcome` for each photograph, and a `Notice` now and then.
-
-    The plan is made, and refused if it cannot be carried out, before this function returns; the work is done while
-    the result is iterated over.
-
-    Args:
-        inputs: Files and folders; folders are searched recursively and mirrored below `output`.
-        output: The folder for the results; or, for a single file, the result's name.
-        colorizer: The network; the default one if left out.
-        options: How to colour and write.
-        include: Patterns of which files in folders must match one.
-        exclude: Patterns of which they must match none.
-        image_format: The format of the results; each source's own, if it can hold colour, if left out.
-        workers: Threads; one a core if left out.
-        hints: Colours that are known: of the only photograph, or a file of them; see `add_hints`.
-        masks: What is missing: a mask of the only photograph, or a folder of masks; see `add_masks`.
-        confidence: A folder for maps that are bright where colour is a guess, mirrored like the inputs.
-        save_masks: A folder for masks of what was filled, mirrored like the inputs.
-        suffix: What is added to the names of results, before the dot.
-
-    Raises:
-        UsageError: The plan cannot be carried out; nothing was done.
-        TypeError: A single name is given where a list of them is meant.
-    """
-    for name, given in (("inputs", inputs), ("include", include), ("exclude", exclude)):
-        if isinstance(given, str | bytes | os.PathLike):
-            raise TypeError(f"{name} must be a list, got {given!r}; write [{given!r}]")
-    hints = Path(hints) if isinstance(hints, str) else hints
-    masks, confidence, save_masks = (None if path is None else Path(path) for path in (masks, confidence, save_masks))
-    options_given = options or ColorizeOptions()
-    plan = plan_paths(
-        [Path(given) for given in inputs],
-        Path(output),
-        include=include,
-        exclude=exclude,
-        image_format=image_format,
-        existing=options_given.existing,
-        color_input=options_given.color_input,
-        confidence=confidence,
-        save_masks=save_masks,
-        suffix=suffix,
-    )
-    plan = add_hints(plan, hints)
-    plan = plan if masks is None else add_masks(plan, masks)
-    colorizer = colorizer or Colorizer.load()
-    if masks is not None or options_given.find_damage:
-        colorizer.require_repair()
-    events = run_jobs(plan.jobs, colorizer, options or ColorizeOptions(render=colorizer.render), workers=workers)
-    return _say_first(plan.notes, events)
-
-
-def _say_first(notes: Iterable[str], events: Iterator[Event]) -> Iterator[Event]:
-    yield from map(Notice, notes)
-    yield from events
 
 
 def _is_wanted(name: str, films: bool) -> bool:
@@ -153,7 +78,19 @@ def plan_paths(
 ) -> Plan:
     """Look for the photographs, and for films if they are wanted, count their pages, and plan their results.
 
-    See `colorize_paths`. With `only`, the files for which it says no are left out.
+    Args:
+        inputs: Files and folders; folders are searched recursively and mirrored below `output`.
+        output: The folder for the results; or, for a single file, the result's name; or `STREAM`.
+        include: Patterns of which files in folders must match one.
+        exclude: Patterns of which they must match none.
+        image_format: The format of the results; each source's own, if it can hold colour, if left out.
+        existing: What becomes of results that are there.
+        color_input: What becomes of photographs that are in colour already.
+        confidence: A folder for maps that are bright where colour is a guess, mirrored like the inputs.
+        save_masks: A folder for masks of what was filled, mirrored like the inputs.
+        films: Whether films and animations are wanted, too.
+        suffix: What is added to the names of results, before the dot.
+        only: The files for which it says no are left out.
 
     Raises:
         UsageError: The plan cannot be carried out.

@@ -12,10 +12,11 @@ from pathlib import Path, PurePosixPath
 
 from colorgan.colorization.hints import Hint
 from colorgan.colorization.look import Adjustment
-from colorgan.colorization.search import STREAM, Source, Sources
+from colorgan.colorization.search import Source, Sources
 from colorgan.errors import ConfigError, UsageError
 from colorgan.files import ignores_case, is_there
 from colorgan.images import SUFFIX_OF, film_suffix, format_of, frame_path, is_film_name, number_of
+from colorgan.request import STREAM
 
 __all__ = ["Claims", "Job", "Plan", "SideFolders", "make_plan", "page_path", "side_path", "target_suffix"]
 

@@ -5,12 +5,14 @@ for all. The processes write to one file system and talk only at the end.
 """
 
 import pickle
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
 import torch
+from torch.distributed import Store  # type: ignore[attr-defined]  # public, and not declared as such
 from torch.distributed.rendezvous import rendezvous
 
 from colorgan.ranks import TorchrunRanks
@@ -21,6 +23,8 @@ T = TypeVar("T")
 
 _LONGEST_WAIT = timedelta(days=7)
 """A process may finish hours before another one."""
+
+_LOOK = 0.1  # seconds between two looks for the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +42,35 @@ class Ranks(TorchrunRanks):
             return device
         return f"cuda:{(self.rank if self.local_rank is None else self.local_rank) % torch.cuda.device_count()}"
 
-    def gather(self, items: Sequence[T]) -> list[T]:
-        """Return the items of all processes, in the order of their ranks, to every process."""
+    def gather(self, items: Sequence[T], *, should_stop: Callable[[], bool] = lambda: False) -> list[T]:
+        """Return the items of all processes, in the order of their ranks, to every process.
+
+        Args:
+            items: This process's own.
+            should_stop: Is asked while others are waited for whether to give up, and return one's own alone.
+        """
         if self.count == 1:
             return list(items)
         # Through the store where the processes meet, and not by a process group of gloo: in torch 2.6 and 2.7 one of
         # its processes now and then waits for ever while it takes the group down.
         store, *_ = next(rendezvous("env://", self.rank, self.count, timeout=_LONGEST_WAIT))
         store.set_timeout(_LONGEST_WAIT)
-        store.set(f"colorgan: items of {self.rank}", pickle.dumps(list(items)).hex())
-        texts = [store.get(f"colorgan: items of {rank}").decode() for rank in range(self.count)]
+        keys = [f"colorgan: items of {rank}" for rank in range(self.count)]
+        store.set(keys[self.rank], pickle.dumps(list(items)).hex())
+        if not _wait(store, keys, should_stop):
+            return list(items)
+        texts = [store.get(key).decode() for key in keys]
         store.set(f"colorgan: {self.rank} is done", "")
         if self.leads:  # it may be the one that holds the store
-            store.wait([f"colorgan: {rank} is done" for rank in range(self.count)])
+            _wait(store, [f"colorgan: {rank} is done" for rank in range(self.count)], should_stop)
         gathered: list[list[T]] = [pickle.loads(bytes.fromhex(text)) for text in texts]  # noqa: S301 - our own
         return [item for part in gathered for item in part]
+
+
+def _wait(store: Store, keys: list[str], should_stop: Callable[[], bool]) -> bool:
+    """Wait until a store has keys; tell whether it has, and it was not given up."""
+    while not store.check(keys):
+        if should_stop():
+            return False
+        time.sleep(_LOOK)
+    return True

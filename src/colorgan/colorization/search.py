@@ -11,11 +11,9 @@ from stat import S_ISDIR
 
 from colorgan.errors import UsageError
 from colorgan.files import SYSTEM_FOLDERS, status_of
+from colorgan.request import STREAM
 
-__all__ = ["STREAM", "Source", "Sources", "find_sources"]
-
-STREAM = Path("-")
-"""Stands for standard input as a source, for standard output as a target."""
+__all__ = ["Source", "Sources", "find_sources"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,6 @@ from colorgan.colorization.products import (
     variant_sheet,
 )
 from colorgan.colorization.reference import Reference
-from colorgan.colorization.search import STREAM
 from colorgan.config import ColorInput, Existing, RenderConfig, SourceType
 from colorgan.errors import ImageReadError, ImageWriteError
 from colorgan.files import is_there, make_folder, printable
@@ -55,6 +54,7 @@ from colorgan.images import (
     write_image,
 )
 from colorgan.rendering import ChromaField, Painting
+from colorgan.request import STREAM, Product
 
 __all__ = [
     "FOREIGN",
@@ -65,7 +65,7 @@ __all__ = [
     "Notice",
     "OpenedJob",
     "Outcome",
-    "Product",
+    "Progress",
     "Status",
     "find_owner",
     "finish_job",
@@ -78,14 +78,6 @@ _MOST_OF_IT = 0.995  # of its pixels
 
 IN_COLOR = "it is in colour already"
 """Why a photograph is not coloured, or the beginning of why."""
-
-
-class Product(StrEnum):
-    """What is written for a photograph."""
-
-    PICTURE = "picture"  # the coloured picture
-    COMPARISON = "comparison"  # the grey and the coloured one side by side
-    LAYER = "layer"  # the colour alone, transparent
 
 
 class Status(StrEnum):
@@ -158,6 +150,16 @@ class Notice:
     """Something that a person should know while the run goes on."""
 
     message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a piece of work is that gives no outcomes on the way."""
+
+    done: int  # photographs of an album, or frames of a film
+    total: int  # about; 0 if nobody knows
+    rate: float = 0.0  # a second, in this run; 0 if it is not measured
+    job: Job | None = None  # the film
 
 
 Event = Outcome | Notice

@@ -4,23 +4,26 @@ import dataclasses
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from rich.progress import Progress, TaskID
 
 from colorgan import console
 from colorgan.errors import ImageReadError
 from colorgan.files import is_there, printable
 
 if TYPE_CHECKING:
-    from colorgan.colorization import Event, Outcome, Plan
+    from rich.progress import Progress as Bar
 
-__all__ = ["RunDisplay", "describe_inputs", "outcome_facts", "print_plan", "summarize", "track_album"]
+    from colorgan.colorization import Notice, Outcome, Plan, Progress
+    from colorgan.session import Event, Finished
 
+__all__ = ["RunDisplay", "describe_inputs", "outcome_facts", "print_plan", "summarize", "tell_passed_over"]
+
+_SAY = 10.0  # seconds between two lines about a film where there is no terminal
 _LINES_IN_SIGHT = 20  # of a log, about what a screen shows
 
 
@@ -84,96 +87,59 @@ def _pictures(inputs: Sequence[Path]) -> Iterator[Path]:
     return (source.path for source in find_sources(inputs, is_image_name=is_image_name).found)
 
 
-@contextmanager
-def track_album() -> Iterator[Callable[[int, int], None]]:
-    """Show how far the measuring of albums is: what is yielded takes how many are done, and how many there are."""
-    with console.progress_bar(unit="photographs") as progress:
-        task = progress.add_task("measuring albums", total=None, note="")
-        yield lambda done, total: progress.update(task, completed=done, total=total)
-
-
 class RunDisplay:
     """Shows a run: a bar on a terminal, plain lines elsewhere; results on stdout.
 
     Args:
-        planned: How many photographs there are.
-        model: The network's name and hash.
         json: Whether results are printed as JSON objects, one a line, instead of as paths.
         silent: Whether stdout carries the picture itself.
         streams: Whether results are printed as they come.
-        listeners: Are told each outcome that is printed.
     """
 
-    def __init__(
-        self,
-        planned: int,
-        model: str,
-        *,
-        json: bool = False,
-        silent: bool = False,
-        streams: bool = True,
-        listeners: "Sequence[Callable[[Outcome], None]]" = (),
-    ) -> None:
-        self.planned = planned
-        self._model = model
+    def __init__(self, *, json: bool = False, silent: bool = False, streams: bool = True) -> None:
+        self._model = ""
         self._json = json
         self._silent = silent
         self._streams = streams
-        self._listeners = listeners
-        self._started = time.monotonic()
-        self._done = 0
 
-    def follow(
-        self,
-        events: "Iterator[Event]",
-        *,
-        fail_fast: bool = False,
-        keep: "Callable[[Outcome], Outcome] | None" = None,
-    ) -> "list[Outcome]":
-        """Show events as they come, and return the outcomes among them.
+    def follow(self, events: "Iterator[Event]") -> "Finished | None":
+        """Show events as they come, and return the last one; None if there is none that ends a run."""
+        from colorgan.session import Finished, Loaded, Phase
 
-        Args:
-            events: Of a run.
-            fail_fast: Whether to end the run at the first failure.
-            keep: Makes of an outcome what is returned of it.
-        """
-        from colorgan.colorization import Notice, Status
-
-        outcomes = []
-        with console.progress_bar(unit="photographs") as progress, closing(events):  # type: ignore[type-var]
-            task = progress.add_task("colouring", total=self.planned, note="")
+        finished, phase = None, _Phase("", 0)
+        with ExitStack() as bars, closing(events):  # type: ignore[type-var]
             for event in events:
-                if isinstance(event, Notice):
-                    console.warn(event.message)
-                    continue
-                outcomes.append(event if keep is None else keep(event))
-                self._show(event, progress, task)
-                if fail_fast and event.status is Status.FAILED:
-                    break
-        return outcomes
+                if isinstance(event, Loaded):
+                    colorizer = event.colorizer
+                    self._model = f"{colorizer.name} {colorizer.sha256}"
+                    console.say(f"{colorizer.name} {colorizer.sha256[:8]} on {colorizer.runtime}")
+                elif isinstance(event, Phase):
+                    bars.close()
+                    phase = _Phase(event.unit, event.total or 0)
+                    phase.bar = bars.enter_context(console.progress_bar(unit=event.unit))
+                    phase.task = phase.bar.add_task(event.what, total=event.total, note="")
+                elif isinstance(event, Finished):
+                    finished = event
+                else:
+                    self._show(event, phase)
+        return finished
 
-    def _show(self, outcome: "Outcome", progress: Progress, task: TaskID) -> None:
-        self._done += 1
-        rate = self._done / max(time.monotonic() - self._started, 1e-6)
-        name = printable(outcome.job.source.name)
-        progress.update(task, completed=self._done, note=f"{rate:.1f}/s  {name}")
-        if outcome.left_out:
-            console.say(f"{printable(outcome.job.source)}: its result lacks {'; '.join(outcome.left_out)}")
-        if str(outcome.status) == "failed":
-            console.warn(f"{printable(outcome.job.source)}: {outcome.reason}", logged=False)
-        elif progress.disable:
-            left = (self.planned - self._done) / rate
-            what = f"{outcome.status}{f' ({outcome.reason})' if outcome.reason else ''}"
-            console.say(f"{self._done}/{self.planned} {name}: {what}; {rate:.1f}/s, {left:.0f} s left", logged=False)
-        if self._streams:
-            self.print_results([outcome])
+    def _show(self, event: "Outcome | Notice | Progress", phase: "_Phase") -> None:
+        from colorgan.colorization import Notice, Outcome
+
+        if isinstance(event, Notice):
+            console.warn(event.message)
+        elif isinstance(event, Outcome):
+            phase.tell_outcome(event)
+            if self._streams:
+                self.print_results([event])
+        else:
+            phase.tell_progress(event)
 
     def print_results(self, outcomes: "Sequence[Outcome]") -> None:
         """Print outcomes on stdout: as JSON, or the paths of what was written (not on a terminal)."""
         for outcome in outcomes:
             _log(outcome)
-            for listen in self._listeners:
-                listen(outcome)
         if self._silent:
             return
         lines = []
@@ -189,6 +155,55 @@ class RunDisplay:
             self._silent = True
             console.close_stdout()
             console.warn(f"results are no longer listed: standard output takes no more ({error.strerror})")
+
+
+@dataclass(slots=True)
+class _Phase:
+    """A piece of a run: its bar, and what is said of it where there is no terminal."""
+
+    unit: str
+    total: int
+    bar: "Bar | None" = None
+    task: Any = None
+    done: int = 0
+    started: float = field(default_factory=time.monotonic)
+    told: float = field(default_factory=time.monotonic)
+
+    def tell_outcome(self, outcome: "Outcome") -> None:
+        name, source = printable(outcome.job.source.name), printable(outcome.job.source)
+        self.done += 1
+        rate = self.done / max(time.monotonic() - self.started, 1e-6)
+        counts_files = self.unit != "frames"
+        if self.bar is not None and counts_files:
+            self.bar.update(self.task, completed=self.done, note=f"{rate:.1f}/s  {name}")
+        if outcome.left_out:
+            console.say(f"{source}: its result lacks {'; '.join(outcome.left_out)}")
+        reason = f" ({outcome.reason})" if outcome.reason else ""
+        if str(outcome.status) == "failed":
+            console.warn(f"{source}: {outcome.reason}", logged=False)
+        elif not counts_files:
+            what = f"{outcome.pages} frames in {outcome.seconds:.1f} s" if outcome.seconds else outcome.reason
+            console.say(f"{name}: {outcome.status}; {what}", logged=False)
+        elif self.bar is None or self.bar.disable:
+            left = (self.total - self.done) / rate
+            console.say(
+                f"{self.done}/{self.total} {name}: {outcome.status}{reason}; {rate:.1f}/s, {left:.0f} s left",
+                logged=False,
+            )
+
+    def tell_progress(self, progress: "Progress") -> None:
+        film = progress.job
+        name = "" if film is None else printable(film.source.name)
+        note = f"{progress.rate:.1f}/s  {name}" if name else ""
+        if self.bar is not None:
+            self.bar.update(self.task, completed=progress.done, total=progress.total or None, note=note)
+        if film is None or not (self.bar is None or self.bar.disable) or time.monotonic() - self.told < _SAY:
+            return
+        self.told = time.monotonic()
+        left = ""
+        if progress.total and progress.rate:
+            left = f", {(progress.total - progress.done) / progress.rate:.0f} s left"
+        console.say(f"{name}: {progress.done}/{progress.total or '?'} frames, {progress.rate:.1f}/s{left}")
 
 
 def _log(outcome: "Outcome") -> None:
@@ -216,3 +231,19 @@ def summarize(outcomes: "Sequence[Outcome]", planned: int) -> None:
     if len(outcomes) - len(failed) > _LINES_IN_SIGHT and not console.stderr().is_terminal:
         for outcome in failed:
             console.say(f"failed: {printable(outcome.job.source)}", logged=False)
+
+
+def tell_passed_over(plan: "Plan") -> None:
+    """Say what of the inputs is not taken, and warn of folders that cannot be searched."""
+    sources = plan.sources
+    counts = {
+        "hidden": sources.hidden,
+        "of the system": sources.system,
+        "not images": sources.not_images,
+        "excluded": sources.excluded,
+    }
+    parts = [f"{count} {what}" for what, count in counts.items() if count]
+    if parts:
+        console.say(f"passed over: {', '.join(parts)}")
+    for folder, reason in sources.unreadable:
+        console.warn(f"{folder} cannot be searched: {reason}")

@@ -3,7 +3,6 @@
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -17,23 +16,13 @@ from av.video.frame import VideoFrame
 from colorgan.errors import UsageError
 from colorgan.film.light import Levels
 from colorgan.film.source import FilmFacts, Luma, plane_levels
+from colorgan.request import VideoCodec
 
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-__all__ = ["Encoding", "Stored", "VideoCodec", "choose_encoding", "make_frame", "open_encoder", "read_packets"]
-
-
-class VideoCodec(StrEnum):
-    """How films are written."""
-
-    AUTO = "auto"  # h264; vp9 in WebM
-    H264 = "h264"
-    HEVC = "hevc"
-    VP9 = "vp9"
-    AV1 = "av1"
-    FFV1 = "ffv1"  # without loss
+__all__ = ["Encoding", "Stored", "choose_encoding", "make_frame", "open_encoder", "read_packets"]
 
 
 @dataclass(frozen=True, slots=True)

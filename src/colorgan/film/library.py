@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from colorgan.colorization import ColorizeOptions, Colorizer, Hint, Notice, Product, add_hints, plan_paths
+from colorgan.colorization import ColorizeOptions, Colorizer, Hint, Notice, Progress, add_hints, plan_paths
 from colorgan.config import ColorInput
 from colorgan.errors import UsageError
-from colorgan.film.options import FilmOptions
-from colorgan.film.outcome import FilmOutcome, Progress
+from colorgan.film.outcome import FilmOutcome
 from colorgan.film.run import run_films
+from colorgan.request import FilmOptions, Product
 
 __all__ = ["colorize_film"]
 

@@ -12,11 +12,12 @@ from colorgan.colorization import Colorizer
 from colorgan.config import RenderConfig
 from colorgan.errors import EvaluationError
 from colorgan.film.coloring import Coloring
-from colorgan.film.encode import Encoding, VideoCodec, make_frame
+from colorgan.film.encode import Encoding, make_frame
 from colorgan.film.light import Levels, Light, paint_chroma
 from colorgan.film.source import FilmFacts, FilmReader, Picture, decode_frames, open_film, probe_film
 from colorgan.metrics import color_distribution_consistency, color_histograms, colorfulness, psnr
 from colorgan.rendering import fit_chroma
+from colorgan.request import VideoCodec
 
 __all__ = ["ClipScores", "Score", "lay_over", "measure_clip", "recolor"]
 

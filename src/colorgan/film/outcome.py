@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from torch import Tensor
 
-from colorgan.colorization import ColorizeOptions, Job, Outcome, Status
+from colorgan.colorization import ColorizeOptions, Job, Outcome, Progress, Status
 from colorgan.colorization.hints import Hint, hints_to_points
 from colorgan.colorization.products import Preview
 from colorgan.config import ColorInput, Existing
@@ -14,19 +14,9 @@ from colorgan.files import is_there
 from colorgan.film.source import FilmFacts
 from colorgan.images import PhotoKind
 
-__all__ = ["Clock", "FilmOutcome", "Progress", "hints_of", "pass_over_colored", "pass_over_done"]
+__all__ = ["Clock", "FilmOutcome", "hints_of", "pass_over_colored", "pass_over_done"]
 
 PROGRESS = 0.25  # seconds between two looks at how far a film is
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a film is."""
-
-    job: Job
-    done: int  # frames
-    total: int  # about; 0 if nobody knows
-    rate: float  # frames a second in this run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +66,7 @@ class Clock:
             return None
         self.told = now
         rate = (self.done - self.before) / max(now - self.started, 1e-6)
-        return Progress(self.job, self.done, max(self.total, self.done), rate)
+        return Progress(done=self.done, total=max(self.total, self.done), rate=rate, job=self.job)
 
 
 def hints_of(job: Job, facts: FilmFacts) -> tuple[tuple[int, Tensor], ...]:

@@ -18,7 +18,7 @@ from colorgan.colorization import (
     Colorizer,
     Job,
     Notice,
-    Product,
+    Progress,
     Status,
     settings_of,
 )
@@ -27,10 +27,8 @@ from colorgan.config import Existing
 from colorgan.errors import ImageReadError, UsageError
 from colorgan.files import is_there, make_folder
 from colorgan.film.coloring import Colored, Coloring
-from colorgan.film.encode import VideoCodec
 from colorgan.film.light import Levels, Light
-from colorgan.film.options import FilmOptions
-from colorgan.film.outcome import Clock, FilmOutcome, Progress, hints_of, pass_over_colored, pass_over_done
+from colorgan.film.outcome import Clock, FilmOutcome, hints_of, pass_over_colored, pass_over_done
 from colorgan.film.source import ColorTags, FilmFacts, Picture
 from colorgan.images import (
     FORMATS_WITH_DEPTH,
@@ -54,6 +52,7 @@ from colorgan.images.animation import (
 )
 from colorgan.images.atomic import unwritable
 from colorgan.rendering import ChromaField, Painting
+from colorgan.request import FilmOptions, Product, VideoCodec
 
 __all__ = ["color_pictures"]
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 
-from colorgan.colorization import ColorizeOptions, Colorizer, Job, Notice, Status
+from colorgan.colorization import ColorizeOptions, Colorizer, Job, Notice, Progress, Status
 from colorgan.errors import ColorganError
-from colorgan.film.options import FilmOptions
-from colorgan.film.outcome import FilmOutcome, Progress
+from colorgan.film.outcome import FilmOutcome
 from colorgan.film.pictures import color_pictures
 from colorgan.film.work import color_film
 from colorgan.images import is_film_name
+from colorgan.request import FilmOptions
 
 __all__ = ["run_films"]
 

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import torch
 
-from colorgan.colorization import ColorizeOptions, Colorizer, Job, Notice, Product, Status, settings_of
+from colorgan.colorization import ColorizeOptions, Colorizer, Job, Notice, Progress, Status, settings_of
 from colorgan.colorization.products import Preview, make_preview
 from colorgan.config import config_to_mapping
 from colorgan.errors import ImageReadError, ImageWriteError
@@ -28,13 +28,13 @@ from colorgan.film.encode import (
 from colorgan.film.join import Span, check_container, join_film
 from colorgan.film.light import Levels, Light
 from colorgan.film.look import Part
-from colorgan.film.options import FilmOptions
-from colorgan.film.outcome import Clock, FilmOutcome, Progress, hints_of, pass_over_colored, pass_over_done
+from colorgan.film.outcome import Clock, FilmOutcome, hints_of, pass_over_colored, pass_over_done
 from colorgan.film.source import FilmFacts, FilmReader, Picture, probe_film
 from colorgan.film.steady import Carried
 from colorgan.film.workspace import Segment, Workspace, fingerprint_of
 from colorgan.images import Photo, PhotoKind, atomic_file
 from colorgan.images.atomic import unwritable
+from colorgan.request import FilmOptions, Product
 
 if TYPE_CHECKING:
     from av.packet import Packet

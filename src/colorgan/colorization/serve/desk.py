@@ -15,11 +15,11 @@ from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.hints import Hint, hint_from_values, hints_to_json
 from colorgan.colorization.plan import Job, Plan
 from colorgan.colorization.products import paint_small
-from colorgan.colorization.search import STREAM
 from colorgan.colorization.work import ColorizeOptions, OpenedJob, fill_missing, finish_job, open_job
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import UsageError
 from colorgan.images import Photo, atomic_file, iter_photos
+from colorgan.request import STREAM
 
 __all__ = ["Desk", "Wish"]
 
