@@ -16,9 +16,12 @@ ROOT = Path(__file__).parents[1]
 EXPECTED = {
     "ColorganError",
     "ColorizeOptions",
+    "ColorizeRequest",
+    "ColorizeSession",
     "Colorizer",
     "DiscriminatorConfig",
     "EvaluationRequest",
+    "FilmOptions",
     "GeneratorLoss",
     "Hint",
     "LossConfig",

@@ -119,6 +119,8 @@ class ColorizeSession:
     Args:
         request: What is to be done.
         colorizer: The network; the one that the request names if left out.
+        processes: Whether processes may be started for many photographs, which are faster than threads; only where
+            this one has not computed anything with torch before, since such ones do not fork well.
 
     Attributes:
         plan: The whole plan.
@@ -129,12 +131,15 @@ class ColorizeSession:
         UsageError: The request cannot be carried out; nothing was done.
     """
 
-    def __init__(self, request: ColorizeRequest, *, colorizer: Colorizer | None = None) -> None:
+    def __init__(
+        self, request: ColorizeRequest, *, colorizer: Colorizer | None = None, processes: bool = False
+    ) -> None:
         self.request = request
         self.ranks = Ranks.from_environment()
         if request.purpose is not Purpose.RUN and self.ranks.count > 1:
             raise UsageError(f"a {request.purpose} is for one process; leave torchrun out")
         self._given = colorizer
+        self._may_fork = processes and colorizer is None
         self.plan = self.plan_only((lambda _: False) if request.purpose is Purpose.WATCH else None)
         notes = self._check_options()
         self.plan = add_hints(self.plan, _read_hints(request.hints))
@@ -249,11 +254,9 @@ class ColorizeSession:
                 pictured = [path for option, path in reports.items() if option != "manifest"]
                 if pictured:
                     self._store = opened.enter_context(PreviewStore(pictured[0].parent))
-                if self._given is None or self._given.source is not None:
+                if self._may_fork:  # before anything is computed here
                     photographs = [job for job in self.part.jobs if not job.film]
-                    device = request.device if self._given is None else str(self._given.runtime.device)
-                    # Before anything is computed: a process that has computed does not fork well.
-                    self._crew = opened.enter_context(start_crew(photographs, device, self.workers))
+                    self._crew = opened.enter_context(start_crew(photographs, request.device, self.workers))
             self.colorizer = self._given or Colorizer.load(
                 request.weights, device=self.ranks.own_device(request.device), precision=request.precision
             )

@@ -7,7 +7,16 @@ import pytest
 import torch
 from PIL import Image
 
-from colorgan.colorization import ColorizeOptions, Colorizer, Outcome, match_albums, plan_paths, run_jobs
+from colorgan.colorization import (
+    ColorizeOptions,
+    Colorizer,
+    Outcome,
+    Plan,
+    Progress,
+    match_albums,
+    plan_paths,
+    run_jobs,
+)
 from colorgan.colorization.look import Adjustment, Look, adjust, even_out, measure_look
 from colorgan.config import ColorInput
 from colorgan.errors import UsageError
@@ -66,17 +75,26 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
+def measured(plan: Plan, part: Plan, colorizer: Colorizer, options: ColorizeOptions) -> tuple[Plan, list[Progress]]:
+    """Match albums, and return what was told on the way, too."""
+    events, told = match_albums(plan, part, colorizer, options), []
+    while True:
+        try:
+            told.append(next(events))
+        except StopIteration as end:
+            return end.value, told
+
+
 class TestMatchAlbums:
     def test_each_folder_by_itself(self, folder: Path, tmp_path: Path, colorizer: Colorizer) -> None:
         plan = plan_paths([folder], tmp_path / "out")
         options = ColorizeOptions(render=colorizer.render, color_input=ColorInput.COPY)
-        told: list[tuple[int, int]] = []
-        matched = match_albums(plan, plan, colorizer, options, on_progress=lambda *both: told.append(both))
+        matched, told = measured(plan, plan, colorizer, options)
         by_name = {job.source.name: job.adjustment for job in matched.jobs}
         assert by_name["d.png"] == Adjustment(0, 0, 1)
         assert by_name["in colour.png"] is by_name["bad.png"] is None
         assert len({by_name[f"{name}.png"] for name in "abc"}) == 3
-        assert told[-1] == (6, 6)
+        assert told[-1] == Progress(done=6, total=6)
         assert not (tmp_path / "out").exists()
 
     def test_the_rest_of_a_run_is_adjusted_as_all_of_it(
@@ -84,27 +102,27 @@ class TestMatchAlbums:
     ) -> None:
         plan = plan_paths([folder], tmp_path / "out")
         options = ColorizeOptions(render=colorizer.render)
-        whole = match_albums(plan, plan, colorizer, options)
+        whole, _ = measured(plan, plan, colorizer, options)
         done = next(job for job in whole.jobs if job.source.name == "a.png")
         done.target.parent.mkdir(parents=True)
         done.target.write_bytes(b"done")
         part = plan.shard(1, 2)
-        again = {job.number: job.adjustment for job in match_albums(plan, part, colorizer, options).jobs}
+        matched, _ = measured(plan, part, colorizer, options)
+        again = {job.number: job.adjustment for job in matched.jobs}
         assert again == {job.number: job.adjustment for job in whole.jobs if job.number in again}
 
     def test_finished_folders_are_not_measured(self, folder: Path, tmp_path: Path, colorizer: Colorizer) -> None:
         plan = plan_paths([folder / "two"], tmp_path / "out")
         (tmp_path / "out").mkdir()
         plan.jobs[0].target.write_bytes(b"done")
-        told: list[tuple[int, int]] = []
         options = ColorizeOptions(render=colorizer.render)
-        match_albums(plan, plan, colorizer, options, on_progress=lambda *both: told.append(both))
+        _, told = measured(plan, plan, colorizer, options)
         assert told == []
 
     def test_no_streams(self, colorizer: Colorizer) -> None:
         plan = plan_paths([Path("-")], Path("-"))
         with pytest.raises(UsageError, match="read twice"):
-            match_albums(plan, plan, colorizer, ColorizeOptions(render=colorizer.render))
+            measured(plan, plan, colorizer, ColorizeOptions(render=colorizer.render))
 
 
 def test_the_adjustment_reaches_the_picture(folder: Path, tmp_path: Path, colorizer: Colorizer) -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from colorgan.colorization import Arrivals, ColorizeOptions, Colorizer, colorize_paths, find_pictures, wait_for_changes
+from colorgan.colorization import Arrivals, Colorizer, find_pictures, wait_for_changes
 from colorgan.colorization import arrivals as arrivals_module
-from colorgan.commands.watching import check_watch
 from colorgan.errors import UsageError
+from colorgan.session import colorize_paths
 from support import draw_photo, run_colorgan
 
 
@@ -118,8 +118,7 @@ class TestArrivals:
         self, arrivals: Arrivals, folder: Path, clock: Clock, colorizer: Colorizer
     ) -> None:
         path = draw(folder / "a.png")
-        options = ColorizeOptions(render=colorizer.render)
-        list(colorize_paths([path], folder / "out", colorizer=colorizer, options=options))
+        list(colorize_paths([path], folder / "out", colorizer=colorizer))
         (folder / "copy.png").write_bytes((folder / "out" / "a.png").read_bytes())
         arrivals.take()
         clock.now = 3
@@ -155,20 +154,6 @@ class TestWaiting:
         monkeypatch.setattr(arrivals_module, "find_spec", lambda _: None)
         with pytest.raises(UsageError, match=r"colorgan\[watch\].*--watch-poll"):
             list(wait_for_changes([folder], should_stop=lambda: False))
-
-
-class TestRefused:
-    def test_results_into_what_is_watched(self, folder: Path) -> None:
-        with pytest.raises(UsageError, match="another folder"):
-            check_watch([folder], folder.parent / "in" / ".." / "in", ())
-
-    def test_a_file(self, folder: Path) -> None:
-        with pytest.raises(UsageError, match="takes folders"):
-            check_watch([draw(folder / "a.png")], folder / "out", ())
-
-    def test_options_about_a_set_that_is_known(self, folder: Path) -> None:
-        with pytest.raises(UsageError, match="leave --album, --report out"):
-            check_watch([folder], folder / "out", ("--album", "--report"))
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> None:

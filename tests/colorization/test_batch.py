@@ -20,12 +20,12 @@ from colorgan.colorization import (
     Notice,
     Outcome,
     Status,
-    colorize_paths,
     plan_paths,
     run_jobs,
 )
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import UsageError
+from colorgan.session import colorize_paths
 from support import draw_photo
 
 
@@ -40,8 +40,7 @@ def grey_folder(tmp_path: Path) -> Path:
 
 
 def run(inputs: Path, output: Path, colorizer: Colorizer, **changes: object) -> list[Outcome]:
-    options = ColorizeOptions(render=colorizer.render, **changes)  # type: ignore[arg-type]
-    events = colorize_paths([inputs], output, colorizer=colorizer, options=options)
+    events = colorize_paths([inputs], output, colorizer=colorizer, **changes)
     return [event for event in events if isinstance(event, Outcome)]
 
 
@@ -160,8 +159,7 @@ class TestOutOfMemory:
 
         monkeypatch.setattr(Colorizer, "predict", tight)
         colorizer.render = dataclasses.replace(colorizer.render, size=256)
-        options = ColorizeOptions(render=colorizer.render)
-        events = list(colorize_paths([grey_folder], tmp_path / "out", colorizer=colorizer, options=options))
+        events = list(colorize_paths([grey_folder], tmp_path / "out", colorizer=colorizer))
         assert {e.status for e in events if isinstance(e, Outcome)} == {Status.COLORIZED}
         assert any("trying 128" in e.message for e in events if isinstance(e, Notice))
 

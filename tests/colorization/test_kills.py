@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from colorgan.colorization import Colorizer, colorize_paths
+from colorgan.colorization import Colorizer
 from colorgan.colorization.processes import can_fork
+from colorgan.session import colorize_paths
 from support import draw_photo
 
 _PROGRAM = Path(__file__).parents[1] / "benchmarks" / "kills.py"

@@ -8,10 +8,11 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from colorgan.cli import app
-from colorgan.colorization import ColorizeOptions, Colorizer, Outcome, colorize_paths
+from colorgan.colorization import Colorizer, Outcome
 from colorgan.errors import UsageError
 from colorgan.images import describe, photo_from_image
 from colorgan.rendering import Painting
+from colorgan.session import colorize_paths
 from support import draw_photo
 
 
@@ -96,9 +97,10 @@ class TestStrengthStrip:
     def test_reports_show_the_middle_one(self, photo: Path, colorizer: Colorizer) -> None:
         render = colorizer.settings(strength=1)
         shown = []
-        for name, strengths in (("one.png", ()), ("five.png", (0.4, 0.7, 1.0, 1.3, 1.6))):
-            options = ColorizeOptions(render=render, strengths=strengths, previews=True)
-            (outcome,) = colorize_paths([photo], name, colorizer=colorizer, options=options)
+        for name, strip in (("one.png", False), ("five.png", True)):
+            (outcome,) = colorize_paths(
+                [photo], name, colorizer=colorizer, render=render, strength_strip=strip, contact_sheet="sheet.jpg"
+            )
             assert isinstance(outcome, Outcome)
             assert outcome.preview is not None
             shown.append(outcome.preview.after)

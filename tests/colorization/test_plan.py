@@ -20,7 +20,6 @@ from colorgan.colorization import (
     Status,
     add_masks,
     check_reports,
-    colorize_paths,
     plan,
     plan_paths,
     run_jobs,
@@ -29,10 +28,11 @@ from colorgan.colorization import (
 )
 from colorgan.colorization.plan import SideFolders, make_plan, target_suffix
 from colorgan.colorization.search import Source, Sources, find_sources
-from colorgan.request import STREAM
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import ConfigError, UsageError
 from colorgan.images import is_image_name
+from colorgan.request import STREAM
+from colorgan.session import colorize_paths
 from support import draw_photo
 
 
@@ -504,10 +504,9 @@ def test_a_photograph_in_colour_is_copied_within_the_plan(tmp_path: Path, colori
     """It is told what was written, and the next run does not write it again."""
     (tmp_path / "in").mkdir()
     draw_photo(0, (40, 30)).save(tmp_path / "in" / "a.jpg")
-    options = ColorizeOptions(render=colorizer.render, color_input=ColorInput.COPY)
     places = ([tmp_path / "in"], tmp_path / "out")
     for status in (Status.COPIED, Status.SKIPPED):
-        (outcome,) = colorize_paths(*places, colorizer=colorizer, options=options, image_format="png")
+        (outcome,) = colorize_paths(*places, colorizer=colorizer, color_input=ColorInput.COPY, format="png")
         assert isinstance(outcome, Outcome)
         assert (outcome.status, outcome.files) == (status, (tmp_path / "out" / "a.jpg",))
     assert (tmp_path / "out" / "a.jpg").read_bytes() == (tmp_path / "in" / "a.jpg").read_bytes()
@@ -519,7 +518,7 @@ def test_a_photograph_in_colour_is_copied_within_the_plan(tmp_path: Path, colori
 def test_one_name_where_a_list_is_meant(tmp_path: Path, name: str, given: object) -> None:
     arguments: dict[str, object] = {"inputs": [tmp_path], "output": tmp_path / "out", name: given}
     with pytest.raises(TypeError, match=rf"{name} must be a list, got .*photos"):
-        colorize_paths(**arguments)  # type: ignore[arg-type]
+        colorize_paths(**arguments)
 
 
 def test_hints_and_masks_that_are_none(tmp_path: Path, colorizer: Colorizer) -> None:
@@ -530,7 +529,7 @@ def test_hints_and_masks_that_are_none(tmp_path: Path, colorizer: Colorizer) -> 
     with pytest.raises(TypeError, match=r"a mask must be a Pillow image or an array, got 'm\.png'"):
         colorizer.colorize(photo, mask="m.png")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"hints must be a list of Hint, or the path of a file, got \[1\]"):
-        colorize_paths([tmp_path], tmp_path / "out", colorizer=colorizer, hints=[1])  # type: ignore[list-item]
-    for what in ("hints", "masks"):  # as texts, which name files
+        colorize_paths([tmp_path], tmp_path / "out", colorizer=colorizer, hints=[1])
+    for what in ("hints", "repair"):  # as texts, which name files
         with pytest.raises(UsageError, match=r"there is no mask|are read from"):
             colorize_paths([tmp_path], tmp_path / "out", colorizer=colorizer, **{what: str(tmp_path / "nothing")})

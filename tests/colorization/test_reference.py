@@ -8,10 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from colorgan.colorization import ColorizeOptions, Colorizer, Notice, Outcome, Reference, colorize_paths
+from colorgan.colorization import Colorizer, Notice, Outcome, Reference
 from colorgan.errors import UsageError
 from colorgan.images import describe, photo_from_image
 from colorgan.rendering import View, match_places
+from colorgan.session import colorize_paths
 from support import run_colorgan
 
 
@@ -101,8 +102,9 @@ class TestFiles:
         scene(1).save(tmp_path / "frame.png")
         scene(1).convert("L").save(tmp_path / "in" / "same.png")
         scene(3).convert("L").save(tmp_path / "in" / "other.png")
-        options = ColorizeOptions(render=shipped.render, reference=Reference.from_file(tmp_path / "frame.png"))
-        events = list(colorize_paths([tmp_path / "in"], tmp_path / "out", colorizer=shipped, options=options))
+        events = list(
+            colorize_paths([tmp_path / "in"], tmp_path / "out", colorizer=shipped, reference=tmp_path / "frame.png")
+        )
         assert sum(isinstance(event, Outcome) for event in events) == 2
         (notice,) = [event.message for event in events if isinstance(event, Notice)]
         assert "other.png has nothing in common with the reference" in notice

@@ -10,12 +10,13 @@ import torch
 from PIL import Image
 
 from colorgan.color import luminance_to_grey, rgb_to_lab
-from colorgan.colorization import Colorizer, Notice, Outcome, colorize_paths
+from colorgan.colorization import Colorizer, Notice, Outcome
 from colorgan.colorization.masks import add_masks, mask_from_image
 from colorgan.colorization.paths import plan_paths
 from colorgan.config import Existing, ModelConfig, RenderConfig
 from colorgan.errors import UsageError
 from colorgan.model import build_generator
+from colorgan.session import colorize_paths
 from colorgan.weights.file import save_generator
 from support import draw_photo, run_colorgan
 
@@ -150,7 +151,7 @@ class TestAddMasks:
             f"these masks fit no photograph: {folder / 'b.png'}, {folder / 'c.jpg.png'}",
         )
         assert plan.shard(0, 2).notes == plan.notes
-        events = colorize_paths([photos], tmp_path / "out", colorizer=colorizer, masks=folder)
+        events = colorize_paths([photos], tmp_path / "out", colorizer=colorizer, repair=folder)
         assert [event.message for event in events if isinstance(event, Notice)] == list(plan.notes)
 
     def test_a_mask_of_a_further_page_fits(self, tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ class TestAddMasks:
     def test_a_mask_that_marks_nothing_is_told_of(self, photos: Path, tmp_path: Path, colorizer: Colorizer) -> None:
         mask = tmp_path / "black.png"
         Image.new("L", grey_photo().size).save(mask)
-        notice, outcome = colorize_paths([photos / "a.jpg"], tmp_path / "out", colorizer=colorizer, masks=mask)
+        notice, outcome = colorize_paths([photos / "a.jpg"], tmp_path / "out", colorizer=colorizer, repair=mask)
         assert isinstance(notice, Notice)
         assert notice.message == f"the mask {mask} marks nothing; nothing of {photos / 'a.jpg'} was filled"
         assert isinstance(outcome, Outcome)
@@ -252,7 +253,7 @@ class TestCommand:
         grey_photo().convert("LA").save(tmp_path / "in" / "alpha.png")
         some_mask().save(tmp_path / "masks" / "alpha.png")
         events = list(
-            colorize_paths([tmp_path / "in"], tmp_path / "out", colorizer=colorizer, masks=tmp_path / "masks")
+            colorize_paths([tmp_path / "in"], tmp_path / "out", colorizer=colorizer, repair=tmp_path / "masks")
         )
         assert [str(e.status) for e in events] == ["colorized"] * 2
         first, second = (tifffile.imread(tmp_path / "out" / name) for name in ("pages.tif", "pages-page2.tif"))

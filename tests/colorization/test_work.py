@@ -12,12 +12,13 @@ import pytest
 import tifffile
 from PIL import Image
 
-from colorgan.colorization import ColorizeOptions, Colorizer, Outcome, Status, colorize_paths, plan_paths, work
+from colorgan.colorization import ColorizeOptions, Colorizer, Outcome, Status, plan_paths, work
 from colorgan.colorization.batch import run_jobs
 from colorgan.colorization.plan import SideFolders, make_plan
 from colorgan.colorization.search import find_sources
 from colorgan.config import ColorInput, Existing
 from colorgan.images import is_image_name
+from colorgan.session import colorize_paths
 from support import draw_photo
 
 
@@ -28,8 +29,8 @@ def write_book(path: Path, pages: int, size: tuple[int, int] = (60, 48), **optio
 
 
 def run(source: Path, target: Path, colorizer: Colorizer, **changes: Any) -> list[Outcome]:
-    options = ColorizeOptions(render=colorizer.render, **changes)
-    return [e for e in colorize_paths([source], target, colorizer=colorizer, options=options) if isinstance(e, Outcome)]
+    events = colorize_paths([source], target, colorizer=colorizer, **changes)
+    return [event for event in events if isinstance(event, Outcome)]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

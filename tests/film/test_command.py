@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from colorgan.colorization import plan_paths
-from colorgan.commands import films
+from colorgan.commands import colorize as command
 from colorgan.commands.clips import measure_clips
 from colorgan.errors import UsageError
 from colorgan.film import measure_clip
@@ -59,68 +58,6 @@ class TestColorize:
         assert f" failed    {old / 'broken.mkv'}: it cannot be read as a film" in log
 
 
-class TestWithoutPyAV:
-    @pytest.fixture(autouse=True)
-    def without(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(films, "find_spec", lambda _: None)
-
-    def test_films_alone_are_refused(self, tmp_path: Path) -> None:
-        (tmp_path / "a.mp4").write_bytes(b"x")
-        plan = plan_paths([tmp_path / "a.mp4"], tmp_path / "b.mp4", films=True)
-        with pytest.raises(UsageError, match=r"pip install 'colorgan\[video\]'; nothing was done"):
-            films.split_plan(plan)
-
-    def test_photographs_go_on(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        (tmp_path / "a.mp4").write_bytes(b"x")
-        draw_photo(1).save(tmp_path / "b.jpg")
-        photographs, found = films.split_plan(plan_paths([tmp_path], tmp_path / "out", films=True))
-        assert [job.source.name for job in photographs.jobs] == ["b.jpg"]
-        assert found == ()
-        assert "1 films are passed over" in capsys.readouterr().err
-
-    def test_animations_become_photographs(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        still, moving = draw_photo(1), draw_photo(2)
-        moving.save(tmp_path / "a.webp", save_all=True, append_images=[still])
-        photographs, found = films.split_plan(plan_paths([tmp_path], tmp_path / "out", films=True))
-        assert ([job.source.name for job in photographs.jobs], found) == (["a.webp"], ())
-        assert "of 1 animations the first frame is coloured" in capsys.readouterr().err
-
-
-class TestCheckOptions:
-    @pytest.fixture
-    def folder(self, tmp_path: Path) -> Path:
-        (tmp_path / "in").mkdir()
-        (tmp_path / "in" / "a.mp4").write_bytes(b"x")
-        return tmp_path / "in"
-
-    def test_films_alone(self, folder: Path) -> None:
-        plan = plan_paths([folder], folder.parent / "out", films=True)
-        films.check_options(plan, {"--album": False}, {"--crf": True})
-        with pytest.raises(UsageError, match="--album and --repair hold for photographs alone, and the inputs are"):
-            films.check_options(plan, {"--album": True, "--repair": True, "--variants": False}, {})
-
-    def test_photographs_alone(self, folder: Path) -> None:
-        (folder / "a.mp4").unlink()
-        draw_photo(1).save(folder / "b.jpg")
-        plan = plan_paths([folder], folder.parent / "out", films=True)
-        films.check_options(plan, {"--album": True}, {"--crf": False})
-        with pytest.raises(UsageError, match="--crf holds for films alone, and the inputs are photographs; leave"):
-            films.check_options(plan, {}, {"--crf": True})
-
-    def test_both(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        draw_photo(1).save(folder / "b.jpg")
-        plan = plan_paths([folder], folder.parent / "out", films=True)
-        films.check_options(plan, {"--variants": True}, {"--start": True})
-        said = " ".join(capsys.readouterr().err.split())
-        assert "--variants holds for photographs alone; films (1) are coloured as if it was not given" in said
-        assert "--start holds for films alone; photographs (1) are coloured as if it was not given" in said
-
-    def test_the_command_refuses(self, folder: Path) -> None:
-        done = run_colorgan("colorize", folder, "-o", folder.parent / "out", "--chroma-only")
-        assert done.returncode == 2
-        assert "--chroma-only holds for photographs alone" in " ".join(done.stderr.split())
-
-
 class TestOptions:
     @pytest.mark.parametrize(
         ("given", "said"),
@@ -131,11 +68,11 @@ class TestOptions:
     def test_what_cannot_be_meant(self, given: dict[str, str], said: str) -> None:
         plain = {"codec": "auto", "crf": None, "key_frames": "auto", "start": None, "end": None, "deinterlace": False}
         with pytest.raises(UsageError, match=said):
-            films.film_options(**(plain | given))
+            command._film_options(**(plain | given))
 
     def test_times(self) -> None:
         plain = {"codec": "auto", "crf": None, "key_frames": "12", "deinterlace": False}
-        options = films.film_options(**plain, start="1:03.2", end="00:02:00")
+        options = command._film_options(**plain, start="1:03.2", end="00:02:00")
         assert (float(options.begin), float(options.end), options.key_frames) == (63.2, 120.0, 12)
 
 

@@ -329,7 +329,7 @@ def colorize(
         let_overtime_end_process(console.fail)
     if output == STREAM and console.is_stdout_closed():
         raise UsageError("standard output, which the picture was to go to, is closed; give a file with -o")
-    session = ColorizeSession(request)
+    session = ColorizeSession(request, processes=True)
     if session.is_main:
         tell_passed_over(session.plan)
     if dry_run:
