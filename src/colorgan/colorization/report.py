@@ -1,22 +1,17 @@
 """The report of a run: one HTML page that needs no other file and no network."""
 
-import base64
-import html
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from string import Template
 
 from colorgan.colorization.work import Outcome, Status
 from colorgan.files import printable
 from colorgan.images import atomic_file
+from colorgan.pages import render_page
 from colorgan.version import __version__
 
 __all__ = ["make_report", "write_report"]
-
-_CARDS = "\0"  # stands for the cards: no text of the page can hold it
-_TEMPLATE = Path(__file__).with_name("report.html")
 
 
 def write_report(path: Path, outcomes: Sequence[Outcome], facts: Mapping[str, str]) -> None:
@@ -44,54 +39,31 @@ def _parts(outcomes: Sequence[Outcome], facts: Mapping[str, str]) -> Iterator[st
     """Yield the page piece by piece: there may be more pictures in it than memory holds."""
     ordered = sorted(outcomes, key=lambda outcome: outcome.job.number)
     counts = Counter(str(outcome.status) for outcome in ordered)
-    failed = [outcome for outcome in ordered if outcome.status is Status.FAILED]
-    others = [o for o in ordered if o.status in (Status.SKIPPED, Status.COPIED)]
-    page = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
-        version=html.escape(__version__),
+    return render_page(
+        "run.html",
+        version=__version__,
         date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        summary=html.escape(", ".join(f"{count} {status}" for status, count in sorted(counts.items()))),
-        facts="".join(f"<dt>{html.escape(k)}</dt><dd>{_shown(v)}</dd>" for k, v in facts.items()),
-        failures=_table("Failed", failed),
-        cards=_CARDS,
-        others=_table("Not coloured", others),
+        summary=", ".join(f"{count} {status}" for status, count in sorted(counts.items())),
+        facts={name: printable(value) for name, value in facts.items()},
+        failed=_rows(ordered, Status.FAILED),
+        cards=(_card(outcome) for outcome in ordered if outcome.status is Status.COLORIZED),
+        others=_rows(ordered, Status.SKIPPED, Status.COPIED),
     )
-    before, _, behind = page.partition(_CARDS)
-    yield before
-    yield from (_card(outcome) for outcome in ordered if outcome.status is Status.COLORIZED)
-    yield behind
 
 
-def _shown(path: Path | str) -> str:
-    return html.escape(printable(path))
+def _rows(outcomes: Iterable[Outcome], *wanted: Status) -> list[tuple[str, str]]:
+    return [(printable(o.job.source), printable(o.reason)) for o in outcomes if o.status in wanted]
 
 
-def _table(title: str, outcomes: Iterable[Outcome]) -> str:
-    rows = "".join(
-        f"<tr><td>{_shown(outcome.job.source)}</td><td>{_shown(outcome.reason)}</td></tr>" for outcome in outcomes
-    )
-    return f"<section><h2>{title}</h2><table>{rows}</table></section>" if rows else ""
-
-
-def _card(outcome: Outcome) -> str:
-    name = _shown(outcome.job.source.name)
+def _card(outcome: Outcome) -> dict[str, str | bytes]:
     pages = f", {outcome.pages} pages" if outcome.pages > 1 else ""
-    facts = (
-        f"{outcome.width} x {outcome.height}{pages} · {outcome.seconds:.2f} s · "
-        f"gamut moved {outcome.moved_share:.1%} of the pixels"
-    )
-    return (
-        f'<figure>{_slider(outcome, name)}<figcaption><b title="{_shown(outcome.job.source)}">{name}</b>'
-        f"<span>{facts}</span><span>{_shown(outcome.job.target)}</span></figcaption></figure>"
-    )
-
-
-def _slider(outcome: Outcome, name: str) -> str:
-    if outcome.preview is None:
-        return ""
-    before, after = (base64.b64encode(data).decode() for data in (outcome.preview.before, outcome.preview.after))
-    return (
-        f'<div class="pair"><img src="data:image/jpeg;base64,{after}" alt="{name}, coloured">'
-        f'<img class="before" src="data:image/jpeg;base64,{before}" alt="{name}, before">'
-        f'<input type="range" min="0" max="100" value="50" step="0.1" aria-label="before and after of {name}">'
-        "</div>"
-    )
+    before, after = (b"", b"") if outcome.preview is None else (outcome.preview.before, outcome.preview.after)
+    return {
+        "name": printable(outcome.job.source.name),
+        "source": printable(outcome.job.source),
+        "target": printable(outcome.job.target),
+        "facts": f"{outcome.width} x {outcome.height}{pages} · {outcome.seconds:.2f} s · "
+        f"gamut moved {outcome.moved_share:.1%} of the pixels",
+        "before": before,
+        "after": after,
+    }
