@@ -116,4 +116,5 @@ class TestPackage:
         names = {re.split(r"[\[>=<]", dependency)[0] for dependency in project["dependencies"]}
         assert names == {
             "torch", "torchvision", "safetensors", "typer", "rich", "pillow", "imageio", "platformdirs", "filelock",
+            "jinja2",
         }  # fmt: skip

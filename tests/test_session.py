@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from colorgan import session
-from colorgan.colorization import Colorizer, Notice, Outcome, Progress, Status
+from colorgan.colorization import Colorizer, Hint, Notice, Outcome, Progress, Status
 from colorgan.errors import UsageError
 from colorgan.request import ColorizeRequest, FilmOptions, Purpose
 from colorgan.session import ColorizeSession, Event, Finished, Loaded, Phase, colorize_paths
@@ -147,7 +147,6 @@ class TestColorizePaths:
             str(tmp_path / "out"),
             colorizer=colorizer,
             strength=0.0,
-            hints=["50%,50%=#ff0000"],
             suffix="-grey",
             manifest=str(tmp_path / "m.jsonl"),
         )
@@ -155,7 +154,14 @@ class TestColorizePaths:
         assert isinstance(outcome, Outcome)
         pixels = np.asarray(Image.open(tmp_path / "out" / "a-grey.png").convert("RGB")).astype(int)
         assert np.ptp(pixels, axis=-1).max() <= 1
-        assert json.loads((tmp_path / "m.jsonl").read_text())["settings"]["hints"]
+        assert json.loads((tmp_path / "m.jsonl").read_text())["settings"]["strength"] == 0
+
+    def test_hints_may_be_written_as_on_the_command_line(
+        self, folder: Path, tmp_path: Path, colorizer: Colorizer
+    ) -> None:
+        (outcome,) = colorize_paths([folder / "a.png"], tmp_path / "out", colorizer=colorizer, hints=["9,8=#ff0000"])
+        assert isinstance(outcome, Outcome)
+        assert outcome.job.hints == (Hint(9, 8, "#ff0000"),)
 
     def test_refuses_before_it_returns(self, folder: Path, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="give one of them"):

@@ -300,7 +300,7 @@ class ColorizeSession:
             previews=bool(request.report or request.contact_sheet),
         )
 
-    def run(self, *, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+    def run(self, *, should_stop: Callable[[], bool] = lambda: False) -> Generator[Event]:
         """Do all of it; yield how it goes, and `Finished` at the end.
 
         Args:
@@ -325,7 +325,7 @@ class ColorizeSession:
                 yield from self._report(outcomes)
         yield Finished(tuple(outcomes), planned)
 
-    def prepare(self, should_stop: Callable[[], bool] = lambda: False) -> Generator[Event, None, None]:
+    def prepare(self, should_stop: Callable[[], bool] = lambda: False) -> Generator[Event]:
         """Say that the network is there, and give albums a common look, if that was asked for.
 
         The session must be entered.
@@ -342,7 +342,7 @@ class ColorizeSession:
         )
         self.part = dataclasses.replace(part, jobs=(*part.jobs, *films))
 
-    def color(self, plan: Plan, *, should_stop: Callable[[], bool] = lambda: False) -> Generator[Event, None, None]:
+    def color(self, plan: Plan, *, should_stop: Callable[[], bool] = lambda: False) -> Generator[Event]:
         """Colour the photographs of a plan, then its films; yield what becomes of each.
 
         The session must be entered.
@@ -364,12 +364,12 @@ class ColorizeSession:
                     if self.request.fail_fast and isinstance(event, Outcome) and event.status is Status.FAILED:
                         return
 
-    def _color_photographs(self, jobs: list[Job], should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+    def _color_photographs(self, jobs: list[Job], should_stop: Callable[[], bool]) -> Generator[Event]:
         yield from run_jobs(
             jobs, self.colorizer, self.options, workers=self.workers, crew=self._crew, should_stop=should_stop
         )
 
-    def _color_films(self, jobs: list[Job], should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+    def _color_films(self, jobs: list[Job], should_stop: Callable[[], bool]) -> Generator[Event]:
         from colorgan.film import run_films
 
         if self.request.film.codec is VideoCodec.FFV1:  # needs Matroska, whatever the source is

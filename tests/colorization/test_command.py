@@ -248,7 +248,7 @@ class TestUsage:
             (("{photo}", "-o", "out", "--format", "gif"), "unknown format"),
             (("{photo}", "-o", "out", "--compare", "--chroma-only"), "different results"),
             (("{photo}", "-o", "out", "--pick", "3"), "needs --variants"),
-            (("{photo}", "-o", "out", "--serve", "--report", "r.html"), "leave --compare, --chroma-only, --variants"),
+            (("{photo}", "-o", "out", "--serve", "--report", "r.html"), "leave --report out"),
             (("{folder}", "-o", "out", "--exclude", "*"), "hold no photographs"),
         ],
     )

@@ -50,9 +50,9 @@ class TestParts:
         write_book(tmp_path / "book.tif", 8)
         plan = plan_paths([tmp_path / "book.tif"], tmp_path / "whole")
         assert plan.jobs[0].pages == 8
-        (whole,) = run(tmp_path / "book.tif", tmp_path / "whole", colorizer, previews=True)
+        (whole,) = run(tmp_path / "book.tif", tmp_path / "whole", colorizer, contact_sheet=tmp_path / "sheet.png")
         monkeypatch.setattr(work, "_MOST_HELD", 2 * 60 * 48 + 1)
-        (parts,) = run(tmp_path / "book.tif", tmp_path / "parts", colorizer, previews=True)
+        (parts,) = run(tmp_path / "book.tif", tmp_path / "parts", colorizer, contact_sheet=tmp_path / "sheet.png")
         assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
         assert len(contents(tmp_path / "parts")) == 8
         facts = [dataclasses.replace(o, job=plan.jobs[0], seconds=0.0, files=()) for o in (whole, parts)]

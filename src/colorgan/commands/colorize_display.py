@@ -4,7 +4,7 @@ import dataclasses
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from json import dumps
@@ -102,12 +102,12 @@ class RunDisplay:
         self._silent = silent
         self._streams = streams
 
-    def follow(self, events: "Iterator[Event]") -> "Finished | None":
+    def follow(self, events: "Generator[Event]") -> "Finished | None":
         """Show events as they come, and return the last one; None if there is none that ends a run."""
         from colorgan.session import Finished, Loaded, Phase
 
         finished, phase = None, _Phase("", 0)
-        with ExitStack() as bars, closing(events):  # type: ignore[type-var]
+        with ExitStack() as bars, closing(events):
             for event in events:
                 if isinstance(event, Loaded):
                     colorizer = event.colorizer

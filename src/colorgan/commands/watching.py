@@ -1,7 +1,7 @@
 """`colorgan colorize --watch`: stays, and colours what arrives."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ __all__ = ["watch_folders"]
 
 def watch_folders(
     session: "ColorizeSession",
-    show: "Callable[[Iterator[Event]], object]",
+    show: "Callable[[Generator[Event]], object]",
     *,
     poll: float | None = None,
     should_stop: Callable[[], bool],
@@ -33,7 +33,6 @@ def watch_folders(
         should_stop: Is asked all the time.
     """
     from colorgan.colorization import Arrivals, wait_for_changes
-    from colorgan.session import Loaded
 
     def search() -> list[Path]:
         found = session.search()
@@ -50,7 +49,7 @@ def watch_folders(
     folders, said = session.request.paths, set[str]()
     arrivals, lots = Arrivals(search), _Lots(session)
     with session:
-        show(iter([Loaded(session.colorizer)]))
+        show(session.prepare())
         console.say(f"watching {', '.join(printable(folder) for folder in folders)}; end with Ctrl-C")
         with closing(wait_for_changes(folders, poll=poll, should_stop=should_stop)) as looks:  # type: ignore[type-var]
             for is_due in looks:
@@ -107,7 +106,7 @@ class _Lots:
             if plan.jobs:
                 yield plan
 
-    def noted(self, events: "Iterator[Event]") -> "Iterator[Event]":
+    def noted(self, events: "Iterator[Event]") -> "Generator[Event]":
         """Write down what becomes of files while it is told."""
         from colorgan.colorization import Outcome
 
