@@ -8,8 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from colorgan.colorization import ColorizeOptions, Colorizer, Hint, Job, Notice, Product, Status
-from colorgan.film import FilmOptions, FilmOutcome, Progress, VideoCodec, run_films, work
+from colorgan.colorization import ColorizeOptions, Colorizer, Hint, Job, Notice, Product, Progress, Status
+from colorgan.film import FilmOptions, FilmOutcome, VideoCodec, run_films, work
 from colorgan.film import outcome as telling
 from film_support import draw_frames, packets_of, read_film, write_color_film, write_film
 
