@@ -3,7 +3,7 @@
 from colorgan.colorization.album import match_albums
 from colorgan.colorization.arrivals import Arrivals, wait_for_changes
 from colorgan.colorization.batch import count_cores, run_jobs, start_crew
-from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
+from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.hints import Hint, parse_hint, parse_time, read_hints
 from colorgan.colorization.manifest import Manifest, open_manifest
 from colorgan.colorization.masks import add_masks
@@ -35,7 +35,6 @@ __all__ = [
     "Arrivals",
     "ColorizeOptions",
     "Colorizer",
-    "Colors",
     "Crew",
     "Desk",
     "Event",
@@ -51,7 +50,6 @@ __all__ = [
     "Product",
     "Ranks",
     "Reference",
-    "Sketch",
     "Sources",
     "Status",
     "add_hints",

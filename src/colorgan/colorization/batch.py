@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from colorgan.colorization.colorizer import Colorizer, Colors
+from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.memory import is_out_of_memory, predict_within_memory
 from colorgan.colorization.plan import Job
 from colorgan.colorization.processes import Crew, can_fork
@@ -36,6 +36,7 @@ from colorgan.colorization.work import (
 )
 from colorgan.config import Existing
 from colorgan.errors import ColorganError
+from colorgan.rendering import PredictedColor, Query
 from colorgan.runtime import pick_runtime
 
 __all__ = ["count_cores", "run_jobs", "start_crew"]
@@ -142,6 +143,7 @@ def _run_here(
 
 
 _Page = tuple[OpenedJob, int]
+_Answers = tuple[list[list[PredictedColor]], float]
 
 
 class _AtOnce(Executor):
@@ -245,7 +247,7 @@ class _Run:
         self.held[opened.job.number] = opened.size
         self.notices.extend(opened.notes)
         for page, sketch in enumerate(opened.sketches):
-            self.drawn.setdefault(sketch.key, deque()).append((opened, page))
+            self.drawn.setdefault(sketch.render_shapes, deque()).append((opened, page))
         return []
 
     def _ask_network(self) -> None:
@@ -261,17 +263,16 @@ class _Run:
             future = self.network.submit(self._predict, batch)
             self.active[future] = partial(self._predicted, batch)
 
-    def _predict(self, batch: list[_Page]) -> tuple[list[list[Colors]], float]:
+    def _predict(self, batch: list[_Page]) -> _Answers:
         """Return the answers for each page, one a variant, and the seconds that a page took."""
         started = time.perf_counter()
+        confidence = self.options.mute_uncertain or any(opened.job.doubt is not None for opened, _ in batch)
         by_variant = [
             predict_within_memory(
                 self.colorizer,
                 [opened.sketches[page] for opened, page in batch],
                 self.options.render,
-                confidence=self.options.mute_uncertain or any(opened.job.doubt is not None for opened, _ in batch),
-                lean=lean,
-                pad_to=self.batch,
+                Query(confidence=confidence, lean=lean, pad_to=self.batch),
                 on_notice=self.notices.append,
             )
             for lean in self.options.leans
@@ -279,7 +280,7 @@ class _Run:
         by_page = [list(answers) for answers in zip(*by_variant, strict=True)]
         return by_page, (time.perf_counter() - started) / len(batch)
 
-    def _predicted(self, batch: list[_Page], future: Future[tuple[list[list[Colors]], float]]) -> Iterable[Event]:
+    def _predicted(self, batch: list[_Page], future: Future[_Answers]) -> Iterable[Event]:
         try:
             answers, seconds = future.result()
         except Exception as error:  # as above

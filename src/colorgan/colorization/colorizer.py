@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,15 +25,16 @@ from colorgan.images import Origin, Photo, Provenance, photo_from_image
 from colorgan.model import Generator, prepare_for_inference
 from colorgan.rendering import (
     ChromaField,
+    NetworkInput,
     Painting,
+    PredictedColor,
+    Query,
     describe_places,
-    draw_hints,
-    fit_chroma,
-    keep_hints,
+    fit_color,
     match_places,
     mostly_known,
-    predict_rendering,
-    render_shape,
+    predict_colors,
+    render_shapes,
     repair_grey,
     shrink,
 )
@@ -42,29 +42,10 @@ from colorgan.runtime import Runtime, pick_runtime
 from colorgan.weights.file import load_generator
 from colorgan.weights.store import resolve_weights
 
-__all__ = ["Colorizer", "Colors", "Sketch", "reduce_grey", "trust"]
+__all__ = ["Colorizer", "reduce_grey", "trust"]
 
 _MOST_STRENGTH = 2.0
 _MOST_SIZE = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Sketch:
-    """A photograph as the network is to see it: small, and L only."""
-
-    luminance: Tensor  # (1, h, w), 0..100, at the largest render size
-    shape: tuple[int, int]  # height and width of the photograph
-    key: tuple[tuple[int, int], ...]  # the shapes at which the network sees it; equal ones can share a batch
-    known: Tensor | None = None  # (1, h, w), 1 or 0: what was not filled; see `colorgan.rendering.mostly_known`
-    points: Tensor | None = None  # (N, 4), colours that the user gave; see `colorgan.rendering.draw_hints`
-
-
-@dataclass(frozen=True, slots=True)
-class Colors:
-    """The network's answer for one photograph."""
-
-    ab: Tensor  # (2, h, w), Lab units, coarse, without strength
-    confidence: Tensor | None  # (1, h, w), 0..1
 
 
 class Colorizer:
@@ -249,29 +230,29 @@ class Colorizer:
             keywords=keywords,
         )
 
-    def sketch(self, photo: Photo, config: RenderConfig, hints: Sequence[Hint] = ()) -> Sketch:
+    def sketch(self, photo: Photo, config: RenderConfig, hints: Sequence[Hint] = ()) -> NetworkInput:
         """Make the small copy of a photograph that the network sees; safe to call from several threads.
 
         Raises:
             UsageError: A hint lies outside the picture.
         """
         H, W = photo.grey.shape
-        key = tuple(render_shape(H, W, size, self.network.config) for size in (config.size, *config.sizes))
-        largest = max(key)
+        shapes = render_shapes((H, W), config, self.network.config)
+        largest = max(shapes)
         with torch.inference_mode():
             luminance = _reduced_luminance(photo.grey, max(1, min(H // (2 * largest[0]), W // (2 * largest[1]))))
             points = hints_to_points(hints, W, H) if hints else None
             luminance = shrink(luminance[None], largest)[0]
-            return Sketch(luminance, (H, W), key, _known(photo, largest), points)
+            return NetworkInput(luminance, (H, W), shapes, _known(photo, largest), points)
 
-    def match(self, sketch: Sketch, reference: Reference) -> Sketch:
+    def match(self, sketch: NetworkInput, reference: Reference) -> NetworkInput:
         """Return a sketch with what a reference knows of its colours, as hints before those that it has.
 
         Safe to call from several threads. Nothing changes if the pictures have nothing in common.
         """
         with torch.inference_mode(), self.runtime.autocast():
             device = self.runtime.device
-            views = reference.views(self.network, round(math.sqrt(math.prod(max(sketch.key)))), device)
+            views = reference.views(self.network, round(math.sqrt(math.prod(max(sketch.render_shapes)))), device)
             places = describe_places(self.network, sketch.luminance[None].to(device)).cpu()
             points = match_places(places, views)
         if not len(points):
@@ -280,46 +261,25 @@ class Colorizer:
         return dataclasses.replace(sketch, points=both)
 
     def predict(
-        self,
-        sketches: Sequence[Sketch],
-        config: RenderConfig,
-        *,
-        confidence: bool = False,
-        lean: tuple[float, float] = (0.0, 0.0),
-        pad_to: int = 1,
-    ) -> list[Colors]:
-        """Ask the network for the colours of sketches with equal keys, as one batch.
+        self, inputs: Sequence[NetworkInput], config: RenderConfig, query: Query | None = None
+    ) -> list[PredictedColor]:
+        """Ask the network for the colours of pictures with equal render shapes, as one batch.
 
         Args:
-            sketches: What to colour.
+            inputs: What to colour.
             config: The settings.
-            confidence: Whether to ask how sure the network is.
-            lean: Where colours lean that the network is unsure of; see `predict_rendering`.
-            pad_to: Fill the batch up to this size with copies: the last digits of a convolution can depend on the
-                size of its batch, and a photograph's colours should not.
+            query: What is asked beside the plain colours.
+
+        Returns:
+            The colours of each, on the CPU.
         """
-        filled = list(sketches) + [sketches[-1]] * (pad_to - len(sketches))
-        batch = torch.stack([sketch.luminance for sketch in filled]).to(self.runtime.device)
-        hints, known = _draw_all(filled), _known_of_all(filled)
-        with torch.inference_mode(), self.runtime.autocast():
-            answer = predict_rendering(
-                self.network,
-                batch,
-                config,
-                known=None if known is None else known.to(self.runtime.device),
-                hints=None if hints is None else hints.to(self.runtime.device),
-                shape=sketches[0].shape,
-                lean=lean,
-                confidence=confidence,
-            )
-        sure = [None] * len(filled) if answer.confidence is None else list(answer.confidence.float().cpu())
-        answers = [Colors(ab, c) for ab, c in zip(answer.ab.float().cpu(), sure, strict=True)]
-        return answers[: len(sketches)]
+        answers = predict_colors(self.network, inputs, config, query, runtime=self.runtime)
+        return [PredictedColor(a.ab.cpu(), None if a.confidence is None else a.confidence.cpu()) for a in answers]
 
     def fit(
         self,
-        sketch: Sketch,
-        colors: Colors,
+        sketch: NetworkInput,
+        colors: PredictedColor,
         config: RenderConfig,
         *,
         mute_uncertain: bool = False,
@@ -343,17 +303,7 @@ class Colorizer:
         if mute_uncertain and colors.confidence is not None:
             ab = ab * trust(colors.confidence)
         with torch.inference_mode():
-            field = fit_chroma(ab, sketch.luminance).scaled(config.strength).warmed(warmth)
-            return field if sketch.points is None else keep_hints(field, sketch.luminance, sketch.points)
-
-
-def _draw_all(sketches: Sequence[Sketch]) -> Tensor | None:
-    """Draw the hints of a batch, `(B, 3, h, w)`; None where it has none."""
-    if all(sketch.points is None for sketch in sketches):
-        return None
-    shape = max(sketches[0].key)
-    drawn = [torch.zeros(3, *shape) if s.points is None else draw_hints(s.points, shape) for s in sketches]
-    return torch.stack(drawn)
+            return fit_color(sketch, dataclasses.replace(colors, ab=ab)).at(config.strength, warmth=warmth)
 
 
 def _known(photo: Photo, shape: tuple[int, int]) -> Tensor | None:
@@ -365,13 +315,6 @@ def _known(photo: Photo, shape: tuple[int, int]) -> Tensor | None:
     H, W = filled.shape
     share = reduce_grey(filled, max(1, min(H // (2 * shape[0]), W // (2 * shape[1]))))
     return mostly_known(1 - share[None], shape)[0]
-
-
-def _known_of_all(sketches: Sequence[Sketch]) -> Tensor | None:
-    """Stack what is known of a batch, `(B, 1, h, w)`; None where all is."""
-    if all(sketch.known is None for sketch in sketches):
-        return None
-    return torch.stack([torch.ones_like(s.luminance) if s.known is None else s.known for s in sketches])
 
 
 def reduce_grey(grey: np.ndarray[Any, Any], factor: int) -> Tensor:

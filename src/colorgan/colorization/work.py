@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
+from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.damage import find_damage
 from colorgan.colorization.masks import mask_of_page
 from colorgan.colorization.palette import Palette
@@ -54,7 +54,7 @@ from colorgan.images import (
     seekable,
     write_image,
 )
-from colorgan.rendering import ChromaField, Painting
+from colorgan.rendering import ChromaField, NetworkInput, Painting, PredictedColor
 
 __all__ = [
     "FOREIGN",
@@ -186,8 +186,8 @@ class OpenedJob:
 
     job: Job
     photos: list[Photo]  # one a page
-    sketches: list[Sketch]
-    colors: list[list[Colors] | None]  # of each page, an answer for each variant; filled in by the network
+    sketches: list[NetworkInput]
+    colors: list[list[PredictedColor] | None]  # of each page, an answer for each variant; filled in by the network
     kept: frozenset[Path] = frozenset()  # files that are there already and stay as they are
     notes: tuple[str, ...] = ()  # what a person should know of it
     tally: _Tally = field(default_factory=_Tally)
@@ -480,8 +480,8 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
 def _finish_page(
     opened: OpenedJob,
     photo: Photo,
-    sketch: Sketch,
-    answers: list[Colors] | None,
+    sketch: NetworkInput,
+    answers: list[PredictedColor] | None,
     colorizer: Colorizer,
     options: ColorizeOptions,
 ) -> None:
@@ -517,7 +517,7 @@ def _count_filled(photo: Photo) -> int:
     return 0 if photo.original is None else int(np.count_nonzero(photo.grey != photo.original))
 
 
-def _checked(answers: list[Colors] | None) -> list[Colors]:
+def _checked(answers: list[PredictedColor] | None) -> list[PredictedColor]:
     """Refuse to go on without colours: an uncoloured picture is never written as a coloured one."""
     if not answers or not all(bool(colors.ab.isfinite().all()) for colors in answers):
         raise ImageWriteError("the network gave no usable colours; nothing was written")
@@ -580,7 +580,9 @@ def _write_page(
     )
 
 
-def _write_doubt(job: Job, photo: Photo, colors: Colors, colorizer: Colorizer, options: ColorizeOptions) -> None:
+def _write_doubt(
+    job: Job, photo: Photo, colors: PredictedColor, colorizer: Colorizer, options: ColorizeOptions
+) -> None:
     if job.doubt is None:
         return
     if colors.confidence is None:

@@ -14,7 +14,7 @@ from colorgan.film.light import Levels, Light, paint_chroma, thumb_of
 from colorgan.film.look import Part, look_ahead
 from colorgan.film.source import Picture
 from colorgan.film.steady import Carried, Tint, interpolate, steady_keys
-from colorgan.rendering import ChromaField, fit_chroma
+from colorgan.rendering import ChromaField, NetworkInput, PredictedColor, fit_color
 
 __all__ = ["Colored", "Coloring"]
 
@@ -39,12 +39,12 @@ class Colored:
     after: Carried | None  # what the next part has to know of this one
     picture: Picture
     grey: Levels  # at the size of the chroma planes
-    luminance: Tensor  # L as the network sees it, upright
+    seen: NetworkInput  # upright
     ab: Tensor  # (2, h, w), upright, coarse, without strength
 
     def field(self, strength: float, warmth: float = 0.0) -> ChromaField:
         """Fit the colours to the frame's edges."""
-        return fit_chroma(self.ab, self.luminance).scaled(strength).warmed(warmth)
+        return fit_color(self.seen, PredictedColor(self.ab)).at(strength, warmth=warmth)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +110,9 @@ class Coloring:
             while place + 1 < len(tints) and tints[place + 1].number <= number:
                 place += 1
             grey = self.light.grey(picture.luma)
-            luminance = self.light.sketch(grey).luminance
+            seen = self.light.sketch(grey)
             following = tints[min(place + 1, len(tints) - 1)]
             with torch.inference_mode():
-                thumb = thumb_of(luminance)
+                thumb = thumb_of(seen.luminance)
             ab = interpolate(thumb, number, tints[place], following, stray=number in part.strays)
-            yield Colored(number, part, after, picture, grey, luminance, ab[0])
+            yield Colored(number, part, after, picture, grey, seen, ab[0])

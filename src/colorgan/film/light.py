@@ -12,11 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from colorgan.colorization import Colorizer
-from colorgan.colorization.colorizer import Sketch
 from colorgan.config import RenderConfig
 from colorgan.film.source import FilmFacts, Luma
 from colorgan.images import Photo, PhotoKind
-from colorgan.rendering import ChromaField, Painting
+from colorgan.rendering import ChromaField, NetworkInput, Painting
 
 __all__ = ["Light", "paint_chroma", "thumb_of"]
 
@@ -40,7 +39,7 @@ class Light:
         across, down = _STEPS[self.facts.layout]
         return np.asarray(self._levels.take(_reduce(luma, across, down)))
 
-    def sketch(self, grey: Levels) -> Sketch:
+    def sketch(self, grey: Levels) -> NetworkInput:
         """Make the small copy that the network sees, upright."""
         upright = np.ascontiguousarray(np.rot90(grey, self.facts.turn))
         return self.colorizer.sketch(Photo(grey=upright, depth=8, kind=PhotoKind.GREY), self.config)

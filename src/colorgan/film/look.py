@@ -9,12 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colorgan.colorization.colorizer import Colors, Sketch, trust
+from colorgan.colorization.colorizer import trust
 from colorgan.config import RenderConfig
 from colorgan.film.light import Light, thumb_of
 from colorgan.film.scenes import CutFinder, Verdict, glance
 from colorgan.film.source import Picture
 from colorgan.film.steady import Key
+from colorgan.rendering import NetworkInput, PredictedColor, Query
 
 __all__ = ["Part", "look_ahead"]
 
@@ -41,7 +42,7 @@ class Part:
 class _Seen:
     number: int
     pts: int
-    sketch: Sketch
+    sketch: NetworkInput
     thumb: Tensor
     points: Tensor | None  # hints at this frame
 
@@ -91,7 +92,9 @@ class _Builder:
         if not self.asked or self.part is None:
             return
         colors = self.light.colorizer.predict(
-            [seen.sketch for seen in self.asked], _plain(self.light.config), confidence=self.confidence, pad_to=_BATCH
+            [seen.sketch for seen in self.asked],
+            _plain(self.light.config),
+            Query(confidence=self.confidence, pad_to=_BATCH),
         )
         self.part.keys += [
             Key(seen.number, seen.thumb, _said(answer, seen.thumb))
@@ -177,7 +180,7 @@ def _advise(seen: _Seen, points: Tensor, light: Light) -> Tensor:
     return F.interpolate(both, size=seen.thumb.shape[-2:], mode="bilinear", align_corners=False, antialias=True)
 
 
-def _said(answer: Colors, thumb: Tensor) -> Tensor:
+def _said(answer: PredictedColor, thumb: Tensor) -> Tensor:
     """Put an answer together as a `Key` has it."""
     sure = torch.ones_like(answer.ab[:1]) if answer.confidence is None else trust(answer.confidence)
     both = torch.cat((answer.ab, sure))[None]

@@ -14,7 +14,7 @@ from colorgan.data.augment import is_nearly_grey
 from colorgan.errors import DataError, ImageReadError
 from colorgan.losses import PerceptualLoss
 from colorgan.model import Generator
-from colorgan.rendering import ChromaField, ColoredBatch, fit_chroma, predict_rendering, render_shape, shrink
+from colorgan.rendering import ChromaField, ColoredBatch, fit_color, make_inputs, predict_colors
 from colorgan.rendering.front import STRENGTHS, FrontValues, measure_front
 from colorgan.runtime import Runtime
 from colorgan.training.score import ColorScore
@@ -154,9 +154,6 @@ def _score(values: FrontValues, strength: float, distance: float | None) -> Colo
 
 def _colour(network: Generator, target: Tensor, config: RenderConfig, runtime: Runtime) -> list[ChromaField]:
     """Let the network colour a batch once."""
-    luminance = rgb_to_lab(target)[:, :1]
-    with runtime.autocast():
-        ab = predict_rendering(network, luminance, config, confidence=False).ab
-    H, W = target.shape[-2:]
-    seen = shrink(luminance, max(render_shape(H, W, size, network.config) for size in (config.size, *config.sizes)))
-    return [fit_chroma(colors, guide) for colors, guide in zip(ab.float(), seen, strict=True)]
+    inputs = make_inputs(rgb_to_lab(target)[:, :1], config, network.config)
+    colors = predict_colors(network, inputs, config, runtime=runtime)
+    return [fit_color(seen, color).field for seen, color in zip(inputs, colors, strict=True)]

@@ -20,6 +20,7 @@ from colorgan.colorization.work import ColorizeOptions, OpenedJob, fill_missing,
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import UsageError
 from colorgan.images import Photo, atomic_file, iter_photos
+from colorgan.rendering import Query
 
 __all__ = ["Desk", "Wish"]
 
@@ -146,7 +147,7 @@ class Desk:
         opened = open_job(job, self.colorizer, options)
         while isinstance(opened, OpenedJob):
             for page, sketch in enumerate(opened.sketches):
-                opened.colors[page] = self.colorizer.predict([sketch], options.render, confidence=sure)
+                opened.colors[page] = self.colorizer.predict([sketch], options.render, Query(confidence=sure))
             opened = finish_job(opened, self.colorizer, options)
 
     def _photo(self, number: int) -> Photo:
@@ -167,7 +168,7 @@ class Desk:
     def _paint(self, number: int, photo: Photo, wish: Wish) -> tuple[Image.Image, Image.Image]:
         options = self._options(wish)
         sketch = self.colorizer.sketch(photo, options.render, wish.hints)
-        (colors,) = self.colorizer.predict([sketch], options.render, confidence=options.mute_uncertain)
+        (colors,) = self.colorizer.predict([sketch], options.render, Query(confidence=options.mute_uncertain))
         field = self.colorizer.fit(
             sketch,
             colors,
