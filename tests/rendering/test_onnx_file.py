@@ -27,7 +27,7 @@ def generator() -> LoadedGenerator:
         attention_stages=(), attention_heads=2,
     )  # fmt: skip
     render = RenderConfig(
-        size=64, flip=True, strength=1.2, chroma_limit=30.0, chroma_gamma=1.2, bins_share=0.5, evenness=0.3
+        size=64, flip=True, strength=1.2, chroma_limit=30.0, chroma_gamma=1.2, bins_share=0.5, chroma_equalization=0.3
     )
     return LoadedGenerator(build_generator(model).eval(), render, {"name": "tiny"}, "")
 

@@ -205,20 +205,20 @@ class TestPredictRendering:
         assert 0 <= rendering.confidence.min() <= rendering.confidence.max() <= 1
 
 
-class TestEvenness:
+class TestChromaFactor:
     def test_draws_chroma_towards_the_typical(self, tiny_generator: Generator) -> None:
         luminance = torch.rand(2, 1, 64, 64) * 100
         plain = predict_rendering(tiny_generator, luminance, RenderConfig(size=64))
-        even = predict_rendering(tiny_generator, luminance, RenderConfig(size=64, evenness=0.5))
+        even = predict_rendering(tiny_generator, luminance, RenderConfig(size=64, chroma_equalization=0.5))
         before = plain.ab.square().sum(1).mean((1, 2)).sqrt()
         after = even.ab.square().sum(1).mean((1, 2)).sqrt()
         expected = before * ((TYPICAL_CHROMA / before) ** 0.5).clamp(0.5, 2)
         torch.testing.assert_close(after, expected)
 
-    def test_vividness_is_a_factor(self, tiny_generator: Generator) -> None:
+    def test_the_scale_is_a_factor(self, tiny_generator: Generator) -> None:
         luminance = torch.rand(1, 1, 64, 64) * 100
         plain = predict_rendering(tiny_generator, luminance, RenderConfig(size=64))
-        vivid = predict_rendering(tiny_generator, luminance, RenderConfig(size=64, vividness=1.5))
+        vivid = predict_rendering(tiny_generator, luminance, RenderConfig(size=64, chroma_scale=1.5))
         torch.testing.assert_close(vivid.ab, 1.5 * plain.ab)
 
     def test_gamma_strengthens_what_is_vivid_and_leaves_pale_what_is_not(self) -> None:
@@ -235,13 +235,15 @@ class TestEvenness:
     def test_the_limit_is_neared_and_never_passed(self) -> None:
         ab = torch.zeros(1, 2, 1, 4)
         ab[0, 0, 0] = torch.tensor([1.0, 10.0, 40.0, 200.0])
-        limited = (ab * enliven(ab, RenderConfig(vividness=2.0, chroma_limit=40.0)))[0, 0, 0]
+        limited = (ab * enliven(ab, RenderConfig(chroma_scale=2.0, chroma_limit=40.0)))[0, 0, 0]
         torch.testing.assert_close(limited, 40 * (2 * ab[0, 0, 0] / 40).tanh())
         assert limited.max() <= 40
 
     def test_grey_stays_grey(self) -> None:
         grey = torch.zeros(1, 2, 4, 4)
-        assert (grey * enliven(grey, RenderConfig(evenness=1.0, chroma_gamma=2.0, chroma_limit=30.0))).abs().max() == 0
+        assert (
+            grey * enliven(grey, RenderConfig(chroma_equalization=1.0, chroma_gamma=2.0, chroma_limit=30.0))
+        ).abs().max() == 0
 
 
 class Adviser(FakeGenerator):
@@ -265,10 +267,10 @@ def hint_at(*places: tuple[float, float], ab: tuple[float, float] = (30.0, -40.0
     return draw_hints(torch.tensor([[*place, *ab] for place in places]), (64, 64))[None]
 
 
-class TestHintsAndVividness:
+class TestHintsAndChroma:
     """What hints change is neither strengthened, nor believed of places that are unlike theirs."""
 
-    VIVID = RenderConfig(size=64, vividness=1.6, evenness=0.4)
+    VIVID = RenderConfig(size=64, chroma_scale=1.6, chroma_equalization=0.4)
 
     def changed(self, hints: Tensor, config: RenderConfig = VIVID) -> Tensor:
         """How far the hints move each place, (h, w)."""

@@ -130,7 +130,7 @@ class Model:
         return Coloring(_lay_in(batch, [color.painted for color in colors]), fitted)
 
     def ask(self, batch: EvaluationBatch, size: int) -> Tensor:
-        """Return the network's own colours `(B, 2, h, w)` at a render size: without hints, vividness and evenness."""
+        """Return the network's own colours `(B, 2, h, w)` at a render size, without hints, their chroma as it is."""
         render = RenderConfig(size=size)
         with self.runtime.autocast():
             return predict_rendering(self.network, batch.shown, render, Query(known=batch.known)).ab

@@ -181,12 +181,12 @@ def _describe_render(render: RenderConfig) -> str:
         f"render size {' + '.join(map(str, (render.size, *render.sizes)))}",
         f"strength {render.strength:g}",
     ]
-    corrections = {"vividness": render.vividness, "chroma gamma": render.chroma_gamma}
+    corrections = {"chroma scale": render.chroma_scale, "chroma gamma": render.chroma_gamma}
     parts += [f"{name} {value:g}" for name, value in corrections.items() if value != 1]
     if render.chroma_limit:
         parts.append(f"chroma limit {render.chroma_limit:g}")
-    if render.evenness:
-        parts.append(f"evenness {render.evenness:g}")
+    if render.chroma_equalization:
+        parts.append(f"chroma equalization {render.chroma_equalization:g}")
     if render.flip:
         parts.append("averaged with the mirrored picture")
     if render.bins_share:

@@ -161,7 +161,7 @@ def look_ahead(
 
 def _plain(config: RenderConfig) -> RenderConfig:
     """Return settings under which the network's answer is left as it is: what strengthens it waits for the scene."""
-    return dataclasses.replace(config, vividness=1.0, evenness=0.0, chroma_gamma=1.0, chroma_limit=0.0)
+    return dataclasses.replace(config, chroma_scale=1.0, chroma_equalization=0.0, chroma_gamma=1.0, chroma_limit=0.0)
 
 
 def _advise(seen: _Seen, points: Tensor, light: Light) -> Tensor:

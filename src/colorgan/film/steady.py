@@ -75,7 +75,7 @@ def steady_keys(
     Args:
         keys: In order, at least one.
         carried: From the part of the scene before; None begins a scene.
-        config: For vividness, evenness and the like.
+        config: For what is done to the chroma.
         palette: Colours that the scene leans towards.
         advice: What hints say of some of the key frames, by their numbers; it follows what moves through the scene.
 

@@ -27,9 +27,9 @@ __all__ = [
 ]
 
 TYPICAL_CHROMA = 11.0
-"""The root-mean-square chroma to which `evenness` draws pictures: the median of what the first generator predicted."""
+"""The root-mean-square chroma to which `chroma_equalization` draws pictures: the median of the first generator's."""
 
-_MOST_EVENING = 2.0  # so that fog stays fog
+_MOST_EQUALIZATION = 2.0  # so that fog stays fog
 _MOST_CONTRAST = 4.0  # of a place's chroma to that of its picture, as far as gamma looks at it
 _TOLD = 10.0  # units of ab by which hints change a colour that is then no guess any more
 _LEAST_KNOWN = 0.25  # share of a render pixel
@@ -149,8 +149,8 @@ def render_small(network: Generator, luminance: Tensor, config: RenderConfig) ->
 def _take_advice(plain: Tensor, hinted: Tensor, luminance: Tensor, hints: Tensor, config: RenderConfig) -> Tensor:
     """Change the plain colours as hints do, without strengthening what they change.
 
-    Vividness and evenness make up for the timidity of a network that does not know. Where hints changed its mind it
-    does; and strengthened, what they do far from their object would be as strong as what they do to it.
+    Chroma scale and equalization make up for the timidity of a network that does not know. Where hints changed its
+    mind it does; and strengthened, what they do far from their object would be as strong as what they do to it.
     """
     to = (hints.shape[-2], hints.shape[-1])
     shares = weigh_advice(shrink(luminance, to), hints, (plain.shape[-2], plain.shape[-1]))
@@ -178,11 +178,11 @@ def _ask(network: Generator, luminance: Tensor, config: RenderConfig, query: Que
 def enliven(ab: Tensor, config: RenderConfig, typical: Tensor | None = None) -> Tensor:
     """Return the factor on the chroma of each place, `(B, 1, h, w)` or `(B, 1, 1, 1)`.
 
-    It is made of the vividness and corrections of what regression does where it is unsure, which is to say something
+    It is made of the chroma scale and corrections of what regression does where it is unsure, which is to say something
     pale near the mean of all colours:
 
-    - Evenness brings the pictures' root-mean-square chroma r nearer to each other: it becomes
-      `r ** (1 - evenness) * typical ** evenness`. A picture of which the network is unsure is not left pale.
+    - Chroma equalization e brings the pictures' root-mean-square chroma r nearer to each other: it becomes
+      `r ** (1 - e) * typical ** e`. A picture of which the network is unsure is not left pale.
     - Within a picture, a chroma of c becomes `c * (c / r) ** (gamma - 1)`. What is vivid, so that the network must be
       sure of it, becomes more so; what is pale, most of it brown, stays so. At equal mean colourfulness both cost less
       error than strengthening everything alike.
@@ -197,8 +197,8 @@ def enliven(ab: Tensor, config: RenderConfig, typical: Tensor | None = None) -> 
     chroma = ab.square().sum(1, keepdim=True).sqrt()
     if typical is None:
         typical = chroma.square().mean((2, 3), keepdim=True).sqrt().clamp_min(1e-3)
-    factor = (TYPICAL_CHROMA / typical) ** config.evenness
-    factor = factor.clamp(1 / _MOST_EVENING, _MOST_EVENING) * config.vividness
+    factor = (TYPICAL_CHROMA / typical) ** config.chroma_equalization
+    factor = factor.clamp(1 / _MOST_EQUALIZATION, _MOST_EQUALIZATION) * config.chroma_scale
     if config.chroma_gamma != 1:
         factor = factor * (chroma / typical).clamp(1 / _MOST_CONTRAST, _MOST_CONTRAST) ** (config.chroma_gamma - 1)
     if config.chroma_limit > 0:
