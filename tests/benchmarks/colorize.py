@@ -34,7 +34,7 @@ from colorgan.colorization import (
     plan_paths,
     run_jobs,
 )
-from colorgan.colorization.processes import can_fork
+from colorgan.colorization.worker_pool import can_fork
 from colorgan.images import iter_photos
 
 BATCH = 4  # of colorize on a CPU

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from colorgan.colorization import ColorizeOptions, Colorizer, Outcome, match_albums, plan_paths, run_jobs
-from colorgan.colorization.look import Adjustment, Look, adjust, even_out, measure_look
+from colorgan.colorization.color_stats import Adjustment, Look, adjust, even_out, measure_look
 from colorgan.config import ColorInput
 from colorgan.errors import UsageError
 from support import draw_photo, run_colorgan

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from colorgan.colorization import Colorizer, colorize_paths
-from colorgan.colorization.processes import can_fork
+from colorgan.colorization.worker_pool import can_fork
 from support import draw_photo
 
 _PROGRAM = Path(__file__).parents[1] / "benchmarks" / "kills.py"

@@ -21,7 +21,7 @@ from colorgan.colorization.products import (
     make_preview,
     variant_sheet,
 )
-from colorgan.colorization.report import write_report
+from colorgan.colorization.run_report import write_report
 from colorgan.colorization.sheet import _Sheet, write_sheet
 from colorgan.images import photo_from_image
 from colorgan.rendering import ChromaField, Painting

@@ -13,8 +13,8 @@ import tifffile
 from PIL import Image
 
 from colorgan.colorization import ColorizeOptions, Colorizer, Outcome, Status, colorize_paths, plan_paths, work
-from colorgan.colorization.batch import run_jobs
 from colorgan.colorization.plan import SideFolders, make_plan
+from colorgan.colorization.runner import run_jobs
 from colorgan.colorization.search import find_sources
 from colorgan.config import ColorInput, Existing
 from colorgan.images import is_image_name

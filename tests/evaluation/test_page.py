@@ -17,7 +17,7 @@ from colorgan.evaluation.protocol import Protocol
 from colorgan.evaluation.report import CandidateScores, Example, Report
 from colorgan.evaluation.statistics import Bootstrap, Interval
 from colorgan.evaluation.sweep import summarize_sweep
-from colorgan.rendering.front import FrontValues
+from colorgan.rendering.strength_sweep import FrontValues
 
 NASTY = "<b>&\"'.pt"
 

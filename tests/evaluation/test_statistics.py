@@ -6,7 +6,7 @@ from colorgan.evaluation.measures import METRICS
 from colorgan.evaluation.statistics import Bootstrap, Columns, pooled_psnr
 from colorgan.evaluation.sweep import summarize_sweep
 from colorgan.metrics import psnr
-from colorgan.rendering.front import FrontValues
+from colorgan.rendering.strength_sweep import FrontValues
 
 BY_KEY = {statistic.key: statistic for metric in METRICS.values() for statistic in metric.statistics}
 

@@ -9,7 +9,7 @@ from colorgan.errors import DataError
 from colorgan.evaluation import EvaluationRequest, evaluate
 from colorgan.model import build_generator
 from colorgan.rendering import ColoredBatch
-from colorgan.rendering.front import STRENGTHS
+from colorgan.rendering.strength_sweep import STRENGTHS
 from colorgan.training import load_recipe, validation
 from colorgan.training.validation import PERCEPTUAL_DB, ValidationSet, validate
 from colorgan.weights.file import LoadedGenerator

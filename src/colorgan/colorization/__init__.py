@@ -2,7 +2,6 @@
 
 from colorgan.colorization.album import match_albums
 from colorgan.colorization.arrivals import Arrivals, wait_for_changes
-from colorgan.colorization.batch import count_cores, run_jobs, start_crew
 from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.hints import Hint, parse_hint, parse_time, read_hints
 from colorgan.colorization.manifest import Manifest, open_manifest
@@ -11,10 +10,10 @@ from colorgan.colorization.palette import Palette
 from colorgan.colorization.paths import add_hints, check_reports, colorize_paths, find_pictures, plan_paths
 from colorgan.colorization.plan import Job, Plan, make_plan
 from colorgan.colorization.previews import PreviewStore
-from colorgan.colorization.processes import Crew
 from colorgan.colorization.ranks import Ranks
 from colorgan.colorization.reference import Reference
-from colorgan.colorization.report import make_report, write_report
+from colorgan.colorization.run_report import make_report, write_report
+from colorgan.colorization.runner import count_cores, run_jobs, start_crew
 from colorgan.colorization.search import STREAM, Sources, find_sources
 from colorgan.colorization.serve import Desk, PageServer
 from colorgan.colorization.sheet import make_sheet, write_sheet
@@ -28,6 +27,7 @@ from colorgan.colorization.work import (
     Status,
     settings_of,
 )
+from colorgan.colorization.worker_pool import Crew
 
 __all__ = [
     "IN_COLOR",

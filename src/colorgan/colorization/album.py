@@ -10,10 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from colorgan.colorization.batch import run_jobs
+from colorgan.colorization.color_stats import Look, even_out, measure_look
 from colorgan.colorization.colorizer import Colorizer
-from colorgan.colorization.look import Look, even_out, measure_look
 from colorgan.colorization.plan import Job, Plan
+from colorgan.colorization.runner import run_jobs
 from colorgan.colorization.search import STREAM
 from colorgan.colorization.work import ColorizeOptions, OpenedJob, Outcome, Status
 from colorgan.config import ColorInput, Existing

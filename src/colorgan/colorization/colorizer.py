@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from colorgan.color import grey_to_luminance
+from colorgan.colorization.color_stats import Adjustment, adjust
 from colorgan.colorization.hints import Hint, hints_to_points
-from colorgan.colorization.look import Adjustment, adjust
 from colorgan.colorization.masks import check_shape, mask_from_image
 from colorgan.colorization.palette import Palette
 from colorgan.colorization.reference import Reference

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from colorgan.color import grey_to_luminance
 from colorgan.colorization.colorizer import reduce_grey
-from colorgan.rendering.repair import group_cells
+from colorgan.rendering.inpaint import group_cells
 
 __all__ = ["find_damage"]
 

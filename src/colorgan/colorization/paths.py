@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from colorgan.colorization.batch import run_jobs
 from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.hints import Hint, read_hints
 from colorgan.colorization.manifest import MANIFESTS, is_manifest
 from colorgan.colorization.masks import add_masks
 from colorgan.colorization.plan import Claims, Job, Plan, SideFolders, make_plan
+from colorgan.colorization.runner import run_jobs
 from colorgan.colorization.search import STREAM, Source, Sources, find_sources
 from colorgan.colorization.work import FOREIGN, ColorizeOptions, Event, Notice, find_owner, is_own
 from colorgan.config import ColorInput, Existing

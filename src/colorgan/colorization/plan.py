@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from colorgan.colorization.color_stats import Adjustment
 from colorgan.colorization.hints import Hint
-from colorgan.colorization.look import Adjustment
 from colorgan.colorization.search import STREAM, Source, Sources
 from colorgan.errors import ConfigError, UsageError
 from colorgan.files import ignores_case, is_there

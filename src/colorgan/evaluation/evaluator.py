@@ -44,7 +44,7 @@ from colorgan.evaluation.sweep import StrengthSweep, summarize_sweep
 from colorgan.files import printable
 from colorgan.metrics import psnr
 from colorgan.model import prepare_for_inference
-from colorgan.rendering.front import STRENGTHS, FrontValues, measure_front
+from colorgan.rendering.strength_sweep import STRENGTHS, FrontValues, measure_front
 from colorgan.runtime import Runtime, pick_runtime
 from colorgan.version import __version__
 from colorgan.weights.file import LoadedGenerator, load_generator

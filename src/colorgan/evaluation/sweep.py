@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from colorgan.evaluation.statistics import Bootstrap, Interval, summarize
-from colorgan.rendering.front import FrontValues
+from colorgan.rendering.strength_sweep import FrontValues
 
 __all__ = ["SHARES", "StrengthSweep", "summarize_sweep"]
 

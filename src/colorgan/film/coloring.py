@@ -11,7 +11,7 @@ from colorgan.colorization import Palette
 from colorgan.errors import ImageReadError
 from colorgan.film.ahead import Ahead
 from colorgan.film.light import Levels, Light, paint_chroma, thumb_of
-from colorgan.film.look import Part, look_ahead
+from colorgan.film.lookahead import Part, look_ahead
 from colorgan.film.source import Picture
 from colorgan.film.steady import Carried, Tint, interpolate, steady_keys
 from colorgan.rendering import ChromaField, NetworkInput, PredictedColor, fit_color

@@ -10,7 +10,7 @@ from colorgan.color import AB_LIMIT, BIN_COUNT, luminance_to_grey, rgb_to_lab
 from colorgan.config import ModelConfig, OutputSpace
 from colorgan.model.blocks import ConvNormAct, DecoderStage, SelfAttention2d, pad_reflect
 from colorgan.model.encoders import GREY_MEAN, GREY_STD, build_encoder
-from colorgan.model.repair import RepairNetwork
+from colorgan.model.inpainting import RepairNetwork
 
 __all__ = ["Generator", "Prediction", "build_generator"]
 

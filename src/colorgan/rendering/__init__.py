@@ -1,8 +1,9 @@
 """From a trained generator and a luminance to colours: shared by colourising, training and evaluation."""
 
-from colorgan.rendering.batch import ColoredBatch
+from colorgan.rendering.batch_compositor import ColoredBatch
 from colorgan.rendering.chroma import ChromaField, Painting, fit_chroma
-from colorgan.rendering.hints import HINT_SHARE, draw_hints, keep_hints
+from colorgan.rendering.hint_guidance import HINT_SHARE, draw_hints, keep_hints
+from colorgan.rendering.inpaint import repair_grey
 from colorgan.rendering.matching import View, describe_places, match_places
 from colorgan.rendering.pipeline import (
     FittedColor,
@@ -22,7 +23,6 @@ from colorgan.rendering.predict import (
     render_shapes,
     shrink,
 )
-from colorgan.rendering.repair import repair_grey
 
 __all__ = [
     "HINT_SHARE",

@@ -14,7 +14,7 @@ from torch import Tensor
 from colorgan.config import ModelConfig, OutputSpace, RenderConfig
 from colorgan.model import Generator
 from colorgan.rendering.chroma import ChromaField, fit_chroma
-from colorgan.rendering.hints import draw_hints, keep_hints
+from colorgan.rendering.hint_guidance import draw_hints, keep_hints
 from colorgan.rendering.predict import Query, predict_rendering, render_shapes, shrink
 from colorgan.runtime import Runtime
 

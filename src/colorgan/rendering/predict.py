@@ -12,7 +12,7 @@ from torch import Tensor
 from colorgan.color import BIN_COUNT, ab_bins, decode_bins
 from colorgan.config import ModelConfig, RenderConfig
 from colorgan.model import Generator, Prediction
-from colorgan.rendering.hints import weigh_advice
+from colorgan.rendering.hint_guidance import weigh_advice
 
 __all__ = [
     "Query",

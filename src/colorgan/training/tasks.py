@@ -10,8 +10,8 @@ from colorgan.errors import ConfigError
 from colorgan.losses import Head, PerceptualLoss, heads_looked_at
 from colorgan.model import Generator, Prediction
 from colorgan.runtime import Runtime
+from colorgan.training.inpainting_score import validate_repair
 from colorgan.training.recipe import Recipe
-from colorgan.training.repair_score import validate_repair
 from colorgan.training.score import Score
 from colorgan.training.targets import Targets
 from colorgan.training.validation import ValidationSet, validate

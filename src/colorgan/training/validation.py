@@ -15,7 +15,7 @@ from colorgan.errors import DataError, ImageReadError
 from colorgan.losses import PerceptualLoss
 from colorgan.model import Generator
 from colorgan.rendering import ChromaField, ColoredBatch, fit_color, make_inputs, predict_colors
-from colorgan.rendering.front import STRENGTHS, FrontValues, measure_front
+from colorgan.rendering.strength_sweep import STRENGTHS, FrontValues, measure_front
 from colorgan.runtime import Runtime
 from colorgan.training.score import ColorScore
 

@@ -21,7 +21,6 @@ import torch
 from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.memory import is_out_of_memory, predict_within_memory
 from colorgan.colorization.plan import Job
-from colorgan.colorization.processes import Crew, can_fork
 from colorgan.colorization.search import STREAM
 from colorgan.colorization.work import (
     STOPPING,
@@ -34,6 +33,7 @@ from colorgan.colorization.work import (
     finish_job,
     open_job,
 )
+from colorgan.colorization.worker_pool import Crew, can_fork
 from colorgan.config import Existing
 from colorgan.errors import ColorganError
 from colorgan.rendering import PredictedColor, Query

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from colorgan.color import grey_to_luminance, luminance_to_grey
-from colorgan.model.repair import RepairNetwork, double, halve
+from colorgan.model.inpainting import RepairNetwork, double, halve
 
 __all__ = ["find_regions", "group_cells", "repair_grey"]
 

@@ -25,8 +25,8 @@ from colorgan.colorization import (
     run_jobs,
     start_crew,
 )
-from colorgan.colorization.processes import Crew, WorkOff, can_fork
 from colorgan.colorization.work import STOPPING
+from colorgan.colorization.worker_pool import Crew, WorkOff, can_fork
 from colorgan.files import atomic_write
 from colorgan.images import ReadLimits
 from colorgan.images.budget import Meter
@@ -151,7 +151,7 @@ class TestCrew:
         assert {outcome.pages for outcome in run(make_jobs(20), count, size=100 << 20).values()} == {1}
 
     def test_huge_ones_wait_for_each_other(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.setattr("colorgan.colorization.processes._affordable_bytes", lambda: 1 << 30)
+        monkeypatch.setattr("colorgan.colorization.worker_pool._affordable_bytes", lambda: 1 << 30)
         small = run(make_jobs(8, tmp_path), note_times, size=100 << 20)
         large = run(make_jobs(8, tmp_path), note_times, size=600 << 20)
         assert overlaps(small.values()) > 0
@@ -245,7 +245,7 @@ _ENDLESS = """
 import os, sys, time
 from pathlib import Path
 from colorgan.colorization import Job
-from colorgan.colorization.processes import Crew
+from colorgan.colorization.worker_pool import Crew
 
 def endless(jobs):
     Path(sys.argv[1], str(os.getpid())).touch()

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from colorgan.metrics import colorfulness, psnr
-from colorgan.rendering.front import FrontCurve, FrontValues, gain_at_share, measure_front
+from colorgan.rendering.strength_sweep import FrontCurve, FrontValues, gain_at_share, measure_front
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from colorgan.model.repair import RepairNetwork
+from colorgan.model.inpainting import RepairNetwork
 from colorgan.rendering import repair, repair_grey
 from support import draw_photo
 

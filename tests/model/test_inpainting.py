@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from colorgan.model.repair import RepairNetwork, double, fill_smoothly, halve
+from colorgan.model.inpainting import RepairNetwork, double, fill_smoothly, halve
 
 SIZES = [(1, 1), (1, 50), (50, 1), (5, 7), (33, 47), (64, 32)]
 

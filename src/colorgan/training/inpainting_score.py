@@ -8,7 +8,7 @@ from colorgan.color import luminance_to_grey, rgb_to_lab
 from colorgan.config import AugmentConfig
 from colorgan.data.augment import draw_occlusion
 from colorgan.metrics import psnr
-from colorgan.model.repair import RepairNetwork, fill_smoothly
+from colorgan.model.inpainting import RepairNetwork, fill_smoothly
 from colorgan.runtime import Runtime
 from colorgan.training.score import RepairScore
 from colorgan.training.validation import ValidationSet

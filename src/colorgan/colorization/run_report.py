@@ -16,7 +16,7 @@ from colorgan.version import __version__
 __all__ = ["make_report", "write_report"]
 
 _CARDS = "\0"  # stands for the cards: no text of the page can hold it
-_TEMPLATE = Path(__file__).with_name("report.html")
+_TEMPLATE = Path(__file__).with_name("run_report.html")
 
 
 def write_report(path: Path, outcomes: Sequence[Outcome], facts: Mapping[str, str]) -> None:
