@@ -17,7 +17,7 @@ from colorgan.rendering import (
     predict_colors,
     predict_rendering,
     render_shapes,
-    shrink,
+    resample,
 )
 from colorgan.runtime import pick_runtime
 
@@ -47,7 +47,7 @@ class TestMakeInputs:
         (seen,) = make_inputs(luminance(1), config, ModelConfig())
         largest = max(render_shapes((90, 130), config, ModelConfig()))
         assert seen.guide.shape == (1, *largest)
-        assert torch.equal(seen.guide, shrink(luminance(1), largest)[0])
+        assert torch.equal(seen.guide, resample(luminance(1), largest)[0])
 
 
 class TestPredictColors:

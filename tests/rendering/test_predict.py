@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from colorgan.color import BIN_COUNT, ab_bins
 from colorgan.config import ModelConfig, RenderConfig
 from colorgan.model import Generator, Prediction
-from colorgan.rendering import Query, draw_hints, fit_chroma, keep_hints, predict_rendering, render_shape, shrink
-from colorgan.rendering.predict import TYPICAL_CHROMA, enliven
+from colorgan.rendering import Query, draw_hints, fit_chroma, keep_hints, predict_rendering, render_shape, resample
+from colorgan.rendering.predict import TYPICAL_CHROMA, chroma_factor
 
 MODEL = ModelConfig()
 
@@ -68,17 +68,17 @@ class TestRenderShape:
 class TestShrink:
     def test_the_mean_stays(self) -> None:
         x = torch.rand(1, 1, 64, 96)
-        small = shrink(x, (16, 24))
+        small = resample(x, (16, 24))
         assert small.shape == (1, 1, 16, 24)
         torch.testing.assert_close(small.mean(), x.mean(), atol=5e-3, rtol=0)
 
     def test_fine_patterns_do_not_alias(self) -> None:
         stripes = (torch.arange(96) % 2).float().expand(1, 1, 64, 96)
-        assert shrink(stripes, (16, 24)).std() < 0.02
+        assert resample(stripes, (16, 24)).std() < 0.02
 
     def test_the_same_size_is_the_same_tensor(self) -> None:
         x = torch.rand(1, 1, 8, 8)
-        assert shrink(x, (8, 8)) is x
+        assert resample(x, (8, 8)) is x
 
 
 class TestPredictRendering:
@@ -225,24 +225,24 @@ class TestChromaFactor:
         ab = torch.zeros(2, 2, 1, 4)
         ab[0, 0, 0] = torch.tensor([1.0, 10.0, 20.0, 30.0])
         ab[1] = 3 * ab[0]
-        factor = enliven(ab, RenderConfig(chroma_gamma=1.5))[:, 0, 0]
+        factor = chroma_factor(ab, RenderConfig(chroma_gamma=1.5))[:, 0, 0]
         typical = ab[0].square().sum(0).mean().sqrt()
         torch.testing.assert_close(factor[0, 1:], (ab[0, 0, 0, 1:] / typical).sqrt())
         assert factor[0, 0] == 0.5  # no place loses more than that
         torch.testing.assert_close(factor[0], factor[1])  # it is a matter of the picture's own contrast
-        assert enliven(ab, RenderConfig()).unique().tolist() == [1]
+        assert chroma_factor(ab, RenderConfig()).unique().tolist() == [1]
 
     def test_the_limit_is_neared_and_never_passed(self) -> None:
         ab = torch.zeros(1, 2, 1, 4)
         ab[0, 0, 0] = torch.tensor([1.0, 10.0, 40.0, 200.0])
-        limited = (ab * enliven(ab, RenderConfig(chroma_scale=2.0, chroma_limit=40.0)))[0, 0, 0]
+        limited = (ab * chroma_factor(ab, RenderConfig(chroma_scale=2.0, chroma_limit=40.0)))[0, 0, 0]
         torch.testing.assert_close(limited, 40 * (2 * ab[0, 0, 0] / 40).tanh())
         assert limited.max() <= 40
 
     def test_grey_stays_grey(self) -> None:
         grey = torch.zeros(1, 2, 4, 4)
         assert (
-            grey * enliven(grey, RenderConfig(chroma_equalization=1.0, chroma_gamma=2.0, chroma_limit=30.0))
+            grey * chroma_factor(grey, RenderConfig(chroma_equalization=1.0, chroma_gamma=2.0, chroma_limit=30.0))
         ).abs().max() == 0
 
 

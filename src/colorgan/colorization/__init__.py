@@ -13,7 +13,7 @@ from colorgan.colorization.previews import PreviewStore
 from colorgan.colorization.ranks import Ranks
 from colorgan.colorization.reference import Reference
 from colorgan.colorization.run_report import make_report, write_report
-from colorgan.colorization.runner import count_cores, run_jobs, start_crew
+from colorgan.colorization.runner import count_cores, run_jobs, start_worker_pool
 from colorgan.colorization.search import STREAM, Sources, find_sources
 from colorgan.colorization.serve import Desk, PageServer
 from colorgan.colorization.sheet import make_sheet, write_sheet
@@ -27,7 +27,7 @@ from colorgan.colorization.work import (
     Status,
     settings_of,
 )
-from colorgan.colorization.worker_pool import Crew
+from colorgan.colorization.worker_pool import WorkerPool
 
 __all__ = [
     "IN_COLOR",
@@ -35,7 +35,6 @@ __all__ = [
     "Arrivals",
     "ColorizeOptions",
     "Colorizer",
-    "Crew",
     "Desk",
     "Event",
     "Hint",
@@ -52,6 +51,7 @@ __all__ = [
     "Reference",
     "Sources",
     "Status",
+    "WorkerPool",
     "add_hints",
     "add_masks",
     "check_reports",
@@ -70,7 +70,7 @@ __all__ = [
     "read_hints",
     "run_jobs",
     "settings_of",
-    "start_crew",
+    "start_worker_pool",
     "wait_for_changes",
     "write_report",
     "write_sheet",

@@ -9,7 +9,7 @@ import torch
 
 from colorgan.colorization.colorizer import Colorizer
 from colorgan.config import RenderConfig
-from colorgan.rendering import NetworkInput, PredictedColor, Query, shrink
+from colorgan.rendering import NetworkInput, PredictedColor, Query, resample
 from colorgan.runtime import Runtime
 
 __all__ = ["is_out_of_memory", "predict_within_memory"]
@@ -67,9 +67,9 @@ def _release(colorizer: Colorizer) -> None:
         torch.cuda.empty_cache()
 
 
-def _smaller(seen: NetworkInput) -> NetworkInput:
-    height, width = (max(1, side // 2) for side in seen.luminance.shape[-2:])
-    return dataclasses.replace(seen, luminance=shrink(seen.luminance[None], (height, width))[0])
+def _smaller(network_input: NetworkInput) -> NetworkInput:
+    height, width = (max(1, side // 2) for side in network_input.luminance.shape[-2:])
+    return dataclasses.replace(network_input, luminance=resample(network_input.luminance[None], (height, width))[0])
 
 
 def _on_cpu(colorizer: Colorizer) -> Colorizer:

@@ -99,7 +99,7 @@ def colorize_paths(
     plan = plan if masks is None else add_masks(plan, masks)
     colorizer = colorizer or Colorizer.load()
     if masks is not None or options_given.find_damage:
-        colorizer.require_repair()
+        colorizer.require_inpainting()
     events = run_jobs(plan.jobs, colorizer, options or ColorizeOptions(render=colorizer.render), workers=workers)
     return _say_first(plan.notes, events)
 

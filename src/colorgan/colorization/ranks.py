@@ -28,7 +28,7 @@ class Ranks(TorchrunRanks):
     """This process among those of a run."""
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process reports for all."""
         return self.rank == 0
 
@@ -49,7 +49,7 @@ class Ranks(TorchrunRanks):
         store.set(f"colorgan: items of {self.rank}", pickle.dumps(list(items)).hex())
         texts = [store.get(f"colorgan: items of {rank}").decode() for rank in range(self.count)]
         store.set(f"colorgan: {self.rank} is done", "")
-        if self.leads:  # it may be the one that holds the store
+        if self.is_main:  # it may be the one that holds the store
             store.wait([f"colorgan: {rank} is done" for rank in range(self.count)])
         gathered: list[list[T]] = [pickle.loads(bytes.fromhex(text)) for text in texts]  # noqa: S301 - our own
         return [item for part in gathered for item in part]

@@ -444,7 +444,7 @@ def colorize(
         suffix=suffix,
     )
     plan = plan_of(only=(lambda _: False) if watch else None)
-    if ranks.leads:
+    if ranks.is_main:
         _tell_passed_over(plan)
     if not plan.jobs and not watch:
         raise UsageError("the inputs hold no photographs; nothing was done")
@@ -470,7 +470,7 @@ def colorize(
         "--end": end is not None,
         "--deinterlace": deinterlace,
     }
-    if ranks.leads and not watch:
+    if ranks.is_main and not watch:
         check_options(plan, of_photographs, of_films)
     plan = library.add_hints(plan, known)
     plan = whole = plan if repair in _NO_MASKS else library.add_masks(plan, Path(repair))
@@ -483,7 +483,7 @@ def colorize(
         manifest=manifest,
         inputs={what: path for what, path in read.items() if path is not None},
     )
-    for remark in plan.notes if ranks.leads else ():
+    for remark in plan.notes if ranks.is_main else ():
         console.warn(remark)
     for index, count in (part, (ranks.rank, ranks.count)) if part else ((ranks.rank, ranks.count),):
         plan = plan.shard(index, count)
@@ -504,13 +504,14 @@ def colorize(
     alone = ranks.count == 1 and not serve
     with (
         library.PreviewStore(written[0].parent) if written and alone else nullcontext() as store,
-        library.start_crew(plan.jobs, device, threads) if alone else nullcontext() as crew,  # before anything computes
+        # Before anything computes:
+        library.start_worker_pool(plan.jobs, device, threads) if alone else nullcontext() as pool,
     ):
         advice = None if palette is None else library.Palette.parse(palette)
         colorizer = library.Colorizer.load(weights, device=ranks.own_device(device), precision=precision)
         console.say(f"{colorizer.name} {colorizer.sha256[:8]} on {colorizer.runtime}")
         if repair != "off":
-            colorizer.require_repair()
+            colorizer.require_inpainting()
         options = library.ColorizeOptions(
             render=colorizer.settings(strength=strength, render_size=size, chroma_limit=chosen.limit),
             quality=quality,
@@ -542,7 +543,9 @@ def colorize(
             return
         model = f"{colorizer.name} {colorizer.sha256}"
         silent = output == library.STREAM
-        with library.open_manifest(manifest, colorizer, options) if manifest and ranks.leads else nullcontext() as book:
+        with (
+            library.open_manifest(manifest, colorizer, options) if manifest and ranks.is_main else nullcontext() as book
+        ):
             display = RunDisplay(
                 len(plan.jobs),
                 model,
@@ -554,7 +557,7 @@ def colorize(
 
             def run(plan: "Plan", films: "tuple[Job, ...]", display: RunDisplay) -> "list[Outcome]":
                 events = library.run_jobs(
-                    plan.jobs, colorizer, options, workers=threads, crew=crew, should_stop=stop.has_come
+                    plan.jobs, colorizer, options, workers=threads, pool=pool, should_stop=stop.has_come
                 )
                 outcomes = display.follow(events, fail_fast=fail_fast, keep=None if store is None else store.keep)
                 if film is not None and films and not stop.has_come():
@@ -589,7 +592,7 @@ def colorize(
             if not stop.has_come():  # the other processes may be gone already
                 outcomes = ranks.gather(outcomes)
             with stop.deferred():
-                if ranks.leads:
+                if ranks.is_main:
                     if ranks.count > 1:
                         display.print_results(outcomes)
                     _report(report, contact_sheet, list(scenes_of(outcomes)), colorizer, options)

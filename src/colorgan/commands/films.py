@@ -138,7 +138,7 @@ def film_options(
     """Read the options of the panel.
 
     Raises:
-        UsageError: One cannot be meant.
+        UsageError: One is not valid.
     """
     from colorgan.colorization import parse_time
     from colorgan.film import FilmOptions, VideoCodec

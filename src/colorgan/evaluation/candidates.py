@@ -18,8 +18,8 @@ from colorgan.errors import EvaluationError
 from colorgan.evaluation.inputs import EvaluationBatch, frame_picture
 from colorgan.model import Generator
 from colorgan.rendering import (
+    Compositor,
     FittedColor,
-    Painting,
     Query,
     fit_color,
     make_inputs,
@@ -99,7 +99,7 @@ class Coloring:
     def compose(self, strength: float) -> Tensor:
         """Return the pictures as `colorgan colorize` writes them, `(B, 3, H, W)`, 8-bit levels as 0..1."""
         pictures = [
-            np.concatenate([band.copy() for band in Painting(grey, colors.at(strength)).bands()])
+            np.concatenate([band.copy() for band in Compositor(grey, colors.at(strength)).bands()])
             for grey, colors in zip(self.grey, self.fitted, strict=True)
         ]
         return torch.from_numpy(np.stack(pictures)).to(self.device).permute(0, 3, 1, 2).float() / 255
@@ -126,7 +126,7 @@ class Model:
         batch = self._fill(batch)
         inputs = make_inputs(batch.shown, self.render, self.network.config, known=batch.known, points=batch.hints)
         colors = predict_colors(self.network, inputs, self.render, runtime=self.runtime)
-        fitted = [fit_color(seen, color) for seen, color in zip(inputs, colors, strict=True)]
+        fitted = [fit_color(network_input, color) for network_input, color in zip(inputs, colors, strict=True)]
         return Coloring(_lay_in(batch, [color.painted for color in colors]), fitted)
 
     def ask(self, batch: EvaluationBatch, size: int) -> Tensor:

@@ -13,7 +13,7 @@ from colorgan.config import RenderConfig
 from colorgan.errors import EvaluationError
 from colorgan.film.coloring import Coloring
 from colorgan.film.encode import Encoding, VideoCodec, make_frame
-from colorgan.film.light import Levels, Light, paint_chroma
+from colorgan.film.light import Levels, Light, compose_chroma
 from colorgan.film.source import FilmFacts, FilmReader, Picture, decode_frames, open_film, probe_film
 from colorgan.metrics import color_distribution_consistency, color_histograms, colorfulness, psnr
 from colorgan.rendering import NetworkInput, PredictedColor, fit_color
@@ -23,7 +23,7 @@ __all__ = ["ClipScores", "Score", "lay_over", "measure_clip", "recolor"]
 _MOST_STRENGTH = 4.0
 _TRIES = 5  # at a strength of equal colourfulness
 _SAMPLED = 12  # frames that the search looks at
-_CLOSE = 0.005  # share by which the colourfulness may be missed
+_CLOSE = 0.005  # fraction by which the colourfulness may be missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def recolor(
     """Return the coarse colours of all frames of a clip, and what the network saw of them."""
     coloring = Coloring(light=Light(facts, colorizer, render), every=every, steady=steady)
     frames = coloring.frames(FilmReader(path, facts), FilmReader(path, facts))
-    return [(colored.seen, colored.ab) for colored in frames]
+    return [(colored.network_input, colored.ab) for colored in frames]
 
 
 def lay_over(picture: Picture, light: Light, colors: tuple[NetworkInput, Tensor] | None, strength: float) -> Levels:
@@ -97,7 +97,7 @@ def lay_over(picture: Picture, light: Light, colors: tuple[NetworkInput, Tensor]
         neutral = np.full(grey.shape, 1 << (facts.bits - 1), np.uint8 if facts.bits == 8 else np.uint16)
         chroma = neutral, neutral
     else:
-        chroma = paint_chroma(grey, fit_color(colors[0], PredictedColor(colors[1])).at(strength), facts)
+        chroma = compose_chroma(grey, fit_color(colors[0], PredictedColor(colors[1])).at(strength), facts)
     frame = make_frame(picture.luma, chroma, _plain(facts), facts)
     return np.asarray(frame.to_ndarray(format="rgb24"))
 

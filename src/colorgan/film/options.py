@@ -14,7 +14,7 @@ class FilmOptions:
     """What the options of the panel "Film" say.
 
     Raises:
-        UsageError: They cannot be meant.
+        UsageError: One is out of range, or they do not go together.
     """
 
     codec: VideoCodec = VideoCodec.AUTO
@@ -26,7 +26,7 @@ class FilmOptions:
     steady: bool = True  # False: every frame on its own, as a photograph, to measure what steadiness is worth
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
+        """Refuse values that are out of range or do not go together."""
         if self.key_frames is not None and self.key_frames < 1:
             raise UsageError(f"--key-frames must be auto or 1 and more, got {self.key_frames}")
         if self.begin is not None and self.end is not None and self.begin >= self.end:

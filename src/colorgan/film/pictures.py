@@ -53,7 +53,7 @@ from colorgan.images.animation import (
     write_animation,
 )
 from colorgan.images.atomic import unwritable
-from colorgan.rendering import ChromaField, Painting
+from colorgan.rendering import ChromaField, Compositor
 
 __all__ = ["color_pictures"]
 
@@ -292,7 +292,7 @@ class _Run:
         return self.options.product is Product.COMPARISON
 
     def _paint(self, photo: Photo, colors: ChromaField, depth: int) -> tuple[Iterator[Levels], Levels | None]:
-        bands = Painting(photo.grey, colors, depth).bands()
+        bands = Compositor(photo.grey, colors, depth).bands()
         alpha = photo.alpha
         if not self._doubles:
             return bands, alpha

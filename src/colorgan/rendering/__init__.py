@@ -1,9 +1,9 @@
 """From a trained generator and a luminance to colours: shared by colourising, training and evaluation."""
 
-from colorgan.rendering.batch_compositor import ColoredBatch
-from colorgan.rendering.chroma import ChromaField, Painting, fit_chroma
-from colorgan.rendering.hint_guidance import HINT_SHARE, draw_hints, keep_hints
-from colorgan.rendering.inpaint import repair_grey
+from colorgan.rendering.batch_compositor import BatchCompositor
+from colorgan.rendering.chroma import ChromaField, Compositor, fit_chroma
+from colorgan.rendering.hint_guidance import HINT_FRACTION, draw_hints, keep_hints
+from colorgan.rendering.inpaint import inpaint_grey
 from colorgan.rendering.matching import View, describe_places, match_places
 from colorgan.rendering.pipeline import (
     FittedColor,
@@ -16,30 +16,31 @@ from colorgan.rendering.pipeline import (
 from colorgan.rendering.predict import (
     Query,
     Rendering,
-    enliven,
+    chroma_factor,
     mostly_known,
     predict_rendering,
     render_shape,
     render_shapes,
-    shrink,
+    resample,
 )
 
 __all__ = [
-    "HINT_SHARE",
+    "HINT_FRACTION",
+    "BatchCompositor",
     "ChromaField",
-    "ColoredBatch",
+    "Compositor",
     "FittedColor",
     "NetworkInput",
-    "Painting",
     "PredictedColor",
     "Query",
     "Rendering",
     "View",
+    "chroma_factor",
     "describe_places",
     "draw_hints",
-    "enliven",
     "fit_chroma",
     "fit_color",
+    "inpaint_grey",
     "keep_hints",
     "make_inputs",
     "match_places",
@@ -48,6 +49,5 @@ __all__ = [
     "predict_rendering",
     "render_shape",
     "render_shapes",
-    "repair_grey",
-    "shrink",
+    "resample",
 ]

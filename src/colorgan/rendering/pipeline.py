@@ -1,7 +1,7 @@
 """From a generator to the colours of a photograph of any size: the way of colourising, training and evaluation.
 
 `NetworkInput`s are shown to the network by `predict_colors`; what it says of each is fitted to its edges by
-`fit_color`, and is then had at any strength; `Painting` lays that over the photograph.
+`fit_color`, and is then had at any strength; `Compositor` lays that over the photograph.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from colorgan.config import ModelConfig, OutputSpace, RenderConfig
 from colorgan.model import Generator
 from colorgan.rendering.chroma import ChromaField, fit_chroma
 from colorgan.rendering.hint_guidance import draw_hints, keep_hints
-from colorgan.rendering.predict import Query, predict_rendering, render_shapes, shrink
+from colorgan.rendering.predict import Query, predict_rendering, render_shapes, resample
 from colorgan.runtime import Runtime
 
 __all__ = ["FittedColor", "NetworkInput", "PredictedColor", "fit_color", "make_inputs", "predict_colors"]
@@ -34,7 +34,7 @@ class NetworkInput:
     @property
     def guide(self) -> Tensor:
         """L `(1, h, w)` at the largest render size, to which colours are fitted."""
-        return shrink(self.luminance[None], max(self.render_shapes))[0]
+        return resample(self.luminance[None], max(self.render_shapes))[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def _draw_points(inputs: Sequence[NetworkInput]) -> Tensor | None:
     return torch.stack([draw_hints(none if one.points is None else one.points, shape) for one in inputs])
 
 
-def fit_color(seen: NetworkInput, color: PredictedColor) -> FittedColor:
+def fit_color(network_input: NetworkInput, color: PredictedColor) -> FittedColor:
     """Fit what the network says of a photograph to the edges of that."""
-    guide = seen.guide if color.painted is None else color.painted
-    return FittedColor(fit_chroma(color.ab, guide), guide, seen.points)
+    guide = network_input.guide if color.painted is None else color.painted
+    return FittedColor(fit_chroma(color.ab, guide), guide, network_input.points)

@@ -17,13 +17,13 @@ from colorgan.rendering.hint_guidance import weigh_advice
 __all__ = [
     "Query",
     "Rendering",
-    "enliven",
+    "chroma_factor",
     "mostly_known",
     "predict_rendering",
     "render_shape",
     "render_shapes",
     "render_small",
-    "shrink",
+    "resample",
 ]
 
 TYPICAL_CHROMA = 11.0
@@ -32,7 +32,7 @@ TYPICAL_CHROMA = 11.0
 _MOST_EQUALIZATION = 2.0  # so that fog stays fog
 _MOST_CONTRAST = 4.0  # of a place's chroma to that of its picture, as far as gamma looks at it
 _TOLD = 10.0  # units of ab by which hints change a colour that is then no guess any more
-_LEAST_KNOWN = 0.25  # share of a render pixel
+_LEAST_KNOWN = 0.25  # fraction of a render pixel
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def render_shapes(shape: tuple[int, int], config: RenderConfig, model: ModelConf
     return tuple(render_shape(*shape, size, model) for size in (config.size, *config.sizes))
 
 
-def shrink(x: Tensor, shape: tuple[int, int]) -> Tensor:
+def resample(x: Tensor, shape: tuple[int, int]) -> Tensor:
     """Resample `(B, C, H, W)` to `(B, C, *shape)` bilinearly, with antialiasing where it gets smaller."""
     if x.shape[-2:] == shape:
         return x
@@ -93,7 +93,7 @@ def mostly_known(known: Tensor, shape: tuple[int, int]) -> Tensor:
     Only those of which nearly all was filled are not: a network that is told so colours them more truly than what the
     filling looks like, but it knows less of every pixel that it is told is missing.
     """
-    return (shrink(known, shape) > _LEAST_KNOWN).float()
+    return (resample(known, shape) > _LEAST_KNOWN).float()
 
 
 def predict_rendering(
@@ -111,7 +111,7 @@ def predict_rendering(
     batch, query = _pad(luminance, query)
     plain = _ask(network, batch, config, dataclasses.replace(query, hints=None, confidence=_is_last(query)))
     if query.hints is None:
-        answer = plain._replace(ab=plain.ab * enliven(plain.ab, config))
+        answer = plain._replace(ab=plain.ab * chroma_factor(plain.ab, config))
     else:
         answer = _ask(network, batch, config, query)
         answer = answer._replace(ab=_take_advice(plain.ab, answer.ab, batch, query.hints, config))
@@ -143,7 +143,7 @@ def render_small(network: Generator, luminance: Tensor, config: RenderConfig) ->
     if config.flip:
         answers.append(_mirror(_read(network(luminance.flip(-1)), config, query)))
     ab, confidence, _ = answers[0] if len(answers) == 1 else _average(answers)
-    return ab * enliven(ab, config) * config.strength, confidence
+    return ab * chroma_factor(ab, config) * config.strength, confidence
 
 
 def _take_advice(plain: Tensor, hinted: Tensor, luminance: Tensor, hints: Tensor, config: RenderConfig) -> Tensor:
@@ -153,10 +153,10 @@ def _take_advice(plain: Tensor, hinted: Tensor, luminance: Tensor, hints: Tensor
     mind it does; and strengthened, what they do far from their object would be as strong as what they do to it.
     """
     to = (hints.shape[-2], hints.shape[-1])
-    shares = weigh_advice(shrink(luminance, to), hints, (plain.shape[-2], plain.shape[-1]))
-    change = (hinted - plain) * shares.to(plain.dtype)
+    weights = weigh_advice(resample(luminance, to), hints, (plain.shape[-2], plain.shape[-1]))
+    change = (hinted - plain) * weights.to(plain.dtype)
     told = (change.norm(dim=1, keepdim=True) / _TOLD).clamp(max=1)
-    factor = enliven(plain, config)
+    factor = chroma_factor(plain, config)
     return (plain + change) * torch.lerp(factor.expand_as(told), torch.ones_like(told), told)
 
 
@@ -165,8 +165,8 @@ def _ask(network: Generator, luminance: Tensor, config: RenderConfig, query: Que
     answers: list[Rendering] = []
     shape = query.shape or (luminance.shape[-2], luminance.shape[-1])
     for to in render_shapes(shape, config, network.config):
-        small = shrink(luminance, to)
-        trusted = None if query.known is None else (shrink(query.known, to) > 0.999).float()
+        small = resample(luminance, to)
+        trusted = None if query.known is None else (resample(query.known, to) > 0.999).float()
         points = None if query.hints is None else F.interpolate(query.hints, size=to, mode="nearest")
         answers.append(_read(network(small, trusted, points), config, query))
         if config.flip:
@@ -175,7 +175,7 @@ def _ask(network: Generator, luminance: Tensor, config: RenderConfig, query: Que
     return answers[0] if len(answers) == 1 else _average(answers)
 
 
-def enliven(ab: Tensor, config: RenderConfig, typical: Tensor | None = None) -> Tensor:
+def chroma_factor(ab: Tensor, config: RenderConfig, typical: Tensor | None = None) -> Tensor:
     """Return the factor on the chroma of each place, `(B, 1, h, w)` or `(B, 1, 1, 1)`.
 
     It is made of the chroma scale and corrections of what regression does where it is unsure, which is to say something

@@ -157,7 +157,7 @@ def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
         overrides: Changes such as "loss.adversarial=0.02"; the value is read as TOML, else as text.
 
     Raises:
-        ConfigError: There is no such recipe, or it holds an unknown key or a value that cannot be meant.
+        ConfigError: There is no such recipe, or it holds an unknown key or a value that is not valid.
     """
     mapping = rename_keys(_parse(_read(str(name)), f"recipe {name}"), f"recipe {name}")
     for override in overrides:
