@@ -586,7 +586,7 @@ def _write_uncertainty(
     if job.uncertainty is None:
         return
     if colors.confidence is None:
-        raise ImageWriteError("this network does not say how sure it is; leave --confidence out")
+        raise ImageWriteError("this network does not say how sure it is; leave --uncertainty out")
     shown = uncertainty_map(colors.confidence, photo.grey.shape)
     _write_aside(page_path(job.uncertainty, photo.page), shown, colorizer, options, "map of where colours are a guess")
 
