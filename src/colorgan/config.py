@@ -14,6 +14,7 @@ from colorgan.errors import ConfigError
 
 __all__ = [
     "LOOKS",
+    "RENAMED_RENDER_KEYS",
     "AugmentConfig",
     "BelowOne",
     "CacheChoice",
@@ -417,8 +418,8 @@ class RenderConfig(Checked):
     flip: bool = False  # average with the mirrored picture's colours
     bins_share: Fraction = 0.0  # 0: regression only; 1: mean of the bins only
     temperature: Positive = 1.0  # of the bins before their mean is taken; below 1 sharpens
-    vividness: Positive = 1.0  # factor on the predicted chroma that makes a strength of 1 look right
-    evenness: Fraction = 0.0  # 0: each picture as vivid as predicted; 1: all of one root-mean-square chroma
+    chroma_scale: Positive = 1.0  # factor on the predicted chroma that makes a strength of 1 look right
+    chroma_equalization: Fraction = 0.0  # 0: each picture as vivid as predicted; 1: all of one root-mean-square chroma
     chroma_gamma: Positive = 1.0
     """Exponent within a picture: above 1 strengthens vivid places, where it is sure, only."""
     chroma_limit: NotNegative = 0.0  # chroma that a strength of 1 nears but never passes, in Lab units; 0: none
@@ -434,6 +435,9 @@ class LookConfig(Checked):
     limit: NotNegative | None = None  # `RenderConfig.chroma_limit`
     palette: str | None = None  # a file or colours, as `Palette.parse` reads them
 
+
+RENAMED_RENDER_KEYS = {"vividness": "chroma_scale", "evenness": "chroma_equalization"}
+"""What fields of `RenderConfig` were called in recipes and generator files of version 0.1, and what they are called."""
 
 LOOKS = {
     "natural": LookConfig(),

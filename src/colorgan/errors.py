@@ -4,7 +4,7 @@
 
     ColorganError                 anything below; exit code 1
     ├── UsageError                wrong options or arguments, nothing was done; exit code 2
-    │   └── ConfigError           a recipe or a configuration that cannot be meant
+    │   └── ConfigError           a recipe or a configuration that is not valid
     ├── DeviceError               a device or precision was asked for that this machine lacks; exit code 2
     ├── ImageError                one picture
     │   ├── ImageReadError        it cannot be read
@@ -61,13 +61,13 @@ class ColorganError(Exception):
 
 
 class UsageError(ColorganError):
-    """The options or arguments cannot be meant; nothing was done."""
+    """The options or arguments are not valid; nothing was done."""
 
     exit_code: ClassVar[int] = 2
 
 
 class ConfigError(UsageError):
-    """A recipe or a configuration holds a value that cannot be meant."""
+    """A recipe or a configuration holds a value that is not valid."""
 
 
 class DeviceError(ColorganError):

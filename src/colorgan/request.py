@@ -67,7 +67,7 @@ class FilmOptions:
     """How films are coloured and written, beside what holds for photographs too.
 
     Raises:
-        UsageError: They cannot be meant.
+        UsageError: One is out of range, or they do not go together.
     """
 
     codec: VideoCodec = VideoCodec.AUTO
@@ -79,7 +79,7 @@ class FilmOptions:
     steady: bool = True  # False: every frame on its own, as a photograph, to measure what steadiness is worth
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
+        """Refuse values that are out of range or do not go together."""
         if self.key_frames is not None and self.key_frames < 1:
             raise UsageError(f"--key-frames must be auto or 1 and more, got {self.key_frames}")
         if self.begin is not None and self.end is not None and self.begin >= self.end:
@@ -93,7 +93,7 @@ class ColorizeRequest:
     Paths may be given as text. A field that is left out stays as the command line has it.
 
     Raises:
-        UsageError: The fields do not go together, or one cannot be meant.
+        UsageError: The fields do not go together, or one is not valid.
         TypeError: A single name is given where a list of them is meant.
     """
 
@@ -145,7 +145,7 @@ class ColorizeRequest:
     purpose: Purpose = Purpose.RUN
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
+        """Refuse values that are out of range or do not go together."""
         for name in ("inputs", "include", "exclude", "keywords"):
             given = getattr(self, name)
             if isinstance(given, str | bytes | PathLike):

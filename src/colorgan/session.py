@@ -16,7 +16,6 @@ from typing import Any, Self
 from colorgan.colorization import (
     ColorizeOptions,
     Colorizer,
-    Crew,
     Hint,
     Job,
     Manifest,
@@ -30,6 +29,7 @@ from colorgan.colorization import (
     Reference,
     Sources,
     Status,
+    WorkerPool,
     add_hints,
     add_masks,
     check_reports,
@@ -41,7 +41,7 @@ from colorgan.colorization import (
     plan_paths,
     run_jobs,
     settings_of,
-    start_crew,
+    start_worker_pool,
     write_report,
     write_sheet,
 )
@@ -150,7 +150,7 @@ class ColorizeSession:
         self.notes = (*notes, *self.plan.notes, *found) if self.is_main else ()
         self._opened = ExitStack()
         self._store: PreviewStore | None = None
-        self._crew: Crew | None = None
+        self._pool: WorkerPool | None = None
         self._manifest: Manifest | None = None
         self.colorizer: Colorizer
         self.options: ColorizeOptions
@@ -158,7 +158,7 @@ class ColorizeSession:
     @property
     def is_main(self) -> bool:
         """Whether this process reports for all."""
-        return self.ranks.leads
+        return self.ranks.is_main
 
     @property
     def workers(self) -> int:
@@ -256,12 +256,12 @@ class ColorizeSession:
                     self._store = opened.enter_context(PreviewStore(pictured[0].parent))
                 if self._may_fork:  # before anything is computed here
                     photographs = [job for job in self.part.jobs if not job.film]
-                    self._crew = opened.enter_context(start_crew(photographs, request.device, self.workers))
+                    self._pool = opened.enter_context(start_worker_pool(photographs, request.device, self.workers))
             self.colorizer = self._given or Colorizer.load(
                 request.weights, device=self.ranks.own_device(request.device), precision=request.precision
             )
             if request.repair != "off":
-                self.colorizer.require_repair()
+                self.colorizer.require_inpainting()
             self.options = self._options()
             if self.is_main and "manifest" in reports:
                 self._manifest = opened.enter_context(open_manifest(reports["manifest"], self.colorizer, self.options))
@@ -366,7 +366,7 @@ class ColorizeSession:
 
     def _color_photographs(self, jobs: list[Job], should_stop: Callable[[], bool]) -> Generator[Event]:
         yield from run_jobs(
-            jobs, self.colorizer, self.options, workers=self.workers, crew=self._crew, should_stop=should_stop
+            jobs, self.colorizer, self.options, workers=self.workers, pool=self._pool, should_stop=should_stop
         )
 
     def _color_films(self, jobs: list[Job], should_stop: Callable[[], bool]) -> Generator[Event]:

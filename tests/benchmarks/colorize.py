@@ -3,7 +3,7 @@
     python tests/benchmarks/colorize.py [--small 200] [--large 40] [--huge] [--threads] [--photos FOLDER]
 
 Three times for each folder, with the same number of workers: the floor (every file decoded to RGB and encoded at the
-same settings, no network), the network alone (sketches in memory, in batches as colorize makes them, no files), and
+same settings, no network), the network alone (inputs in memory, in batches as colorize makes them, no files), and
 colorize as a whole.
 Everything is generated, greys with film grain, black and white at their darkest and lightest; or give real photographs.
 """
@@ -27,14 +27,14 @@ from PIL import Image
 from colorgan.colorization import (
     ColorizeOptions,
     Colorizer,
-    Crew,
     Outcome,
     Status,
+    WorkerPool,
     count_cores,
     plan_paths,
     run_jobs,
 )
-from colorgan.colorization.processes import can_fork
+from colorgan.colorization.worker_pool import can_fork
 from colorgan.images import iter_photos
 
 BATCH = 4  # of colorize on a CPU
@@ -85,24 +85,24 @@ def floor(source: Path, target: Path, workers: int) -> None:
 
 def network(source: Path, colorizer: Colorizer, workers: int, count: int) -> float:
     paths = sorted(source.iterdir())[:6]
-    sketches = [colorizer.sketch(next(iter_photos(path)), colorizer.render) for path in paths]
+    inputs = [colorizer.prepare(next(iter_photos(path)), colorizer.render) for path in paths]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        jobs = [[sketches[(n + k) % len(sketches)] for k in range(BATCH)] for n in range(0, count, BATCH)]
+        jobs = [[inputs[(n + k) % len(inputs)] for k in range(BATCH)] for n in range(0, count, BATCH)]
         result = rate(count, lambda: list(pool.map(lambda job: colorizer.predict(job, colorizer.render), jobs)))
     torch.set_num_threads(threads)
     return result
 
 
-def whole(source: Path, target: Path, colorizer: Colorizer, crew: Crew | None) -> None:
+def whole(source: Path, target: Path, colorizer: Colorizer, pool: WorkerPool | None) -> None:
     options = ColorizeOptions(render=colorizer.render)
-    for event in run_jobs(plan_paths([source], target).jobs, colorizer, options, crew=crew):
+    for event in run_jobs(plan_paths([source], target).jobs, colorizer, options, pool=pool):
         assert not isinstance(event, Outcome) or event.status is Status.COLORIZED, event
 
 
 def measure(
-    folder: Path, count: int, width: int, height: int, photos: list[Path], colorizer: Colorizer, crew: Crew | None
+    folder: Path, count: int, width: int, height: int, photos: list[Path], colorizer: Colorizer, pool: WorkerPool | None
 ) -> str:
     """Return the row of one folder."""
     source, workers = folder / "in", count_cores()
@@ -110,7 +110,7 @@ def measure(
     floor(source, folder / "warm-up", workers)
     a = rate(count, lambda: floor(source, folder / "floor", workers))
     b = network(source, colorizer, workers, max(count, 60))
-    c = rate(count, lambda: whole(source, folder / "out", colorizer, crew))
+    c = rate(count, lambda: whole(source, folder / "out", colorizer, pool))
     return f"| {count} of {width} x {height} | {a:.2f}/s | {b:.1f}/s | {c:.2f}/s | {c / a:.0%} | {c / b:.0%} |"
 
 
@@ -143,25 +143,25 @@ def main() -> None:
     arguments = parser.parse_args()
     photos = sorted(arguments.photos.glob("*.jpg")) if arguments.photos else []
     # As the command does: before anything is computed.
-    crews = [None if arguments.threads or not can_fork() else Crew(count_cores()) for _ in range(2)]
+    pools = [None if arguments.threads or not can_fork() else WorkerPool(count_cores()) for _ in range(2)]
     colorizer = Colorizer.load()
     print(f"{colorizer}, {count_cores()} workers")
     print("| folder | floor | network alone | colorize | of the floor | of the network |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         sizes = ((arguments.small, 500, 375), (arguments.large, 4000, 3000))
-        for (count, width, height), crew in zip(sizes, crews, strict=True):
+        for (count, width, height), pool in zip(sizes, pools, strict=True):
             if count:
-                print(measure(Path(name) / str(width), count, width, height, photos, colorizer, crew), flush=True)
+                print(measure(Path(name) / str(width), count, width, height, photos, colorizer, pool), flush=True)
         own, largest = (
             resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
         )
         print(f"peak memory: {own} MiB in this process, {largest} MiB in the largest of the processes it started")
         if arguments.huge:
             print(peak_of_huge(Path(name)))
-    for crew in crews:
-        if crew is not None:
-            crew.close()
+    for pool in pools:
+        if pool is not None:
+            pool.close()
 
 
 if __name__ == "__main__":

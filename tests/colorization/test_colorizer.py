@@ -12,6 +12,7 @@ from colorgan.color import luminance_to_grey, rgb_to_lab
 from colorgan.colorization import Colorizer
 from colorgan.errors import ConfigError, WeightsNotFoundError
 from colorgan.images import photo_from_image
+from colorgan.rendering import Query
 from support import draw_photo
 
 
@@ -97,30 +98,30 @@ class TestColorize:
 class TestPredict:
     def test_does_not_depend_on_its_company(self, colorizer: Colorizer) -> None:
         photos = [photo_from_image(draw_photo(n, (90, 70)).convert("L")) for n in range(3)]
-        sketches = [colorizer.sketch(photo, colorizer.render) for photo in photos]
-        together = colorizer.predict(sketches, colorizer.render, pad_to=4)
-        for sketch, colors in zip(sketches, together, strict=True):
-            (alone,) = colorizer.predict([sketch], colorizer.render, pad_to=4)
+        inputs = [colorizer.prepare(photo, colorizer.render) for photo in photos]
+        together = colorizer.predict(inputs, colorizer.render, Query(pad_to=4))
+        for network_input, colors in zip(inputs, together, strict=True):
+            (alone,) = colorizer.predict([network_input], colorizer.render, Query(pad_to=4))
             assert torch.equal(alone.ab, colors.ab)
 
     def test_like_shapes_share_a_key(self, colorizer: Colorizer) -> None:
         keys = {
-            colorizer.sketch(photo_from_image(Image.new("L", size)), colorizer.render).key
+            colorizer.prepare(photo_from_image(Image.new("L", size)), colorizer.render).render_shapes
             for size in ((100, 75), (1000, 750), (1010, 752))
         }
         assert len(keys) == 1
 
     def test_confidence_on_demand(self, colorizer: Colorizer) -> None:
-        sketch = colorizer.sketch(photo_from_image(draw_photo(1).convert("L")), colorizer.render)
-        assert colorizer.predict([sketch], colorizer.render)[0].confidence is None
-        confidence = colorizer.predict([sketch], colorizer.render, confidence=True)[0].confidence
+        network_input = colorizer.prepare(photo_from_image(draw_photo(1).convert("L")), colorizer.render)
+        assert colorizer.predict([network_input], colorizer.render)[0].confidence is None
+        confidence = colorizer.predict([network_input], colorizer.render, Query(confidence=True))[0].confidence
         assert confidence is not None
         assert 0 <= float(confidence.min()) <= float(confidence.max()) <= 1
 
     def test_several_sizes_on_a_strip(self, colorizer: Colorizer) -> None:
         config = dataclasses.replace(colorizer.render, sizes=(96,), flip=True)
-        sketch = colorizer.sketch(photo_from_image(Image.new("L", (1500, 3), 80)), config)
-        assert colorizer.predict([sketch], config)[0].ab.isfinite().all()
+        network_input = colorizer.prepare(photo_from_image(Image.new("L", (1500, 3), 80)), config)
+        assert colorizer.predict([network_input], config)[0].ab.isfinite().all()
 
 
 class TestLoad:

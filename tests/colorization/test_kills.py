@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from colorgan.colorization import Colorizer
-from colorgan.colorization.processes import can_fork
+from colorgan.colorization.worker_pool import can_fork
 from colorgan.session import colorize_paths
 from support import draw_photo
 

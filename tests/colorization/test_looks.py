@@ -11,7 +11,7 @@ from colorgan.cli import app
 from colorgan.colorization import Colorizer, Outcome
 from colorgan.errors import UsageError
 from colorgan.images import describe, photo_from_image
-from colorgan.rendering import Painting
+from colorgan.rendering import Compositor
 from colorgan.session import colorize_paths
 from support import draw_photo
 
@@ -38,10 +38,14 @@ class TestWarmth:
     def test_moves_b_alone(self, colorizer: Colorizer, warmth: float) -> None:
         photo = photo_from_image(Image.new("L", (64, 64), 120))
         render = colorizer.settings(strength=0.2)
-        sketch = colorizer.sketch(photo, render)
-        (colors,) = colorizer.predict([sketch], render)
+        network_input = colorizer.prepare(photo, render)
+        (colors,) = colorizer.predict([network_input], render)
         plain, warm = (
-            rgb2lab(np.concatenate(list(Painting(photo.grey, colorizer.fit(sketch, colors, render, warmth=w)).bands())))
+            rgb2lab(
+                np.concatenate(
+                    list(Compositor(photo.grey, colorizer.fit(network_input, colors, render, warmth=w)).bands())
+                )
+            )
             for w in (0.0, warmth)
         )
         assert np.abs((warm - plain).mean((0, 1)) - (0, 0, warmth)).max() < 0.8  # a level of 8 bits

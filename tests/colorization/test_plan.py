@@ -232,7 +232,7 @@ class TestMakePlan:
 
     def test_side_files_mirror_the_inputs(self, tmp_path: Path) -> None:
         touch(tmp_path, "1923/anna.gif")
-        folders = SideFolders(doubt=tmp_path / "doubt", filled=tmp_path / "masks")
+        folders = SideFolders(uncertainties=tmp_path / "doubt", saved_masks=tmp_path / "masks")
         (job,) = make_plan(search(tmp_path), Path("out"), side_folders=folders).jobs
         assert job.target == Path("out/1923/anna.png")
         assert job.side_files == (tmp_path / "doubt/1923/anna.gif.png", tmp_path / "masks/1923/anna.gif.png")
@@ -240,12 +240,18 @@ class TestMakePlan:
     @pytest.mark.parametrize(
         ("folders", "message"),
         [
-            (SideFolders(doubt=Path("in")), r"the map of .*a\.jpg would be written over the photograph .*a\.jpg\.png"),
             (
-                SideFolders(doubt=Path("out")),
+                SideFolders(uncertainties=Path("in")),
+                r"the map of .*a\.jpg would be written over the photograph .*a\.jpg\.png",
+            ),
+            (
+                SideFolders(uncertainties=Path("out")),
                 r"the map of .*a\.jpg and the result of .*a\.jpg\.png would both be written",
             ),
-            (SideFolders(doubt=Path("x"), filled=Path("x")), r"the map of .* and the mask of .* would both be written"),
+            (
+                SideFolders(uncertainties=Path("x"), saved_masks=Path("x")),
+                r"the map of .* and the mask of .* would both be written",
+            ),
         ],
     )
     def test_side_files_go_over_nothing(

@@ -16,15 +16,15 @@ from colorgan.colorization.products import (
     Preview,
     beside_the_original,
     color_layer,
-    doubt_map,
     lean_of,
     make_preview,
+    uncertainty_map,
     variant_sheet,
 )
-from colorgan.colorization.report import write_report
+from colorgan.colorization.run_report import write_report
 from colorgan.colorization.sheet import _Sheet, write_sheet
 from colorgan.images import photo_from_image
-from colorgan.rendering import ChromaField, Painting
+from colorgan.rendering import ChromaField, Compositor
 from support import draw_photo
 
 RED = ChromaField(torch.zeros(2, 4, 4), torch.tensor([30.0, 20.0])[:, None, None].expand(2, 4, 4).contiguous())
@@ -46,8 +46,8 @@ class TestColorLayer:
     def test_laid_over_the_original_gives_the_picture(self, dtype: type) -> None:
         grey = grey_levels().astype(dtype) * dtype(257 if dtype == np.uint16 else 1)
         depth = 8 if dtype == np.uint8 else 16
-        picture = np.concatenate(list(Painting(grey, RED, depth).bands())).astype(float)
-        color, opacity = color_layer(Painting(grey, RED, depth).bands(), grey)
+        picture = np.concatenate(list(Compositor(grey, RED, depth).bands())).astype(float)
+        color, opacity = color_layer(Compositor(grey, RED, depth).bands(), grey)
         share = opacity[..., None] / np.iinfo(dtype).max
         laid = color * share + grey[..., None] * (1 - share)
         assert np.abs(laid - picture).max() <= 1
@@ -55,20 +55,20 @@ class TestColorLayer:
 
     def test_nothing_to_show_is_transparent(self) -> None:
         grey = grey_levels()
-        assert not color_layer(Painting(grey, RED.scaled(0)).bands(), grey)[1].any()
+        assert not color_layer(Compositor(grey, RED.scaled(0)).bands(), grey)[1].any()
 
 
 def test_comparison_has_both_sides() -> None:
     grey = grey_levels()
-    bands = list(beside_the_original(Painting(grey, RED).bands(), grey))
+    bands = list(beside_the_original(Compositor(grey, RED).bands(), grey))
     both = np.concatenate(bands)
     assert both.shape == (50, 140, 3)
     assert np.array_equal(both[:, :70, 1], grey)
-    assert np.array_equal(both[:, 70:], np.concatenate(list(Painting(grey, RED).bands())))
+    assert np.array_equal(both[:, 70:], np.concatenate(list(Compositor(grey, RED).bands())))
 
 
 def test_doubt_is_bright() -> None:
-    shown = doubt_map(torch.tensor([[[1.0, 0.0]]]), (10, 20))
+    shown = uncertainty_map(torch.tensor([[[1.0, 0.0]]]), (10, 20))
     assert shown.shape == (10, 20)
     assert (shown[0, 0], shown[0, -1]) == (0, 255)
 

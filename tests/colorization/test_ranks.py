@@ -39,7 +39,7 @@ class TestFromEnvironment:
         monkeypatch.setenv("RANK", "1")
         monkeypatch.setenv("WORLD_SIZE", "3")
         assert Ranks.from_environment() == Ranks(1, 3)
-        assert not Ranks.from_environment().leads
+        assert not Ranks.from_environment().is_main
 
     @pytest.mark.parametrize(("rank", "world"), [("3", "3"), ("-1", "2"), ("one", "2")])
     def test_refuses_what_does_not_go_together(self, monkeypatch: pytest.MonkeyPatch, rank: str, world: str) -> None:

@@ -82,10 +82,13 @@ class TestColors:
         )
 
     def test_hints_of_a_person_come_after_it(self, shipped: Colorizer) -> None:
-        sketch = shipped.sketch(photo_from_image(scene(1)), shipped.render)
+        network_input = shipped.prepare(photo_from_image(scene(1)), shipped.render)
         given = torch.tensor([[0.5, 0.5, 60.0, 0.0]])
         matched = shipped.match(
-            type(sketch)(sketch.luminance, sketch.shape, sketch.key, points=given), Reference(np.asarray(scene(1)))
+            type(network_input)(
+                network_input.luminance, network_input.shape, network_input.render_shapes, points=given
+            ),
+            Reference(np.asarray(scene(1))),
         )
         assert matched.points is not None
         assert len(matched.points) > 1

@@ -175,7 +175,7 @@ class TestAddMasks:
         masks.mkdir()
         some_mask().save(masks / "a.jpg.png")
         plan = plan_paths([photos], tmp_path / "out", save_masks=masks, existing=Existing.SKIP)
-        assert [job.filled for job in add_masks(plan, masks).jobs] == [None] * 3
+        assert [job.saved_mask for job in add_masks(plan, masks).jobs] == [None] * 3
         with pytest.raises(UsageError, match=r"a\.jpg\.png, a file that colorgan did not make"):
             plan_paths([photos], tmp_path / "out", save_masks=masks, existing=Existing.OVERWRITE)
 

@@ -13,8 +13,8 @@ import tifffile
 from PIL import Image
 
 from colorgan.colorization import ColorizeOptions, Colorizer, Outcome, Status, plan_paths, work
-from colorgan.colorization.batch import run_jobs
 from colorgan.colorization.plan import SideFolders, make_plan
+from colorgan.colorization.runner import run_jobs
 from colorgan.colorization.search import find_sources
 from colorgan.config import ColorInput, Existing
 from colorgan.images import is_image_name
@@ -64,7 +64,7 @@ class TestParts:
     @pytest.mark.usefixtures("narrow")
     def test_masks_and_maps_of_every_page(self, tmp_path: Path, colorizer: Colorizer) -> None:
         write_book(tmp_path / "book.tif", 8)
-        folders = SideFolders(doubt=tmp_path / "doubt", filled=tmp_path / "filled")
+        folders = SideFolders(uncertainties=tmp_path / "doubt", saved_masks=tmp_path / "filled")
         plan = make_plan(
             find_sources([tmp_path / "book.tif"], is_image_name=is_image_name), tmp_path / "out", side_folders=folders
         )
@@ -102,14 +102,14 @@ class TestParts:
     ) -> None:
         write_book(tmp_path / "book.tif", 8)
         write_book(tmp_path / "other.tif", 8, compression="zlib")
-        fill = work.fill_missing
+        fill = work.inpaint_missing
 
         def change(photo: Any, *rest: Any) -> Any:
             if photo.page == 1:
                 (tmp_path / "other.tif").replace(tmp_path / "book.tif")
             return fill(photo, *rest)
 
-        monkeypatch.setattr(work, "fill_missing", change)
+        monkeypatch.setattr(work, "inpaint_missing", change)
         (outcome,) = run(tmp_path / "book.tif", tmp_path / "out", colorizer)
         assert outcome.status is Status.FAILED
         assert "changed while it was read" in outcome.reason

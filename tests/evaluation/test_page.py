@@ -17,7 +17,7 @@ from colorgan.evaluation.protocol import Protocol
 from colorgan.evaluation.report import CandidateScores, Example, Report
 from colorgan.evaluation.statistics import Bootstrap, Interval
 from colorgan.evaluation.sweep import summarize_sweep
-from colorgan.rendering.front import FrontValues
+from colorgan.rendering.strength_sweep import SweepValues
 
 NASTY = "<b>&\"'.pt"
 
@@ -39,7 +39,7 @@ def report() -> Report:
         colours = np.zeros(count) if colour == 0 else rng.normal(colour, 4, count)
         return CandidateScores(name, kind, {"sha256": "0" * 64}, {"psnr": base + gain, "colorfulness": colours})
 
-    values = FrontValues(
+    values = SweepValues(
         (0.0, 1.0, 2.0),
         gains=torch.from_numpy(rng.normal([[0], [1], [-1]], 0.1, (3, count))),
         colorfulness=torch.tensor([[0.0], [20.0], [44.0]]).double().expand(-1, count),

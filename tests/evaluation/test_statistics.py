@@ -6,7 +6,7 @@ from colorgan.evaluation.measures import METRICS
 from colorgan.evaluation.statistics import Bootstrap, Columns, pooled_psnr
 from colorgan.evaluation.sweep import summarize_sweep
 from colorgan.metrics import psnr
-from colorgan.rendering.front import FrontValues
+from colorgan.rendering.strength_sweep import SweepValues
 
 BY_KEY = {statistic.key: statistic for metric in METRICS.values() for statistic in metric.statistics}
 
@@ -73,7 +73,7 @@ class TestFront:
     def summarize(self, gains, colours):
         n = 50
         spread = np.random.default_rng(0).normal(0, 0.1, n)
-        values = FrontValues(
+        values = SweepValues(
             (0.0, 1.0, 2.0),
             gains=torch.from_numpy(np.array(gains, float)[:, None] + spread * np.array([[0], [1], [1]])),
             colorfulness=torch.tensor(colours).double()[:, None].expand(-1, n),

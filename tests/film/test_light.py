@@ -4,7 +4,7 @@ import torch
 
 from colorgan.color import rgb_to_lab
 from colorgan.colorization import Colorizer
-from colorgan.film.light import Light, paint_chroma
+from colorgan.film.light import Light, compose_chroma
 from colorgan.film.source import ColorTags, FilmFacts
 from colorgan.images import PhotoKind
 from colorgan.rendering import ChromaField
@@ -39,7 +39,7 @@ class TestPaintChroma:
     def test_no_colour_is_neutral_exactly(self, bits: int, full_range: bool) -> None:
         kind = np.uint8 if bits == 8 else np.uint16
         grey = np.linspace(0, np.iinfo(kind).max, 8 * 16).reshape(8, 16).astype(kind)
-        for plane in paint_chroma(grey, even_field(0, 0), facts(bits=bits, full_range=full_range)):
+        for plane in compose_chroma(grey, even_field(0, 0), facts(bits=bits, full_range=full_range)):
             assert plane.dtype == kind
             assert (plane == 128 << (bits - 8)).all()
 
@@ -48,7 +48,7 @@ class TestPaintChroma:
     def test_the_colours_are_those_asked_for(self, bits: int, matrix: int) -> None:
         kind = np.uint8 if bits == 8 else np.uint16
         grey = np.full((8, 16), 0.5 * np.iinfo(kind).max).astype(kind)
-        cb, cr = paint_chroma(grey, even_field(15, -20), facts(bits=bits, matrix=matrix))
+        cb, cr = compose_chroma(grey, even_field(15, -20), facts(bits=bits, matrix=matrix))
         scale = 224 << (bits - 8)
         middle = 128 << (bits - 8)
         rgb = shown(0.5, (float(cb.mean()) - middle) / scale, (float(cr.mean()) - middle) / scale, matrix)
@@ -58,7 +58,7 @@ class TestPaintChroma:
 
     def test_nothing_leaves_the_cube(self) -> None:
         grey = np.repeat(np.arange(256, dtype=np.uint8)[None], 8, axis=0)
-        cb, cr = paint_chroma(grey, even_field(80, -90), facts(width=512, height=16))
+        cb, cr = compose_chroma(grey, even_field(80, -90), facts(width=512, height=16))
         for luma, u, v in zip(grey[0] / 255, (cb[0] - 128.0) / 224, (cr[0] - 128.0) / 224, strict=True):
             rgb = shown(luma, u, v, 6)
             assert rgb.min() > -0.01
@@ -69,7 +69,7 @@ class TestPaintChroma:
         field.offset[0, :2] = 40  # red above
         grey = np.full((16, 8), 128, np.uint8)  # stored lying on its side
         turned = ChromaField(field.slope, field.offset)
-        _, cr = paint_chroma(grey, turned, facts(width=16, height=32, turn=1))
+        _, cr = compose_chroma(grey, turned, facts(width=16, height=32, turn=1))
         upright = np.rot90(cr, 1).astype(int)
         assert upright[:3].mean() > upright[-3:].mean() + 10
 

@@ -55,7 +55,7 @@ class TestSteadyKeys:
         assert tints[1].ab.mean() < -25
 
     def test_one_saturation_for_the_scene(self) -> None:
-        config = RenderConfig(evenness=1.0)
+        config = RenderConfig(chroma_equalization=1.0)
         said = [torch.full((1, 2, 40, 64), value) for value in (2.0, 8.0)]
         thumbs = [torch.zeros(1, 1, 40, 64), torch.zeros(1, 1, 40, 64)]  # so different that nothing is averaged
         thumbs[0][..., :32], thumbs[1][..., 32:] = 100.0, 100.0

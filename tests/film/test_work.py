@@ -239,7 +239,7 @@ class TestGoingOn:
         cuts: tuple[int, ...],
     ) -> None:
         monkeypatch.setattr(work, "_SEGMENT", 8)
-        monkeypatch.setattr("colorgan.film.look._MOST_FRAMES", 12)
+        monkeypatch.setattr("colorgan.film.lookahead._MOST_FRAMES", 12)
         monkeypatch.setattr(telling, "PROGRESS", 0.0)
         source = write_film(tmp_path / "a.mkv", draw_frames(45, cuts=cuts), sound=True)
         with_previews = dataclasses.replace(options, previews=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from colorgan.color import fit_gamut, grey_to_luminance, lab_to_rgb, luminance_to_grey, rgb_to_lab
 from colorgan.errors import ImageWriteError
-from colorgan.rendering import ChromaField, Painting, chroma, fit_chroma, shrink
+from colorgan.rendering import ChromaField, Compositor, chroma, fit_chroma, resample
 
 
 def random_field(h: int = 20, w: int = 28, chroma: float = 15.0) -> ChromaField:
@@ -22,7 +22,7 @@ def random_grey(H: int = 90, W: int = 121, dtype: type = np.uint8) -> np.ndarray
 
 
 def paint(grey: np.ndarray, field: ChromaField, depth: int = 8) -> np.ndarray:
-    return np.concatenate(list(Painting(grey, field, depth).bands()))
+    return np.concatenate(list(Compositor(grey, field, depth).bands()))
 
 
 def reference(grey: np.ndarray, field: ChromaField) -> torch.Tensor:
@@ -58,9 +58,9 @@ class TestPainting:
 
     def test_is_grey_without_chroma(self) -> None:
         grey = random_grey()
-        painting = Painting(grey, random_field().scaled(0))
-        assert np.array_equal(np.concatenate(list(painting.bands())), np.repeat(grey[..., None], 3, axis=-1))
-        assert painting.moved == 0
+        compositor = Compositor(grey, random_field().scaled(0))
+        assert np.array_equal(np.concatenate(list(compositor.bands())), np.repeat(grey[..., None], 3, axis=-1))
+        assert compositor.out_of_gamut == 0
 
     def test_bands_have_no_seams(self, monkeypatch: pytest.MonkeyPatch) -> None:
         field, grey = random_field(), random_grey(H=333)
@@ -71,13 +71,13 @@ class TestPainting:
 
     def test_counts_what_the_gamut_moves(self) -> None:
         field = ChromaField(torch.zeros(2, 4, 4), torch.full((2, 4, 4), 40.0))
-        white = Painting(np.full((8, 8), 255, np.uint8), field)
+        white = Compositor(np.full((8, 8), 255, np.uint8), field)
         bands = list(white.bands())
-        assert white.moved == white.grey.size
+        assert white.out_of_gamut == white.grey.size
         assert np.unique(bands[0]).tolist() == [255]  # no colour is as light as white
-        middle = Painting(np.full((8, 8), 128, np.uint8), field)
+        middle = Compositor(np.full((8, 8), 128, np.uint8), field)
         assert next(iter(middle.bands())).std() > 0
-        assert middle.moved == 0
+        assert middle.out_of_gamut == 0
 
     @settings(max_examples=25, deadline=None)
     @given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 40), st.integers(1, 40))
@@ -111,7 +111,7 @@ class TestFitChroma:
         luminance[..., 30:] = 70.0
         truth = torch.zeros(2, 64, 64)
         truth[0, :, 30:] = 50.0
-        coarse = shrink(truth[None], (16, 16))[0]
+        coarse = resample(truth[None], (16, 16))[0]
 
         def error(field: ChromaField) -> float:
             return float((field.slope * luminance + field.offset - truth).abs().mean())

@@ -12,7 +12,7 @@ import torch
 from colorgan.config import EncoderName, ModelConfig, RenderConfig
 from colorgan.errors import UsageError, WeightsError
 from colorgan.model import build_generator
-from colorgan.rendering import onnx_file, predict_rendering
+from colorgan.rendering import Query, onnx_file, predict_rendering
 from colorgan.rendering.onnx_file import write_onnx
 from colorgan.weights.file import LoadedGenerator
 
@@ -27,7 +27,7 @@ def generator() -> LoadedGenerator:
         attention_stages=(), attention_heads=2,
     )  # fmt: skip
     render = RenderConfig(
-        size=64, flip=True, strength=1.2, chroma_limit=30.0, chroma_gamma=1.2, bins_share=0.5, evenness=0.3
+        size=64, flip=True, strength=1.2, chroma_limit=30.0, chroma_gamma=1.2, bins_share=0.5, chroma_equalization=0.3
     )
     return LoadedGenerator(build_generator(model).eval(), render, {"name": "tiny"}, "")
 
@@ -47,7 +47,9 @@ class TestWriteOnnx:
         session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
         ab, confidence = session.run(["ab", "confidence"], {"luminance": luminance})
         with torch.no_grad():
-            wanted = predict_rendering(generator.network, torch.from_numpy(luminance), generator.render)
+            wanted = predict_rendering(
+                generator.network, torch.from_numpy(luminance), generator.render, Query(confidence=True)
+            )
         assert ab.shape == tuple(wanted.ab.shape)
         assert np.hypot(*(ab - 1.2 * wanted.ab.numpy())[0]).mean() < 0.1
         assert np.abs(confidence - wanted.confidence.numpy()).max() < 1e-3

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from colorgan.color import BIN_COUNT, ab_bins
 from colorgan.config import ModelConfig, RenderConfig
 from colorgan.model import Generator, Prediction
-from colorgan.rendering import draw_hints, fit_chroma, keep_hints, predict_rendering, render_shape, shrink
-from colorgan.rendering.predict import TYPICAL_CHROMA, enliven
+from colorgan.rendering import Query, draw_hints, fit_chroma, keep_hints, predict_rendering, render_shape, resample
+from colorgan.rendering.predict import TYPICAL_CHROMA, chroma_factor
 
 MODEL = ModelConfig()
 
@@ -68,17 +68,17 @@ class TestRenderShape:
 class TestShrink:
     def test_the_mean_stays(self) -> None:
         x = torch.rand(1, 1, 64, 96)
-        small = shrink(x, (16, 24))
+        small = resample(x, (16, 24))
         assert small.shape == (1, 1, 16, 24)
         torch.testing.assert_close(small.mean(), x.mean(), atol=5e-3, rtol=0)
 
     def test_fine_patterns_do_not_alias(self) -> None:
         stripes = (torch.arange(96) % 2).float().expand(1, 1, 64, 96)
-        assert shrink(stripes, (16, 24)).std() < 0.02
+        assert resample(stripes, (16, 24)).std() < 0.02
 
     def test_the_same_size_is_the_same_tensor(self) -> None:
         x = torch.rand(1, 1, 8, 8)
-        assert shrink(x, (8, 8)) is x
+        assert resample(x, (8, 8)) is x
 
 
 class TestPredictRendering:
@@ -94,7 +94,7 @@ class TestPredictRendering:
 
     def test_a_smaller_copy_can_speak_for_the_photograph(self) -> None:
         network, generator = fake()
-        predict_rendering(generator, torch.rand(1, 1, 100, 101), RenderConfig(size=128), shape=(640, 320))
+        predict_rendering(generator, torch.rand(1, 1, 100, 101), RenderConfig(size=128), Query(shape=(640, 320)))
         assert network.seen[0][0].shape[-2:] == render_shape(640, 320, 128, MODEL)
 
     def test_regression_by_default(self) -> None:
@@ -116,7 +116,7 @@ class TestPredictRendering:
 
     def test_confidence(self) -> None:
         luminance = torch.rand(1, 1, 64, 64) * 100
-        sure = predict_rendering(fake()[1], luminance, RenderConfig(size=64)).confidence
+        sure = predict_rendering(fake()[1], luminance, RenderConfig(size=64), Query(confidence=True)).confidence
         assert sure is not None
         assert sure.shape == (1, 1, 16, 16)
         torch.testing.assert_close(sure, torch.ones_like(sure), atol=1e-4, rtol=0)
@@ -124,7 +124,9 @@ class TestPredictRendering:
     def test_not_knowing_is_no_confidence(self) -> None:
         network, generator = fake()
         network.register_forward_hook(lambda _, __, answer: answer._replace(bins=answer.bins * 0))
-        unsure = predict_rendering(generator, torch.rand(1, 1, 64, 64), RenderConfig(size=64)).confidence
+        unsure = predict_rendering(
+            generator, torch.rand(1, 1, 64, 64), RenderConfig(size=64), Query(confidence=True)
+        ).confidence
         assert unsure is not None
         assert unsure.abs().max() < 1e-5 * math.log(BIN_COUNT)
 
@@ -132,8 +134,8 @@ class TestPredictRendering:
     def test_confidence_can_be_left_out(self, *, flip: bool) -> None:
         config = RenderConfig(size=64, flip=flip)
         luminance = torch.rand(1, 1, 64, 64)
-        assert predict_rendering(fake()[1], luminance, config, confidence=False).confidence is None
-        assert predict_rendering(fake(bins=False)[1], luminance, config).confidence is None
+        assert predict_rendering(fake()[1], luminance, config).confidence is None
+        assert predict_rendering(fake(bins=False)[1], luminance, config, Query(confidence=True)).confidence is None
 
     def test_flip_averages_with_the_mirrored_answer(self) -> None:
         network, generator = fake()
@@ -149,7 +151,9 @@ class TestPredictRendering:
         network, generator = fake()
         known, hints = torch.ones(1, 1, 64, 64), torch.zeros(1, 3, 64, 64)
         known[..., :32], hints[..., :8] = 0, 1
-        predict_rendering(generator, torch.rand(1, 1, 64, 64), RenderConfig(size=64, flip=True), known, hints)
+        predict_rendering(
+            generator, torch.rand(1, 1, 64, 64), RenderConfig(size=64, flip=True), Query(known=known, hints=hints)
+        )
         assert len(network.seen) == 4  # without hints, then with them
         for straight, mirrored in zip(*network.seen[2:], strict=True):
             assert straight is not None
@@ -169,7 +173,9 @@ class TestPredictRendering:
         network, generator = fake()
         known = torch.ones(1, 1, 128, 128)
         known[..., 40, 60] = 0
-        rendering = predict_rendering(generator, torch.full((1, 1, 128, 128), 50.0), RenderConfig(size=64), known)
+        rendering = predict_rendering(
+            generator, torch.full((1, 1, 128, 128), 50.0), RenderConfig(size=64), Query(known=known)
+        )
         trusted = network.seen[0][1]
         assert trusted is not None
         assert set(trusted.unique().tolist()) == {0.0, 1.0}
@@ -180,7 +186,7 @@ class TestPredictRendering:
         network, generator = fake()
         hints = torch.zeros(1, 3, 64, 64)
         hints[..., 20:24, 20:24] = torch.tensor([1.0, 60.0, -40.0]).view(3, 1, 1)
-        predict_rendering(generator, torch.rand(1, 1, 64, 64), RenderConfig(size=64, sizes=(128,)), None, hints)
+        predict_rendering(generator, torch.rand(1, 1, 64, 64), RenderConfig(size=64, sizes=(128,)), Query(hints=hints))
         assert [points is None for _, _, points in network.seen] == [True, True, False, False]
         for _, _, points in network.seen[2:]:
             assert points is not None
@@ -189,50 +195,55 @@ class TestPredictRendering:
     def test_with_a_real_generator(self, tiny_generator: Generator) -> None:
         with torch.inference_mode():
             rendering = predict_rendering(
-                tiny_generator, torch.rand(1, 1, 33, 47) * 100, RenderConfig(size=64, flip=True, bins_share=0.5)
+                tiny_generator,
+                torch.rand(1, 1, 33, 47) * 100,
+                RenderConfig(size=64, flip=True, bins_share=0.5),
+                Query(confidence=True),
             )
         assert rendering.ab.isfinite().all()
         assert rendering.confidence is not None
         assert 0 <= rendering.confidence.min() <= rendering.confidence.max() <= 1
 
 
-class TestEvenness:
+class TestChromaFactor:
     def test_draws_chroma_towards_the_typical(self, tiny_generator: Generator) -> None:
         luminance = torch.rand(2, 1, 64, 64) * 100
         plain = predict_rendering(tiny_generator, luminance, RenderConfig(size=64))
-        even = predict_rendering(tiny_generator, luminance, RenderConfig(size=64, evenness=0.5))
+        even = predict_rendering(tiny_generator, luminance, RenderConfig(size=64, chroma_equalization=0.5))
         before = plain.ab.square().sum(1).mean((1, 2)).sqrt()
         after = even.ab.square().sum(1).mean((1, 2)).sqrt()
         expected = before * ((TYPICAL_CHROMA / before) ** 0.5).clamp(0.5, 2)
         torch.testing.assert_close(after, expected)
 
-    def test_vividness_is_a_factor(self, tiny_generator: Generator) -> None:
+    def test_the_scale_is_a_factor(self, tiny_generator: Generator) -> None:
         luminance = torch.rand(1, 1, 64, 64) * 100
         plain = predict_rendering(tiny_generator, luminance, RenderConfig(size=64))
-        vivid = predict_rendering(tiny_generator, luminance, RenderConfig(size=64, vividness=1.5))
+        vivid = predict_rendering(tiny_generator, luminance, RenderConfig(size=64, chroma_scale=1.5))
         torch.testing.assert_close(vivid.ab, 1.5 * plain.ab)
 
     def test_gamma_strengthens_what_is_vivid_and_leaves_pale_what_is_not(self) -> None:
         ab = torch.zeros(2, 2, 1, 4)
         ab[0, 0, 0] = torch.tensor([1.0, 10.0, 20.0, 30.0])
         ab[1] = 3 * ab[0]
-        factor = enliven(ab, RenderConfig(chroma_gamma=1.5))[:, 0, 0]
+        factor = chroma_factor(ab, RenderConfig(chroma_gamma=1.5))[:, 0, 0]
         typical = ab[0].square().sum(0).mean().sqrt()
         torch.testing.assert_close(factor[0, 1:], (ab[0, 0, 0, 1:] / typical).sqrt())
         assert factor[0, 0] == 0.5  # no place loses more than that
         torch.testing.assert_close(factor[0], factor[1])  # it is a matter of the picture's own contrast
-        assert enliven(ab, RenderConfig()).unique().tolist() == [1]
+        assert chroma_factor(ab, RenderConfig()).unique().tolist() == [1]
 
     def test_the_limit_is_neared_and_never_passed(self) -> None:
         ab = torch.zeros(1, 2, 1, 4)
         ab[0, 0, 0] = torch.tensor([1.0, 10.0, 40.0, 200.0])
-        limited = (ab * enliven(ab, RenderConfig(vividness=2.0, chroma_limit=40.0)))[0, 0, 0]
+        limited = (ab * chroma_factor(ab, RenderConfig(chroma_scale=2.0, chroma_limit=40.0)))[0, 0, 0]
         torch.testing.assert_close(limited, 40 * (2 * ab[0, 0, 0] / 40).tanh())
         assert limited.max() <= 40
 
     def test_grey_stays_grey(self) -> None:
         grey = torch.zeros(1, 2, 4, 4)
-        assert (grey * enliven(grey, RenderConfig(evenness=1.0, chroma_gamma=2.0, chroma_limit=30.0))).abs().max() == 0
+        assert (
+            grey * chroma_factor(grey, RenderConfig(chroma_equalization=1.0, chroma_gamma=2.0, chroma_limit=30.0))
+        ).abs().max() == 0
 
 
 class Adviser(FakeGenerator):
@@ -256,15 +267,15 @@ def hint_at(*places: tuple[float, float], ab: tuple[float, float] = (30.0, -40.0
     return draw_hints(torch.tensor([[*place, *ab] for place in places]), (64, 64))[None]
 
 
-class TestHintsAndVividness:
+class TestHintsAndChroma:
     """What hints change is neither strengthened, nor believed of places that are unlike theirs."""
 
-    VIVID = RenderConfig(size=64, vividness=1.6, evenness=0.4)
+    VIVID = RenderConfig(size=64, chroma_scale=1.6, chroma_equalization=0.4)
 
     def changed(self, hints: Tensor, config: RenderConfig = VIVID) -> Tensor:
         """How far the hints move each place, (h, w)."""
         network = cast("Generator", Adviser())
-        plain, hinted = (predict_rendering(network, draw_rooms(), config, None, h).ab for h in (None, hints))
+        plain, hinted = (predict_rendering(network, draw_rooms(), config, Query(hints=h)).ab for h in (None, hints))
         return (hinted - plain).norm(dim=1)[0]
 
     @pytest.mark.parametrize("config", [VIVID, RenderConfig(size=64)])
@@ -276,7 +287,9 @@ class TestHintsAndVividness:
 
     def test_the_other_room_is_not_made_worse_than_by_the_network_itself(self) -> None:
         truth = predict_rendering(cast("Generator", Adviser()), draw_rooms(), self.VIVID).ab  # right without hints
-        hinted = predict_rendering(cast("Generator", Adviser()), draw_rooms(), self.VIVID, None, hint_at((0.25, 0.5)))
+        hinted = predict_rendering(
+            cast("Generator", Adviser()), draw_rooms(), self.VIVID, Query(hints=hint_at((0.25, 0.5)))
+        )
         error = (hinted.ab - truth)[0, :, :, 9:].norm(dim=0)
         assert error.max() < 25
 
@@ -290,7 +303,7 @@ class TestHintsAndVividness:
         network, luminance = cast("Generator", Adviser()), draw_rooms().expand(2, -1, -1, -1)
         hints = torch.cat((hint_at((0.25, 0.5)), torch.zeros(1, 3, 64, 64)))
         plain = predict_rendering(network, luminance, self.VIVID).ab
-        hinted = predict_rendering(network, luminance, self.VIVID, None, hints).ab
+        hinted = predict_rendering(network, luminance, self.VIVID, Query(hints=hints)).ab
         assert torch.equal(hinted[1], plain[1])
         assert not torch.allclose(hinted[0], plain[0])
 
@@ -305,7 +318,7 @@ class TestHintsAndVividness:
             rows = [(x, y) for y in (0.3, 0.7, 0.1, 0.9) for x in (0.2, 0.8, 0.4, 0.6)][:n]
             points = torch.tensor([[x, y, *truth[:, int(64 * y), int(64 * x)]] for x, y in rows]).view(-1, 4)
             drawn = draw_hints(points, (64, 64))[None] if n else None
-            ab = predict_rendering(network, luminance, self.VIVID, None, drawn).ab[0]
+            ab = predict_rendering(network, luminance, self.VIVID, Query(hints=drawn)).ab[0]
             field = keep_hints(fit_chroma(ab, luminance[0]), luminance[0], points)
             errors.append(float((field.slope * luminance[0] + field.offset - truth).square().mean()))
         assert errors == sorted(errors, reverse=True)

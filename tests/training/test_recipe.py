@@ -182,7 +182,7 @@ class TestRenamedKeys:
     @pytest.mark.parametrize(("table", "old", "value"), [(*key, 7) for key in RENAMED_KEYS])
     def test_the_old_name_is_read_and_warned_about(self, tmp_path, table, old, value):
         new = RENAMED_KEYS[table, old]
-        value = 0.5 if old == "final_share" else value
+        value = 0.5 if old in ("final_share", "evenness") else value
         (tmp_path / "old.toml").write_text(f"[{table}]\n{old} = {value}\n")
         with pytest.warns(RenamedKeyWarning, match=rf"{table}\.{old} is now called {table}\.{new}"):
             recipe = load_recipe(tmp_path / "old.toml")

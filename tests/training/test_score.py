@@ -4,10 +4,10 @@ from dataclasses import asdict
 
 import pytest
 
-from colorgan.training.score import ColorScore, RepairScore, describe_score, kind_of_score
+from colorgan.training.score import ColorScore, InpaintingScore, describe_score, kind_of_score
 
 COLOR = ColorScore(22.0, 21.0, 10.0, 40.0, 1.0, 0.5, None, 0.5)
-REPAIR = RepairScore(30.0, 28.5, 1.5)
+REPAIR = InpaintingScore(30.0, 28.5, 1.5)
 
 
 @pytest.mark.parametrize("score", [COLOR, REPAIR])

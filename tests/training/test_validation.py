@@ -8,8 +8,8 @@ from colorgan.data import find_photos
 from colorgan.errors import DataError
 from colorgan.evaluation import EvaluationRequest, evaluate
 from colorgan.model import build_generator
-from colorgan.rendering import ColoredBatch
-from colorgan.rendering.front import STRENGTHS
+from colorgan.rendering import BatchCompositor
+from colorgan.rendering.strength_sweep import STRENGTHS
 from colorgan.training import load_recipe, validation
 from colorgan.training.validation import PERCEPTUAL_DB, ValidationSet, validate
 from colorgan.weights.file import LoadedGenerator
@@ -83,9 +83,9 @@ class TestValidate:
     def test_few_strengths_give_the_score_of_all(self, network, photos, runtime, monkeypatch, deviation):
         torch.nn.init.normal_(network.color.weight, std=deviation)
         pictures, render = ValidationSet(find_photos(photos), 6, 256), RenderConfig(size=64)
-        counted, compose = [], ColoredBatch.compose
+        counted, compose = [], BatchCompositor.compose
         monkeypatch.setattr(
-            ColoredBatch, "compose", lambda self, s: counted.append(self.ab[0, 0].numel()) or compose(self, s)
+            BatchCompositor, "compose", lambda self, s: counted.append(self.ab[0, 0].numel()) or compose(self, s)
         )
         quick = validate(network, pictures, render, runtime)
         full = [pixels for pixels in counted if pixels == 256 * 256]

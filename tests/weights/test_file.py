@@ -72,6 +72,21 @@ class TestRoundTrip:
         (tmp_path / "a.safetensors").rename(tmp_path / "b.pt")  # the content tells, not the name
         assert load_generator(tmp_path / "b.pt").sha256 == two.sha256
 
+    @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+    def test_settings_by_the_names_of_earlier_versions(
+        self, tmp_path: Path, tiny_generator: Generator, suffix: str
+    ) -> None:
+        saved = tmp_path / f"tiny{suffix}"
+        save_generator(saved, tiny_generator)
+        change(saved, render={"size": 96, "vividness": 2.05, "evenness": 0.3})
+        wanted = RenderConfig(size=96, chroma_scale=2.05, chroma_equalization=0.3)
+        assert load_generator(saved).render == wanted  # without a warning: whoever has the file cannot help it
+
+    def test_settings_by_both_names_are_refused(self, saved: Path) -> None:
+        change(saved, render={"vividness": 2.0, "chroma_scale": 2.0})
+        with pytest.raises(WeightsInvalidError, match="unknown key 'vividness'"):
+            load_generator(saved)
+
     @pytest.mark.parametrize("name", ["plain", "line\nfeed\x1b[2J", "\ud800", 3, None, "x" * 9999])
     def test_a_name_fit_to_be_printed(self, tmp_path: Path, tiny_generator: Generator, name: object) -> None:
         save_generator(tmp_path / "a.pt", tiny_generator, provenance={"name": name})

@@ -2,8 +2,7 @@
 
 from colorgan.colorization.album import match_albums
 from colorgan.colorization.arrivals import Arrivals, wait_for_changes
-from colorgan.colorization.batch import count_cores, run_jobs, start_crew
-from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
+from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.hints import Hint, parse_hint, parse_time, read_hints
 from colorgan.colorization.manifest import Manifest, open_manifest
 from colorgan.colorization.masks import add_masks
@@ -11,10 +10,10 @@ from colorgan.colorization.palette import Palette
 from colorgan.colorization.paths import add_hints, check_reports, find_pictures, plan_paths
 from colorgan.colorization.plan import Job, Plan, make_plan
 from colorgan.colorization.previews import PreviewStore
-from colorgan.colorization.processes import Crew
 from colorgan.colorization.ranks import Ranks
 from colorgan.colorization.reference import Reference
-from colorgan.colorization.report import make_report, write_report
+from colorgan.colorization.run_report import make_report, write_report
+from colorgan.colorization.runner import count_cores, run_jobs, start_worker_pool
 from colorgan.colorization.search import Sources, find_sources
 from colorgan.colorization.serve import Desk, PageServer
 from colorgan.colorization.sheet import make_sheet, write_sheet
@@ -28,6 +27,7 @@ from colorgan.colorization.work import (
     Status,
     settings_of,
 )
+from colorgan.colorization.worker_pool import WorkerPool
 from colorgan.request import STREAM, Product
 
 __all__ = [
@@ -36,8 +36,6 @@ __all__ = [
     "Arrivals",
     "ColorizeOptions",
     "Colorizer",
-    "Colors",
-    "Crew",
     "Desk",
     "Event",
     "Hint",
@@ -53,9 +51,9 @@ __all__ = [
     "Progress",
     "Ranks",
     "Reference",
-    "Sketch",
     "Sources",
     "Status",
+    "WorkerPool",
     "add_hints",
     "add_masks",
     "check_reports",
@@ -73,7 +71,7 @@ __all__ = [
     "read_hints",
     "run_jobs",
     "settings_of",
-    "start_crew",
+    "start_worker_pool",
     "wait_for_changes",
     "write_report",
     "write_sheet",

@@ -10,10 +10,10 @@ from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
 
-from colorgan.colorization.batch import run_jobs
+from colorgan.colorization.color_stats import ColorStats, equalize, measure_color_stats
 from colorgan.colorization.colorizer import Colorizer
-from colorgan.colorization.look import Look, even_out, measure_look
 from colorgan.colorization.plan import Job, Plan
+from colorgan.colorization.runner import run_jobs
 from colorgan.colorization.work import ColorizeOptions, OpenedJob, Outcome, Progress, Status
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import ImageReadError, UsageError
@@ -51,11 +51,11 @@ def match_albums(
         raise UsageError("an album is read twice, standard input only once; give files")
     folders = {job.source.parent for job in part.jobs if not _is_done(job, options)}
     jobs = [
-        dataclasses.replace(job, doubt=None, filled=None, copy=None)
+        dataclasses.replace(job, uncertainty=None, saved_mask=None, copy=None)
         for job in plan.jobs
         if job.source.parent in folders
     ]
-    looks: dict[Path, dict[int, Look]] = {folder: {} for folder in folders}
+    stats: dict[Path, dict[int, ColorStats]] = {folder: {} for folder in folders}
     # Nothing is written in this pass: a photograph in colour is not copied, a result that is there does not count.
     color_input = ColorInput.RECOLOR if options.color_input is ColorInput.RECOLOR else ColorInput.SKIP
     quietly = dataclasses.replace(
@@ -67,13 +67,13 @@ def match_albums(
         mute_uncertain=False,
     )
     events = run_jobs(
-        jobs, colorizer, quietly, workers=workers, finish=partial(_measure, looks), should_stop=should_stop
+        jobs, colorizer, quietly, workers=workers, finish=partial(_measure, stats), should_stop=should_stop
     )
     measured = 0
     for event in events:
         measured += isinstance(event, Outcome)
         yield Progress(done=measured, total=len(jobs))
-    found = {number: change for album in looks.values() for number, change in even_out(album).items()}
+    found = {number: change for album in stats.values() for number, change in equalize(album).items()}
     changed = (dataclasses.replace(job, adjustment=found.get(job.number)) for job in part.jobs)
     return dataclasses.replace(part, jobs=tuple(changed))
 
@@ -82,9 +82,9 @@ def _is_done(job: Job, options: ColorizeOptions) -> bool:
     return options.existing is Existing.SKIP and job.is_done
 
 
-def _measure(looks: dict[Path, dict[int, Look]], opened: OpenedJob) -> Outcome:
+def _measure(stats: dict[Path, dict[int, ColorStats]], opened: OpenedJob) -> Outcome:
     answers = opened.colors[0]
     if not answers or not bool(answers[0].ab.isfinite().all()):
         raise ImageReadError("the network gave no usable colours")
-    looks[opened.job.source.parent][opened.job.number] = measure_look(answers[0].ab)
+    stats[opened.job.source.parent][opened.job.number] = measure_color_stats(answers[0].ab)
     return Outcome(job=opened.job, status=Status.COLORIZED)

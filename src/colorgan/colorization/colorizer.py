@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from colorgan.color import grey_to_luminance
+from colorgan.colorization.color_stats import Adjustment, adjust
 from colorgan.colorization.hints import Hint, hints_to_points
-from colorgan.colorization.look import Adjustment, adjust
 from colorgan.colorization.masks import check_shape, mask_from_image
 from colorgan.colorization.palette import Palette
 from colorgan.colorization.reference import Reference
@@ -26,45 +25,27 @@ from colorgan.images import Origin, Photo, Provenance, photo_from_image
 from colorgan.model import Generator, prepare_for_inference
 from colorgan.rendering import (
     ChromaField,
-    Painting,
+    Compositor,
+    NetworkInput,
+    PredictedColor,
+    Query,
     describe_places,
-    draw_hints,
-    fit_chroma,
-    keep_hints,
+    fit_color,
+    inpaint_grey,
     match_places,
     mostly_known,
-    predict_rendering,
-    render_shape,
-    repair_grey,
-    shrink,
+    predict_colors,
+    render_shapes,
+    resample,
 )
 from colorgan.runtime import Runtime, pick_runtime
 from colorgan.weights.file import load_generator
 from colorgan.weights.store import resolve_weights
 
-__all__ = ["Colorizer", "Colors", "Sketch", "reduce_grey", "trust"]
+__all__ = ["Colorizer", "reduce_grey", "trust"]
 
 _MOST_STRENGTH = 2.0
 _MOST_SIZE = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Sketch:
-    """A photograph as the network is to see it: small, and L only."""
-
-    luminance: Tensor  # (1, h, w), 0..100, at the largest render size
-    shape: tuple[int, int]  # height and width of the photograph
-    key: tuple[tuple[int, int], ...]  # the shapes at which the network sees it; equal ones can share a batch
-    known: Tensor | None = None  # (1, h, w), 1 or 0: what was not filled; see `colorgan.rendering.mostly_known`
-    points: Tensor | None = None  # (N, 4), colours that the user gave; see `colorgan.rendering.draw_hints`
-
-
-@dataclass(frozen=True, slots=True)
-class Colors:
-    """The network's answer for one photograph."""
-
-    ab: Tensor  # (2, h, w), Lab units, coarse, without strength
-    confidence: Tensor | None  # (1, h, w), 0..1
 
 
 class Colorizer:
@@ -138,7 +119,7 @@ class Colorizer:
             strength: Factor on the colours' chroma, 0 (grey) to 2; None takes what suits the network.
             render_size: The network sees the picture with sides of about this many pixels; None takes what suits it.
             mask: Where the picture is damaged: of its size, upright, white there (or True, or 1). What is missing is
-                filled first, luminance and colour.
+                inpainted first, luminance and colour.
             hints: Colours that are known, by place; the objects around them follow.
             palette: Colours that the whole picture leans towards.
             reference: A coloured picture of the same things; where it matches, it gives hints.
@@ -151,21 +132,21 @@ class Colorizer:
             TypeError: `image` is no picture: a path, for example; or `hints` are no hints.
             ValueError: It has no pixels, it was closed, or the array has another shape or range.
             ConfigError: An argument is out of range.
-            UsageError: A hint lies outside the picture, the mask has another size, or the network cannot repair.
+            UsageError: A hint lies outside the picture, the mask has another size, or the network cannot inpaint.
         """
         if not all(isinstance(hint, Hint) for hint in hints):
             raise TypeError(f"hints must be a list of Hint, got {hints!r}; make them by parse_hint")
         config = self.settings(strength=strength, render_size=render_size)
         photo = photo_from_image(image)
         if mask is not None:
-            photo = self.repair(photo, mask_from_image(mask))
-        sketch = self.sketch(photo, config, hints)
-        sketch = sketch if reference is None else self.match(sketch, reference)
-        (colors,) = self.predict([sketch], config)
-        painting = Painting(photo.grey, self.fit(sketch, colors, config, palette=palette))
+            photo = self.inpaint(photo, mask_from_image(mask))
+        network_input = self.prepare(photo, config, hints)
+        network_input = network_input if reference is None else self.match(network_input, reference)
+        (colors,) = self.predict([network_input], config)
+        compositor = Compositor(photo.grey, self.fit(network_input, colors, config, palette=palette))
         result = Image.new("RGB", (photo.width, photo.height))
         top = 0
-        for band in painting.bands():
+        for band in compositor.bands():
             result.paste(Image.fromarray(np.ascontiguousarray(band)), (0, top))
             top += len(band)
         if photo.alpha is not None:
@@ -173,8 +154,8 @@ class Colorizer:
             result.putalpha(Image.fromarray(alpha))
         return result
 
-    def require_repair(self) -> None:
-        """Refuse to repair with a network that has no part for it.
+    def require_inpainting(self) -> None:
+        """Refuse to inpaint with a network that has no part for it.
 
         Raises:
             UsageError: This one has none.
@@ -185,8 +166,8 @@ class Colorizer:
                 "--weights, or give it one with `colorgan train --recipe repair --init-from FILE`"
             )
 
-    def repair(self, photo: Photo, missing: np.ndarray[Any, np.dtype[np.bool_]]) -> Photo:
-        """Fill what is missing of a photograph; safe to call from several threads.
+    def inpaint(self, photo: Photo, missing: np.ndarray[Any, np.dtype[np.bool_]]) -> Photo:
+        """Inpaint what is missing of a photograph; safe to call from several threads.
 
         Args:
             photo: The photograph.
@@ -197,14 +178,14 @@ class Colorizer:
             nothing is missing.
 
         Raises:
-            UsageError: The mask has another size, or the network cannot repair.
+            UsageError: The mask has another size, or the network cannot inpaint.
         """
         check_shape(missing, photo.grey.shape, "the mask", "the photograph")
-        self.require_repair()
+        self.require_inpainting()
         if self.network.repair is None or not missing.any():
             return photo
         with self.runtime.autocast():
-            grey = repair_grey(self.network.repair, photo.grey, missing)
+            grey = inpaint_grey(self.network.repair, photo.grey, missing)
         return dataclasses.replace(photo, grey=grey, original=photo.grey)
 
     def settings(
@@ -249,77 +230,56 @@ class Colorizer:
             keywords=keywords,
         )
 
-    def sketch(self, photo: Photo, config: RenderConfig, hints: Sequence[Hint] = ()) -> Sketch:
+    def prepare(self, photo: Photo, config: RenderConfig, hints: Sequence[Hint] = ()) -> NetworkInput:
         """Make the small copy of a photograph that the network sees; safe to call from several threads.
 
         Raises:
             UsageError: A hint lies outside the picture.
         """
         H, W = photo.grey.shape
-        key = tuple(render_shape(H, W, size, self.network.config) for size in (config.size, *config.sizes))
-        largest = max(key)
+        shapes = render_shapes((H, W), config, self.network.config)
+        largest = max(shapes)
         with torch.inference_mode():
             luminance = _reduced_luminance(photo.grey, max(1, min(H // (2 * largest[0]), W // (2 * largest[1]))))
             points = hints_to_points(hints, W, H) if hints else None
-            luminance = shrink(luminance[None], largest)[0]
-            return Sketch(luminance, (H, W), key, _known(photo, largest), points)
+            luminance = resample(luminance[None], largest)[0]
+            return NetworkInput(luminance, (H, W), shapes, _known(photo, largest), points)
 
-    def match(self, sketch: Sketch, reference: Reference) -> Sketch:
-        """Return a sketch with what a reference knows of its colours, as hints before those that it has.
+    def match(self, network_input: NetworkInput, reference: Reference) -> NetworkInput:
+        """Return an input with what a reference knows of its colours, as hints before those that it has.
 
         Safe to call from several threads. Nothing changes if the pictures have nothing in common.
         """
         with torch.inference_mode(), self.runtime.autocast():
             device = self.runtime.device
-            views = reference.views(self.network, round(math.sqrt(math.prod(max(sketch.key)))), device)
-            places = describe_places(self.network, sketch.luminance[None].to(device)).cpu()
+            views = reference.views(self.network, round(math.sqrt(math.prod(max(network_input.render_shapes)))), device)
+            places = describe_places(self.network, network_input.luminance[None].to(device)).cpu()
             points = match_places(places, views)
         if not len(points):
-            return sketch
-        both = points if sketch.points is None else torch.cat((points, sketch.points))
-        return dataclasses.replace(sketch, points=both)
+            return network_input
+        both = points if network_input.points is None else torch.cat((points, network_input.points))
+        return dataclasses.replace(network_input, points=both)
 
     def predict(
-        self,
-        sketches: Sequence[Sketch],
-        config: RenderConfig,
-        *,
-        confidence: bool = False,
-        lean: tuple[float, float] = (0.0, 0.0),
-        pad_to: int = 1,
-    ) -> list[Colors]:
-        """Ask the network for the colours of sketches with equal keys, as one batch.
+        self, inputs: Sequence[NetworkInput], config: RenderConfig, query: Query | None = None
+    ) -> list[PredictedColor]:
+        """Ask the network for the colours of pictures with equal render shapes, as one batch.
 
         Args:
-            sketches: What to colour.
+            inputs: What to colour.
             config: The settings.
-            confidence: Whether to ask how sure the network is.
-            lean: Where colours lean that the network is unsure of; see `predict_rendering`.
-            pad_to: Fill the batch up to this size with copies: the last digits of a convolution can depend on the
-                size of its batch, and a photograph's colours should not.
+            query: What is asked beside the plain colours.
+
+        Returns:
+            The colours of each, on the CPU.
         """
-        filled = list(sketches) + [sketches[-1]] * (pad_to - len(sketches))
-        batch = torch.stack([sketch.luminance for sketch in filled]).to(self.runtime.device)
-        hints, known = _draw_all(filled), _known_of_all(filled)
-        with torch.inference_mode(), self.runtime.autocast():
-            answer = predict_rendering(
-                self.network,
-                batch,
-                config,
-                known=None if known is None else known.to(self.runtime.device),
-                hints=None if hints is None else hints.to(self.runtime.device),
-                shape=sketches[0].shape,
-                lean=lean,
-                confidence=confidence,
-            )
-        sure = [None] * len(filled) if answer.confidence is None else list(answer.confidence.float().cpu())
-        answers = [Colors(ab, c) for ab, c in zip(answer.ab.float().cpu(), sure, strict=True)]
-        return answers[: len(sketches)]
+        answers = predict_colors(self.network, inputs, config, query, runtime=self.runtime)
+        return [PredictedColor(a.ab.cpu(), None if a.confidence is None else a.confidence.cpu()) for a in answers]
 
     def fit(
         self,
-        sketch: Sketch,
-        colors: Colors,
+        network_input: NetworkInput,
+        colors: PredictedColor,
         config: RenderConfig,
         *,
         mute_uncertain: bool = False,
@@ -327,10 +287,10 @@ class Colorizer:
         palette: Palette | None = None,
         warmth: float = 0.0,
     ) -> ChromaField:
-        """Fit the network's colours to the edges of the photograph; `Painting` lays the result over it.
+        """Fit the network's colours to the edges of the photograph; `Compositor` lays the result over it.
 
         Args:
-            sketch: What the network saw.
+            network_input: What the network saw.
             colors: What it said.
             config: For its strength.
             mute_uncertain: Whether colours that are a guess are muted.
@@ -343,35 +303,18 @@ class Colorizer:
         if mute_uncertain and colors.confidence is not None:
             ab = ab * trust(colors.confidence)
         with torch.inference_mode():
-            field = fit_chroma(ab, sketch.luminance).scaled(config.strength).warmed(warmth)
-            return field if sketch.points is None else keep_hints(field, sketch.luminance, sketch.points)
-
-
-def _draw_all(sketches: Sequence[Sketch]) -> Tensor | None:
-    """Draw the hints of a batch, `(B, 3, h, w)`; None where it has none."""
-    if all(sketch.points is None for sketch in sketches):
-        return None
-    shape = max(sketches[0].key)
-    drawn = [torch.zeros(3, *shape) if s.points is None else draw_hints(s.points, shape) for s in sketches]
-    return torch.stack(drawn)
+            return fit_color(network_input, dataclasses.replace(colors, ab=ab)).at(config.strength, warmth=warmth)
 
 
 def _known(photo: Photo, shape: tuple[int, int]) -> Tensor | None:
-    """Say where a photograph was not filled, `(1, *shape)`; None where nothing was."""
+    """Say where a photograph was not inpainted, `(1, *shape)`; None where nothing was."""
     if photo.original is None:
         return None
-    filled = (photo.grey != photo.original).view(np.uint8)
-    filled *= 255
-    H, W = filled.shape
-    share = reduce_grey(filled, max(1, min(H // (2 * shape[0]), W // (2 * shape[1]))))
-    return mostly_known(1 - share[None], shape)[0]
-
-
-def _known_of_all(sketches: Sequence[Sketch]) -> Tensor | None:
-    """Stack what is known of a batch, `(B, 1, h, w)`; None where all is."""
-    if all(sketch.known is None for sketch in sketches):
-        return None
-    return torch.stack([torch.ones_like(s.luminance) if s.known is None else s.known for s in sketches])
+    inpainted = (photo.grey != photo.original).view(np.uint8)
+    inpainted *= 255
+    H, W = inpainted.shape
+    fraction = reduce_grey(inpainted, max(1, min(H // (2 * shape[0]), W // (2 * shape[1]))))
+    return mostly_known(1 - fraction[None], shape)[0]
 
 
 def reduce_grey(grey: np.ndarray[Any, Any], factor: int) -> Tensor:

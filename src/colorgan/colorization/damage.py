@@ -15,7 +15,7 @@ from torch import Tensor
 
 from colorgan.color import grey_to_luminance
 from colorgan.colorization.colorizer import reduce_grey
-from colorgan.rendering.repair import group_cells
+from colorgan.rendering.inpaint import group_cells
 
 __all__ = ["find_damage"]
 
@@ -28,19 +28,19 @@ _LIGHTER = 14.0  # units of L by which the middle of a mark is lighter than its 
 _LIGHTER_BY_NOISE = 6.0  # the same in deviations of the picture's noise
 _PLAIN = 12.0  # units of L that the surroundings may vary, marks apart
 _AROUND = 7  # pixels on each side that count as surroundings
-_CROWDED = 0.3  # share of the neighbourhood above which light marks are texture
+_CROWDED = 0.3  # fraction of the neighbourhood above which light marks are texture
 _FOLLOWED = 1.8  # factor on the two limits above where a scratch is followed
-_FAR = 0.2  # how far, share of the picture's longer side
-_LONG = 0.065  # length of a scratch, share of the picture's longer side
+_FAR = 0.2  # how far, fraction of the picture's longer side
+_LONG = 0.065  # length of a scratch, fraction of the picture's longer side
 _SLENDER = 5.0  # length over width
 _SPECK = 5  # largest side of a speck, pixels of the copy
 _MOST_SPECKS = 150  # more of them are snow, leaves or spray
 _NIGHT = 35.0  # L below which light specks may be stars
-_MOST = 0.1  # share of a picture above which marks are texture
+_MOST = 0.1  # fraction of a picture above which marks are texture
 
 _GRID = 256  # cells along the longer side, by which flat patches are looked for
 _PATCH = 4  # cells on each side of a patch, at least
-_SOLID = 0.85  # share of its bounding box that a patch fills: patches are rectangles, buttons are not
+_SOLID = 0.85  # fraction of its bounding box that a patch fills: patches are rectangles, buttons are not
 _STEP = 6  # 8-bit levels that make an edge
 
 

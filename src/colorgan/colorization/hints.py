@@ -52,7 +52,7 @@ class Hint:
     Only the colour's hue and chroma (a and b of Lab) are taken: the place keeps its luminance.
 
     Raises:
-        UsageError: The place or the colour cannot be meant.
+        UsageError: The place or the colour is not valid.
     """
 
     x: float  # pixels from the left edge: pixel 0 reaches from 0 to 1, and a whole number means its middle
@@ -62,7 +62,7 @@ class Hint:
     time: float | None = None  # of the frame of a film, in seconds
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
+        """Refuse values that are not valid."""
         color_to_levels(self.color, "a hint's colour")
         if not all(math.isfinite(v) and v >= 0 for v in (self.x, self.y)) or (
             self.percent and max(self.x, self.y) > 100
@@ -134,7 +134,7 @@ def hint_from_values(x: Any, y: Any, color: Any, where: str, time: Any = None) -
     """Make a hint from numbers or texts.
 
     Raises:
-        UsageError: It cannot be meant; the message begins with `where`.
+        UsageError: It is not valid; the message begins with `where`.
     """
     places, percents = [], set()
     for given in (x, y):

@@ -64,8 +64,8 @@ class Manifest:
             "settings": settings_of(self.options, outcome.job) if made else {},
             "width": outcome.width,
             "height": outcome.height,
-            "gamut_share": round(outcome.moved_share, 6),
-            "repaired_share": round(outcome.repaired_share, 6),
+            "gamut_share": round(outcome.out_of_gamut_fraction, 6),
+            "repaired_share": round(outcome.inpainted_fraction, 6),
         }
 
     def _write(self, text: str) -> None:

@@ -129,8 +129,10 @@ def add_masks(plan: Plan, masks: Path) -> Plan:
 
 def _give_mask(job: Job, mask: Path | None) -> Job:
     # Nothing is noted of a photograph that is not filled; and a mask that lies where it would be noted stays.
-    is_there = mask is None or (job.filled is not None and os.path.realpath(mask) == os.path.realpath(job.filled))
-    return dataclasses.replace(job, mask=mask, filled=None if is_there else job.filled)
+    is_there = mask is None or (
+        job.saved_mask is not None and os.path.realpath(mask) == os.path.realpath(job.saved_mask)
+    )
+    return dataclasses.replace(job, mask=mask, saved_mask=None if is_there else job.saved_mask)
 
 
 def _match(folder: Path, sources: Sequence[Source]) -> tuple[dict[int, Path], tuple[str, ...]]:

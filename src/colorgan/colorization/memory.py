@@ -3,12 +3,13 @@
 import copy
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 
-from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
+from colorgan.colorization.colorizer import Colorizer
 from colorgan.config import RenderConfig
-from colorgan.rendering import shrink
+from colorgan.rendering import NetworkInput, PredictedColor, Query, resample
 from colorgan.runtime import Runtime
 
 __all__ = ["is_out_of_memory", "predict_within_memory"]
@@ -26,39 +27,38 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def predict_within_memory(
     colorizer: Colorizer,
-    sketches: Sequence[Sketch],
+    inputs: Sequence[NetworkInput],
     config: RenderConfig,
+    query: Query | None = None,
     *,
-    confidence: bool = False,
-    lean: tuple[float, float] = (0.0, 0.0),
-    pad_to: int = 1,
     on_notice: Callable[[str], None] = lambda _: None,
-) -> list[Colors]:
-    """Ask for the colours of sketches with equal keys, whatever it takes; see `Colorizer.predict`.
+) -> list[PredictedColor]:
+    """Ask for the colours of pictures with equal render shapes, whatever it takes; see `Colorizer.predict`.
 
     Raises:
         MemoryError: Not even one small picture fits, on the CPU.
     """
     try:
-        return colorizer.predict(sketches, config, confidence=confidence, lean=lean, pad_to=pad_to)
+        return colorizer.predict(inputs, config, query)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
     # Outside of `except`, so that the traceback no longer holds the tensors that did not fit.
     _release(colorizer)
-    ways = {"confidence": confidence, "lean": lean, "on_notice": on_notice}
-    if len(sketches) > 1 or pad_to > 1:
-        on_notice(f"memory ran out with {max(len(sketches), pad_to)} pictures at once; trying half of them")
-        size = max(len(sketches), pad_to) // 2
-        parts = [sketches[start : start + size] for start in range(0, len(sketches), size)]
-        return [c for part in parts for c in predict_within_memory(colorizer, part, config, pad_to=size, **ways)]  # type: ignore[arg-type]
+    ask, query = partial(predict_within_memory, on_notice=on_notice), query or Query()
+    if (count := max(len(inputs), query.pad_to)) > 1:
+        on_notice(f"memory ran out with {count} pictures at once; trying half of them")
+        size = count // 2
+        fewer = dataclasses.replace(query, pad_to=size)
+        parts = [inputs[start : start + size] for start in range(0, len(inputs), size)]
+        return [color for part in parts for color in ask(colorizer, part, config, fewer)]
     if config.size // 2 >= _SMALLEST:
         smaller = dataclasses.replace(config, size=config.size // 2, sizes=())
         on_notice(f"memory ran out at render size {config.size}; trying {smaller.size}")
-        return predict_within_memory(colorizer, [_smaller(sketches[0])], smaller, **ways)  # type: ignore[arg-type]
+        return ask(colorizer, [_smaller(inputs[0])], smaller, query)
     if colorizer.runtime.device.type != "cpu":
         on_notice(f"memory of {colorizer.runtime.device} ran out; this picture goes to the CPU")
-        return predict_within_memory(_on_cpu(colorizer), sketches, config, **ways)  # type: ignore[arg-type]
+        return ask(_on_cpu(colorizer), inputs, config, query)
     raise MemoryError("memory ran out even for a small picture; close other programs")
 
 
@@ -67,9 +67,9 @@ def _release(colorizer: Colorizer) -> None:
         torch.cuda.empty_cache()
 
 
-def _smaller(sketch: Sketch) -> Sketch:
-    height, width = (max(1, side // 2) for side in sketch.luminance.shape[-2:])
-    return dataclasses.replace(sketch, luminance=shrink(sketch.luminance[None], (height, width))[0])
+def _smaller(network_input: NetworkInput) -> NetworkInput:
+    height, width = (max(1, side // 2) for side in network_input.luminance.shape[-2:])
+    return dataclasses.replace(network_input, luminance=resample(network_input.luminance[None], (height, width))[0])
 
 
 def _on_cpu(colorizer: Colorizer) -> Colorizer:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from colorgan.colorization.color_stats import Adjustment
 from colorgan.colorization.hints import Hint
-from colorgan.colorization.look import Adjustment
 from colorgan.colorization.search import Source, Sources
 from colorgan.errors import ConfigError, UsageError
 from colorgan.files import ignores_case, is_there
@@ -33,8 +33,8 @@ class Job:
     adjustment: Adjustment | None = None  # to its album
     mask: Path | None = None  # of what is missing
     relative: PurePosixPath | None = None  # its place below the input that it was found in; its name alone if None
-    doubt: Path | None = None  # where the map of its doubt goes, of the first page
-    filled: Path | None = None  # where the mask of what was filled goes, of the first page
+    uncertainty: Path | None = None  # where the map of its uncertainty goes, of the first page
+    saved_mask: Path | None = None  # where the mask of what was filled goes, of the first page
     copy: Path | None = None  # where it is copied to if it is in colour already
     film: bool = False  # whether its pictures move
     frames: tuple[Path, ...] = ()  # its files, where source and target are patterns such as `%06d.png`
@@ -48,15 +48,18 @@ class Job:
 
     @property
     def side_files(self) -> tuple[Path, ...]:
-        """What is written beside the results: maps of doubt, masks."""
+        """What is written beside the results: maps of uncertainty, masks."""
         return tuple(
-            path for first in (self.doubt, self.filled) if first is not None for path in pages_of(first, self.pages)
+            path
+            for first in (self.uncertainty, self.saved_mask)
+            if first is not None
+            for path in pages_of(first, self.pages)
         )
 
     @property
     def folders(self) -> set[Path]:
         """The folders that it writes to."""
-        files = (self.target, self.doubt, self.filled, self.copy)
+        files = (self.target, self.uncertainty, self.saved_mask, self.copy)
         return {path.parent for path in files if path is not None and path != STREAM}
 
     @property
@@ -133,8 +136,8 @@ def target_suffix(suffix: str, image_format: str | None = None) -> str:
 class SideFolders:
     """Folders, mirrors of the inputs, for what is written beside the results."""
 
-    doubt: Path | None = None  # maps of where colour is a guess
-    filled: Path | None = None  # masks of what was filled
+    uncertainties: Path | None = None  # maps of where colour is a guess
+    saved_masks: Path | None = None  # masks of what was filled
 
 
 def make_plan(
@@ -182,8 +185,12 @@ def make_plan(
             target,
             source.pages,
             relative=source.relative,
-            doubt=None if side_folders.doubt is None else side_path(side_folders.doubt, source.relative),
-            filled=None if side_folders.filled is None else side_path(side_folders.filled, source.relative),
+            uncertainty=None
+            if side_folders.uncertainties is None
+            else side_path(side_folders.uncertainties, source.relative),
+            saved_mask=None
+            if side_folders.saved_masks is None
+            else side_path(side_folders.saved_masks, source.relative),
             copy=_copy_target(source, target if named else _target(source, output, image_format)) if copies else None,
         )
 
@@ -280,8 +287,8 @@ def _writes(job: Job) -> Iterator[tuple[str, Path]]:
     pages = [f"page {page + 1} of " if job.pages > 1 else "" for page in range(job.pages)]
     kinds: Iterable[tuple[str, Path | None]] = (
         ("the result of ", None if job.target == STREAM else job.target),
-        ("the map of ", job.doubt),
-        ("the mask of ", job.filled),
+        ("the map of ", job.uncertainty),
+        ("the mask of ", job.saved_mask),
     )
     for kind, first in kinds:
         for page, path in zip(pages, () if first is None else pages_of(first, job.pages), strict=first is not None):

@@ -1,4 +1,4 @@
-"""What else than the plain coloured picture can be made: comparisons, layers, maps of doubt, sheets of variants."""
+"""What can be made beside the plain coloured picture: comparisons, layers, maps of uncertainty, sheets of variants."""
 
 import io
 import math
@@ -13,17 +13,17 @@ from PIL import Image, ImageDraw
 
 from colorgan.colorization.colorizer import reduce_grey
 from colorgan.images import Photo
-from colorgan.rendering import ChromaField, Painting
+from colorgan.rendering import ChromaField, Compositor
 
 __all__ = [
     "Preview",
     "SmallPictures",
     "beside_the_original",
     "color_layer",
-    "doubt_map",
     "lean_of",
     "make_preview",
     "paint_small",
+    "uncertainty_map",
     "variant_sheet",
 ]
 
@@ -87,8 +87,8 @@ def color_layer(bands: Iterable[_Pixels], grey: _Pixels) -> tuple[_Pixels, _Pixe
         base = _to_type(grey[top : top + len(band)], band.dtype)[..., None].astype(np.float32)
         change = band - base
         room = np.where(change > 0, most - base, base)
-        share = (np.abs(change) / np.maximum(room, 1)).max(axis=-1)
-        opacity = np.ceil(share.clip(0, 1) * most)
+        fraction = (np.abs(change) / np.maximum(room, 1)).max(axis=-1)
+        opacity = np.ceil(fraction.clip(0, 1) * most)
         color = base + change * (most / np.maximum(opacity, 1))[..., None]
         colors.append(color.round().clip(0, most).astype(band.dtype))
         opacities.append(opacity.astype(band.dtype))
@@ -96,10 +96,10 @@ def color_layer(bands: Iterable[_Pixels], grey: _Pixels) -> tuple[_Pixels, _Pixe
     return np.concatenate(colors), np.concatenate(opacities)
 
 
-def doubt_map(confidence: torch.Tensor, shape: tuple[int, int]) -> _Pixels:
+def uncertainty_map(confidence: torch.Tensor, shape: tuple[int, int]) -> _Pixels:
     """Return where colour is a guess, bright, at the size of the photograph: `(H, W)` uint8."""
-    doubt = (1 - confidence).clamp(0, 1)[None]
-    full = F.interpolate(doubt, size=shape, mode="bilinear", align_corners=False)[0, 0]
+    uncertainty = (1 - confidence).clamp(0, 1)[None]
+    full = F.interpolate(uncertainty, size=shape, mode="bilinear", align_corners=False)[0, 0]
     levels: _Pixels = (full * 255).round().to(torch.uint8).numpy()
     return levels
 
@@ -118,7 +118,7 @@ def paint_small(photo: Photo, colors: ChromaField, longest: int) -> tuple[Image.
     before, grey = (
         (reduce_grey(levels, factor)[0] * 255).round().to(torch.uint8).numpy() for levels in (photo.before, photo.grey)
     )
-    after = np.concatenate(list(Painting(grey, colors).bands()))
+    after = np.concatenate(list(Compositor(grey, colors).bands()))
     return Image.fromarray(before), Image.fromarray(np.ascontiguousarray(after))
 
 

@@ -32,7 +32,7 @@ class Ranks(TorchrunRanks):
     """This process among those of a run."""
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process reports for all."""
         return self.rank == 0
 
@@ -61,7 +61,7 @@ class Ranks(TorchrunRanks):
             return list(items)
         texts = [store.get(key).decode() for key in keys]
         store.set(f"colorgan: {self.rank} is done", "")
-        if self.leads:  # it may be the one that holds the store
+        if self.is_main:  # it may be the one that holds the store
             _wait(store, [f"colorgan: {rank} is done" for rank in range(self.count)], should_stop)
         gathered: list[list[T]] = [pickle.loads(bytes.fromhex(text)) for text in texts]  # noqa: S301 - our own
         return [item for part in gathered for item in part]

@@ -1,7 +1,7 @@
 """One file at a time: what happens to a photograph between its source and its target.
 
-A photograph is done when all that comes of it is there: its pages, the maps of doubt and the masks of what was
-filled. Whatever a run that was broken off has left out, the next one makes; unless it is told to write over them, it
+A photograph is done when all that comes of it is there: its pages, the maps of uncertainty and the masks of what was
+inpainted. Whatever a run that was broken off has left out, the next one makes; unless it is told to write over them, it
 leaves the files that are there as they are.
 """
 
@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from colorgan.colorization.colorizer import Colorizer, Colors, Sketch
+from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.damage import find_damage
 from colorgan.colorization.masks import mask_of_page
 from colorgan.colorization.palette import Palette
@@ -31,9 +31,9 @@ from colorgan.colorization.products import (
     SmallPictures,
     beside_the_original,
     color_layer,
-    doubt_map,
     lean_of,
     make_preview,
+    uncertainty_map,
     variant_sheet,
 )
 from colorgan.colorization.reference import Reference
@@ -53,7 +53,7 @@ from colorgan.images import (
     seekable,
     write_image,
 )
-from colorgan.rendering import ChromaField, Painting
+from colorgan.rendering import ChromaField, Compositor, NetworkInput, PredictedColor
 from colorgan.request import STREAM, Product
 
 __all__ = [
@@ -99,7 +99,7 @@ class ColorizeOptions:
     color_input: ColorInput = ColorInput.SKIP
     strip_metadata: bool = False
     keywords: tuple[str, ...] = ()  # that results get beside those that the photograph has
-    source_type: SourceType = SourceType.COMPOSITE  # of pictures of which nothing was filled; those are composites
+    source_type: SourceType = SourceType.COMPOSITE  # of pictures of which nothing was inpainted; those are composites
     mute_uncertain: bool = False
     palette: Palette | None = None
     palette_name: str = ""  # what the note in results calls it
@@ -137,8 +137,8 @@ class Outcome:
     width: int = 0
     height: int = 0
     pages: int = 0
-    moved_share: float = 0.0  # of pixels whose chroma was shrunk to fit into sRGB
-    repaired_share: float = 0.0  # of pixels that were missing and filled
+    out_of_gamut_fraction: float = 0.0  # of pixels whose chroma was shrunk to fit into sRGB
+    inpainted_fraction: float = 0.0  # of pixels that were missing
     preview: SmallPictures | None = None
     files: tuple[Path, ...] = ()  # its results that are there now: one a page, or the copy
     left_out: tuple[str, ...] = ()  # what its file says beside the pixels and its results do not, in words
@@ -173,8 +173,8 @@ class _Tally:
     """What was counted of a job so far."""
 
     seconds: float = 0.0
-    moved: int = 0  # pixels whose chroma was shrunk
-    filled: int = 0  # pixels
+    out_of_gamut: int = 0  # pixels whose chroma was shrunk
+    inpainted: int = 0  # pixels
     pixels: int = 0
     width: int = 0  # of the first page
     height: int = 0
@@ -188,8 +188,8 @@ class OpenedJob:
 
     job: Job
     photos: list[Photo]  # one a page
-    sketches: list[Sketch]
-    colors: list[list[Colors] | None]  # of each page, an answer for each variant; filled in by the network
+    inputs: list[NetworkInput]
+    colors: list[list[PredictedColor] | None]  # of each page, an answer for each variant; filled in by the network
     kept: frozenset[Path] = frozenset()  # files that are there already and stay as they are
     notes: tuple[str, ...] = ()  # what a person should know of it
     tally: _Tally = field(default_factory=_Tally)
@@ -258,17 +258,17 @@ def _open_parts(job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Ite
         while photos:
             if any(photo.sha256 != sha256 for photo in photos):
                 raise ImageReadError("it was changed while it was read; run again")
-            photos = [fill_missing(photos.pop(0), job, colorizer, options) for _ in range(len(photos))]
-            sketches = [colorizer.sketch(p, options.render, job.hints if p.page == 0 else ()) for p in photos]
+            photos = [inpaint_missing(photos.pop(0), job, colorizer, options) for _ in range(len(photos))]
+            inputs = [colorizer.prepare(p, options.render, job.hints if p.page == 0 else ()) for p in photos]
             if options.reference is not None:
-                plain, sketches = sketches, [colorizer.match(sketch, options.reference) for sketch in sketches]
-                is_alike |= any(one is not other for one, other in zip(plain, sketches, strict=True))
+                plain, inputs = inputs, [colorizer.match(network_input, options.reference) for network_input in inputs]
+                is_alike |= any(one is not other for one, other in zip(plain, inputs, strict=True))
             marked |= any(photo.original is not None for photo in photos)
             is_dark |= any(map(_is_nearly_black, photos))
             is_last = photos[-1].page + 1 == photos[-1].pages
             notes = _notes(job, marked=marked, is_dark=is_dark, is_alike=is_alike) if is_last else ()
-            opened = OpenedJob(job, photos, sketches, [None] * len(photos), kept, notes)
-            photos, sketches = [], []  # whoever has it may let go of them
+            opened = OpenedJob(job, photos, inputs, [None] * len(photos), kept, notes)
+            photos, inputs = [], []  # whoever has it may let go of them
             yield opened
             del opened
             photos = [] if is_last else _take_part(pages)
@@ -372,8 +372,8 @@ def is_own(path: Path) -> bool:
     return is_there(path) and find_owner(path, path, None) is None
 
 
-def fill_missing(photo: Photo, job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Photo:
-    """Return a page of a job's photograph with what is missing filled, and write down what that was, if asked.
+def inpaint_missing(photo: Photo, job: Job, colorizer: Colorizer, options: ColorizeOptions) -> Photo:
+    """Return a page of a job's photograph with what is missing inpainted, and write down what that was, if asked.
 
     Raises:
         ImageReadError: Its mask cannot be read.
@@ -384,10 +384,10 @@ def fill_missing(photo: Photo, job: Job, colorizer: Colorizer, options: Colorize
         missing = mask_of_page(job.mask, photo)
     else:
         missing = find_damage(photo.grey) if options.find_damage else None
-    if job.filled is not None:
+    if job.saved_mask is not None:
         shown = np.zeros(photo.grey.shape, np.uint8) if missing is None else missing.astype(np.uint8) * np.uint8(255)
-        _write_aside(page_path(job.filled, photo.page), shown, colorizer, options, "mask of what was filled")
-    return photo if missing is None else colorizer.repair(photo, missing)
+        _write_aside(page_path(job.saved_mask, photo.page), shown, colorizer, options, "mask of what was filled")
+    return photo if missing is None else colorizer.inpaint(photo, missing)
 
 
 def _write_aside(
@@ -454,8 +454,8 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
         ImageWriteError: These cannot be written; nothing half written is left behind.
     """
     started = time.perf_counter()
-    for photo, sketch, answers in zip(opened.photos, opened.sketches, opened.colors, strict=True):
-        _finish_page(opened, photo, sketch, answers, colorizer, options)
+    for photo, network_input, answers in zip(opened.photos, opened.inputs, opened.colors, strict=True):
+        _finish_page(opened, photo, network_input, answers, colorizer, options)
     tally, job = opened.tally, opened.job
     tally.seconds += time.perf_counter() - started
     if opened.rest is not None:
@@ -470,8 +470,8 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
         width=tally.width,
         height=tally.height,
         pages=last.pages,
-        moved_share=tally.moved / max(tally.pixels, 1),
-        repaired_share=tally.filled / max(tally.pixels, 1),
+        out_of_gamut_fraction=tally.out_of_gamut / max(tally.pixels, 1),
+        inpainted_fraction=tally.inpainted / max(tally.pixels, 1),
         preview=tally.preview,
         files=job.results,
         left_out=tuple(tally.left_out),
@@ -482,14 +482,14 @@ def finish_job(opened: OpenedJob, colorizer: Colorizer, options: ColorizeOptions
 def _finish_page(
     opened: OpenedJob,
     photo: Photo,
-    sketch: Sketch,
-    answers: list[Colors] | None,
+    network_input: NetworkInput,
+    answers: list[PredictedColor] | None,
     colorizer: Colorizer,
     options: ColorizeOptions,
 ) -> None:
     fields = [
         colorizer.fit(
-            sketch,
+            network_input,
             colors,
             render,
             mute_uncertain=options.mute_uncertain,
@@ -500,26 +500,26 @@ def _finish_page(
         for colors in _checked(answers)
         for render in options.renders
     ]
-    painting = Painting(photo.grey, fields[0], _depth(photo, opened.job.target, options))
+    compositor = Compositor(photo.grey, fields[0], _depth(photo, opened.job.target, options))
     # The page itself comes last: by the time it is there, so is all that belongs to it.
-    _write_doubt(opened.job, photo, _checked(answers)[0], colorizer, options)
+    _write_uncertainty(opened.job, photo, _checked(answers)[0], colorizer, options)
     if page_path(opened.job.target, photo.page) not in opened.kept:
-        left_out = _write_page(opened.job, photo, painting, fields, colorizer, options)
+        left_out = _write_page(opened.job, photo, compositor, fields, colorizer, options)
         opened.tally.left_out |= dict.fromkeys(left_out)
     tally = opened.tally
-    tally.moved, tally.pixels = tally.moved + painting.moved, tally.pixels + painting.grey.size
-    tally.filled += _count_filled(photo)
+    tally.out_of_gamut, tally.pixels = tally.out_of_gamut + compositor.out_of_gamut, tally.pixels + compositor.grey.size
+    tally.inpainted += _count_inpainted(photo)
     if photo.page == 0:
         tally.width, tally.height = photo.width, photo.height
         tally.preview = make_preview(photo, fields[len(options.strengths) // 2]) if options.previews else None
 
 
-def _count_filled(photo: Photo) -> int:
-    """Count the pixels that were filled with something else than what was there."""
+def _count_inpainted(photo: Photo) -> int:
+    """Count the pixels that were inpainted with something else than what was there."""
     return 0 if photo.original is None else int(np.count_nonzero(photo.grey != photo.original))
 
 
-def _checked(answers: list[Colors] | None) -> list[Colors]:
+def _checked(answers: list[PredictedColor] | None) -> list[PredictedColor]:
     """Refuse to go on without colours: an uncoloured picture is never written as a coloured one."""
     if not answers or not all(bool(colors.ab.isfinite().all()) for colors in answers):
         raise ImageWriteError("the network gave no usable colours; nothing was written")
@@ -543,16 +543,16 @@ def _depth(photo: Photo, target: Path, options: ColorizeOptions) -> int:
 def _write_page(
     job: Job,
     photo: Photo,
-    painting: Painting,
+    compositor: Compositor,
     fields: list[ChromaField],
     colorizer: Colorizer,
     options: ColorizeOptions,
 ) -> tuple[str, ...]:
     """Write a page, and return what of its metadata is left out."""
     target = job.target
-    repaired = {"repaired": round(_count_filled(photo) / photo.grey.size, 6)} if photo.original is not None else {}
+    inpainted = {"repaired": round(_count_inpainted(photo) / photo.grey.size, 6)} if photo.original is not None else {}
     height, width = photo.grey.shape
-    pixels: Any = painting.bands()
+    pixels: Any = compositor.bands()
     alpha = photo.alpha
     if len(fields) > 1:
         pixels = variant_sheet(photo, fields, [f"--strength {strength:g}" for strength in options.strengths])
@@ -570,25 +570,27 @@ def _write_page(
         format=_format(photo, target, options),
         shape=(height, width),
         alpha=alpha,
-        depth=painting.depth if len(fields) == 1 else 8,
+        depth=compositor.depth if len(fields) == 1 else 8,
         quality=options.quality,
         metadata=None if options.strip_metadata else photo.metadata,
         provenance=colorizer.provenance(
-            settings_of(options, job) | repaired,
+            settings_of(options, job) | inpainted,
             origin=Origin(name=job.source.name, sha256=photo.sha256, page=photo.page),
-            source_type=SourceType.COMPOSITE if repaired else options.source_type,
+            source_type=SourceType.COMPOSITE if inpainted else options.source_type,
             keywords=options.keywords,
         ),
     )
 
 
-def _write_doubt(job: Job, photo: Photo, colors: Colors, colorizer: Colorizer, options: ColorizeOptions) -> None:
-    if job.doubt is None:
+def _write_uncertainty(
+    job: Job, photo: Photo, colors: PredictedColor, colorizer: Colorizer, options: ColorizeOptions
+) -> None:
+    if job.uncertainty is None:
         return
     if colors.confidence is None:
-        raise ImageWriteError("this network does not say how sure it is; leave --confidence out")
-    shown = doubt_map(colors.confidence, photo.grey.shape)
-    _write_aside(page_path(job.doubt, photo.page), shown, colorizer, options, "map of where colours are a guess")
+        raise ImageWriteError("this network does not say how sure it is; leave --uncertainty out")
+    shown = uncertainty_map(colors.confidence, photo.grey.shape)
+    _write_aside(page_path(job.uncertainty, photo.page), shown, colorizer, options, "map of where colours are a guess")
 
 
 def settings_of(options: ColorizeOptions, job: Job | None = None) -> dict[str, Any]:

@@ -50,8 +50,8 @@ def outcome_facts(outcome: "Outcome", model: str) -> dict[str, Any]:
         "width": outcome.width,
         "height": outcome.height,
         "pages": outcome.pages,
-        "gamut_share": round(outcome.moved_share, 6),
-        "repaired_share": round(outcome.repaired_share, 6),
+        "gamut_share": round(outcome.out_of_gamut_fraction, 6),
+        "repaired_share": round(outcome.inpainted_fraction, 6),
         "left_out": list(outcome.left_out),
         "model": model,
     }

@@ -292,7 +292,7 @@ def find_look(context: typer.Context, name: str) -> LookConfig:
     """Return a look by its name: of the files, the nearest first, or of those that come with colorgan.
 
     Raises:
-        UsageError: There is none, or what a file says of it cannot be meant.
+        UsageError: There is none, or what a file says of it is not valid.
     """
     own = [(file.path, file.tables.get(_LOOKS, {})) for file in _files(context)]
     for path, looks in own:

@@ -86,7 +86,7 @@ def download_weights(
 
 
 def _check_options(names: Sequence[str], modes: Sequence[bool], url: str | None, sha256: str | None) -> None:
-    """Refuse combinations that cannot be meant."""
+    """Refuse options that do not go together."""
     if sum(modes) > 1:
         raise UsageError("--list, --verify, --remove, --from and --url exclude each other; give one of them")
     if (url is None) != (sha256 is None):

@@ -12,13 +12,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from colorgan.color import lab_to_rgb, luminance_to_grey
-from colorgan.config import Framing, OutputSpace, RenderConfig
+from colorgan.config import Framing, RenderConfig
 from colorgan.data import PhotoFile, open_photo
 from colorgan.errors import EvaluationError
 from colorgan.evaluation.inputs import EvaluationBatch, frame_picture
 from colorgan.model import Generator
-from colorgan.rendering import draw_hints, keep_hints, mostly_known, predict_rendering, render_shape, shrink
-from colorgan.rendering.chroma import ChromaField, Painting, fit_chroma
+from colorgan.rendering import (
+    Compositor,
+    FittedColor,
+    Query,
+    fit_color,
+    make_inputs,
+    mostly_known,
+    predict_colors,
+    predict_rendering,
+    render_shapes,
+)
 from colorgan.runtime import Runtime
 
 __all__ = [
@@ -78,32 +87,22 @@ class Coloring:
 
     Args:
         luminance: L that the results keep, `(B, 1, H, W)`.
-        fields: The colours of each picture.
-        guide: L that they were fitted to, `(B, 1, h, w)`.
-        hints: Colours that were given, which no strength changes, `(B, N, 4)`; None gives none.
+        fitted: The colours of each picture.
     """
 
-    def __init__(self, luminance: Tensor, fields: list[ChromaField], guide: Tensor, hints: Tensor | None) -> None:
+    def __init__(self, luminance: Tensor, fitted: list[FittedColor]) -> None:
         levels = luminance_to_grey(luminance.float().clamp(0, 100)) * 65535
         self.grey = levels.round()[:, 0].cpu().numpy().astype(np.uint16)  # (B, H, W)
-        self.fields = fields
+        self.fitted = fitted
         self.device = luminance.device
-        self.guide = guide
-        self.hints = guide.new_zeros(len(fields), 0, 4) if hints is None else hints
 
     def compose(self, strength: float) -> Tensor:
         """Return the pictures as `colorgan colorize` writes them, `(B, 3, H, W)`, 8-bit levels as 0..1."""
         pictures = [
-            np.concatenate([band.copy() for band in Painting(grey, colors).bands()])
-            for grey, colors in zip(self.grey, self._colors(strength), strict=True)
+            np.concatenate([band.copy() for band in Compositor(grey, colors.at(strength)).bands()])
+            for grey, colors in zip(self.grey, self.fitted, strict=True)
         ]
         return torch.from_numpy(np.stack(pictures)).to(self.device).permute(0, 3, 1, 2).float() / 255
-
-    def _colors(self, strength: float) -> list[ChromaField]:
-        return [
-            keep_hints(field.scaled(strength), guide, points)
-            for field, guide, points in zip(self.fields, self.guide, self.hints, strict=True)
-        ]
 
 
 class Model:
@@ -125,29 +124,16 @@ class Model:
     def predict(self, batch: EvaluationBatch) -> Coloring:
         """Ask the network once for a batch; what is missing is filled first, if it can, as `colorize` does."""
         batch = self._fill(batch)
-        H, W = batch.shown.shape[-2:]
-        sizes = (self.render.size, *self.render.sizes)
-        largest = max(render_shape(H, W, size, self.network.config) for size in sizes)
-        drawn = None if batch.hints is None else torch.stack([draw_hints(points, largest) for points in batch.hints])
-        known = batch.known
-        if known is not None and self.network.repair is not None:
-            known = mostly_known(known, largest)
-        with self.runtime.autocast():
-            rendering = predict_rendering(self.network, batch.shown, self.render, known, drawn, confidence=False)
-        guide = shrink(batch.shown, largest)
-        luminance = batch.luminance
-        if batch.known is not None and self.network.repair is None and self.network.config.output is OutputSpace.RGB:
-            painted = F.interpolate(rendering.luminance.float(), size=(H, W), mode="bilinear", align_corners=False)
-            luminance = torch.where(batch.known > 0, luminance, painted)
-            guide = rendering.luminance
-        fields = [fit_chroma(ab, grey) for ab, grey in zip(rendering.ab.float(), guide.float(), strict=True)]
-        return Coloring(luminance, fields, guide.float(), batch.hints)
+        inputs = make_inputs(batch.shown, self.render, self.network.config, known=batch.known, points=batch.hints)
+        colors = predict_colors(self.network, inputs, self.render, runtime=self.runtime)
+        fitted = [fit_color(network_input, color) for network_input, color in zip(inputs, colors, strict=True)]
+        return Coloring(_lay_in(batch, [color.painted for color in colors]), fitted)
 
     def ask(self, batch: EvaluationBatch, size: int) -> Tensor:
-        """Return the network's own colours `(B, 2, h, w)` at a render size: without hints, vividness and evenness."""
+        """Return the network's own colours `(B, 2, h, w)` at a render size, without hints, their chroma as it is."""
         render = RenderConfig(size=size)
         with self.runtime.autocast():
-            return predict_rendering(self.network, batch.shown, render, batch.known, confidence=False).ab
+            return predict_rendering(self.network, batch.shown, render, Query(known=batch.known)).ab
 
     def _fill(self, batch: EvaluationBatch) -> EvaluationBatch:
         """Fill what is missing, or at least keep what was there from a network that passes it through."""
@@ -158,11 +144,21 @@ class Model:
             return dataclasses.replace(batch, shown=torch.where(known > 0, batch.shown, batch.luminance))
         with self.runtime.autocast():
             luminance, shown = repair(batch.luminance, known), repair(batch.shown, known)
-        return dataclasses.replace(batch, luminance=luminance, shown=shown)
+        shapes = render_shapes((known.shape[-2], known.shape[-1]), self.render, self.network.config)
+        return dataclasses.replace(batch, luminance=luminance, shown=shown, known=mostly_known(known, max(shapes)))
 
     def color(self, batch: EvaluationBatch) -> Tensor:
         """Colour a batch at the strength of the settings."""
         return self.predict(batch).compose(self.render.strength)
+
+
+def _lay_in(batch: EvaluationBatch, painted: list[Tensor | None]) -> Tensor:
+    """Return the luminance that results keep, with what a network painted where it was missing."""
+    given = [x for x in painted if x is not None]
+    if batch.known is None or not given:
+        return batch.luminance
+    full = F.interpolate(torch.stack(given), size=batch.luminance.shape[-2:], mode="bilinear", align_corners=False)
+    return torch.where(batch.known > 0, batch.luminance, full)
 
 
 class ForeignPictures:

@@ -44,7 +44,7 @@ from colorgan.evaluation.sweep import StrengthSweep, summarize_sweep
 from colorgan.files import printable
 from colorgan.metrics import psnr
 from colorgan.model import prepare_for_inference
-from colorgan.rendering.front import STRENGTHS, FrontValues, measure_front
+from colorgan.rendering.strength_sweep import STRENGTHS, SweepValues, sweep_strengths
 from colorgan.runtime import Runtime, pick_runtime
 from colorgan.version import __version__
 from colorgan.weights.file import LoadedGenerator, load_generator
@@ -181,12 +181,12 @@ def _describe_render(render: RenderConfig) -> str:
         f"render size {' + '.join(map(str, (render.size, *render.sizes)))}",
         f"strength {render.strength:g}",
     ]
-    corrections = {"vividness": render.vividness, "chroma gamma": render.chroma_gamma}
+    corrections = {"chroma scale": render.chroma_scale, "chroma gamma": render.chroma_gamma}
     parts += [f"{name} {value:g}" for name, value in corrections.items() if value != 1]
     if render.chroma_limit:
         parts.append(f"chroma limit {render.chroma_limit:g}")
-    if render.evenness:
-        parts.append(f"evenness {render.evenness:g}")
+    if render.chroma_equalization:
+        parts.append(f"chroma equalization {render.chroma_equalization:g}")
     if render.flip:
         parts.append("averaged with the mirrored picture")
     if render.bins_share:
@@ -322,10 +322,10 @@ def _score_all(scorers: Sequence[_Scorer], session: _Session, measures: Sequence
 
 def _sweep(model: Model, session: _Session, bootstrap: Bootstrap) -> StrengthSweep:
     parts = [
-        measure_front(model.predict(batch).compose, batch.target, _SWEPT_STRENGTHS)
+        sweep_strengths(model.predict(batch).compose, batch.target, _SWEPT_STRENGTHS)
         for batch in session.batches(f"sweeping the strength of {model.name}")
     ]
-    return summarize_sweep(model.name, FrontValues.join(parts), bootstrap)
+    return summarize_sweep(model.name, SweepValues.join(parts), bootstrap)
 
 
 def _pick_examples(candidate: Candidate, session: _Session, count: int) -> dict[str, tuple[Example, ...]]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from colorgan.color import grey_to_luminance, rgb_to_lab
 from colorgan.config import Degradation, Framing, Occlusion
 from colorgan.evaluation.protocol import PATCHY_SHARE, Protocol
-from colorgan.rendering import HINT_SHARE
+from colorgan.rendering import HINT_FRACTION
 
 __all__ = ["EvaluationBatch", "age_photo", "frame_picture", "make_batch", "occlude", "place_hints"]
 
@@ -110,7 +110,7 @@ def place_hints(ab: Tensor, count: int, rng: np.random.Generator) -> Tensor:
         A row for each hint `(count, 4)`: x and y of the square's middle as shares of width and height, a, b.
     """
     _, H, W = ab.shape
-    side = min(max(1, round(HINT_SHARE * (H * W) ** 0.5)), H, W)
+    side = min(max(1, round(HINT_FRACTION * (H * W) ** 0.5)), H, W)
     hints = ab.new_zeros(count, 4)
     for hint in hints:
         top, left = int(rng.integers(0, H - side + 1)), int(rng.integers(0, W - side + 1))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from colorgan.config import Checked, Degradation, Framing, Occlusion, Range
-from colorgan.rendering import HINT_SHARE
+from colorgan.rendering import HINT_FRACTION
 
 __all__ = ["PATCHY_SHARE", "Protocol"]
 
@@ -56,7 +56,7 @@ class Protocol(Checked):
         if self.occlusion is not Occlusion.NONE:
             parts.append(_OCCLUSIONS[self.occlusion])
         if self.hints:
-            side = round(256 * HINT_SHARE)
+            side = round(256 * HINT_FRACTION)
             parts.append(f"{self.hints} true colour hints at random places ({side} x {side} px of 256 x 256)")
         return ", ".join(parts) or "clean, no hints"
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from colorgan.evaluation.statistics import Bootstrap, Interval, summarize
-from colorgan.rendering.front import FrontValues
+from colorgan.rendering.strength_sweep import SweepValues
 
 __all__ = ["SHARES", "StrengthSweep", "summarize_sweep"]
 
@@ -26,7 +26,7 @@ class StrengthSweep:
     best: Interval  # the largest gain at any strength
 
 
-def summarize_sweep(name: str, values: FrontValues, bootstrap: Bootstrap) -> StrengthSweep:
+def summarize_sweep(name: str, values: SweepValues, bootstrap: Bootstrap) -> StrengthSweep:
     """Put the values of single pictures together.
 
     Args:
@@ -46,4 +46,4 @@ def summarize_sweep(name: str, values: FrontValues, bootstrap: Bootstrap) -> Str
         reached = np.array([gain for gain in there if gain is not None])
         at_shares[share] = None if here is None else summarize(np.asarray(here), [reached])
     best = summarize(np.asarray(curve.best), [np.array([other.best for other in resampled])])
-    return StrengthSweep(name, values.strengths, curve.gains, curve.shares, at_shares, best)
+    return StrengthSweep(name, values.strengths, curve.gains, curve.fractions, at_shares, best)

@@ -10,11 +10,11 @@ from torch import Tensor
 from colorgan.colorization import Palette
 from colorgan.errors import ImageReadError
 from colorgan.film.ahead import Ahead
-from colorgan.film.light import Levels, Light, paint_chroma, thumb_of
-from colorgan.film.look import Part, look_ahead
+from colorgan.film.light import Levels, Light, compose_chroma, thumb_of
+from colorgan.film.lookahead import Part, look_ahead
 from colorgan.film.source import Picture
 from colorgan.film.steady import Carried, Tint, interpolate, steady_keys
-from colorgan.rendering import ChromaField, fit_chroma
+from colorgan.rendering import ChromaField, NetworkInput, PredictedColor, fit_color
 
 __all__ = ["Colored", "Coloring"]
 
@@ -39,12 +39,12 @@ class Colored:
     after: Carried | None  # what the next part has to know of this one
     picture: Picture
     grey: Levels  # at the size of the chroma planes
-    luminance: Tensor  # L as the network sees it, upright
+    network_input: NetworkInput  # upright
     ab: Tensor  # (2, h, w), upright, coarse, without strength
 
     def field(self, strength: float, warmth: float = 0.0) -> ChromaField:
         """Fit the colours to the frame's edges."""
-        return fit_chroma(self.ab, self.luminance).scaled(strength).warmed(warmth)
+        return fit_color(self.network_input, PredictedColor(self.ab)).at(strength, warmth=warmth)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class Coloring:
 
     def paint(self, colored: Colored, strength: float, warmth: float = 0.0) -> tuple[Levels, Levels]:
         """Return Cb and Cr of a frame."""
-        return paint_chroma(colored.grey, colored.field(strength, warmth), self.light.facts)
+        return compose_chroma(colored.grey, colored.field(strength, warmth), self.light.facts)
 
     def _tint(self, part: Part, carried: Carried | None) -> tuple[list[Tint], Carried | None]:
         before, config = None if part.begins else carried, self.light.config
@@ -110,9 +110,9 @@ class Coloring:
             while place + 1 < len(tints) and tints[place + 1].number <= number:
                 place += 1
             grey = self.light.grey(picture.luma)
-            luminance = self.light.sketch(grey).luminance
+            network_input = self.light.prepare(grey)
             following = tints[min(place + 1, len(tints) - 1)]
             with torch.inference_mode():
-                thumb = thumb_of(luminance)
+                thumb = thumb_of(network_input.luminance)
             ab = interpolate(thumb, number, tints[place], following, stray=number in part.strays)
-            yield Colored(number, part, after, picture, grey, luminance, ab[0])
+            yield Colored(number, part, after, picture, grey, network_input, ab[0])

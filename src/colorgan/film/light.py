@@ -12,13 +12,12 @@ from PIL import Image
 from torch import Tensor
 
 from colorgan.colorization import Colorizer
-from colorgan.colorization.colorizer import Sketch
 from colorgan.config import RenderConfig
 from colorgan.film.source import FilmFacts, Luma
 from colorgan.images import Photo, PhotoKind
-from colorgan.rendering import ChromaField, Painting
+from colorgan.rendering import ChromaField, Compositor, NetworkInput
 
-__all__ = ["Light", "paint_chroma", "thumb_of"]
+__all__ = ["Light", "compose_chroma", "thumb_of"]
 
 _WEIGHTS = {1: (0.2126, 0.0722), 6: (0.299, 0.114), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}  # red, blue; H.273
 _LEAST_SIDE = 16  # of a thumb
@@ -40,10 +39,10 @@ class Light:
         across, down = _STEPS[self.facts.layout]
         return np.asarray(self._levels.take(_reduce(luma, across, down)))
 
-    def sketch(self, grey: Levels) -> Sketch:
+    def prepare(self, grey: Levels) -> NetworkInput:
         """Make the small copy that the network sees, upright."""
         upright = np.ascontiguousarray(np.rot90(grey, self.facts.turn))
-        return self.colorizer.sketch(Photo(grey=upright, depth=8, kind=PhotoKind.GREY), self.config)
+        return self.colorizer.prepare(Photo(grey=upright, depth=8, kind=PhotoKind.GREY), self.config)
 
     @cached_property
     def _levels(self) -> Levels:
@@ -51,8 +50,8 @@ class Light:
         bits, kind = self.facts.bits, np.uint8 if self.facts.bits == 8 else np.uint16
         codes, step = np.arange(1 << bits), 1 << (bits - 8)
         low, high = (0, (1 << bits) - 1) if self.facts.full_range else (16 * step, 235 * step)
-        share = ((codes - low) / (high - low)).clip(0, 1)
-        return np.asarray((share * np.iinfo(kind).max).round().astype(kind))
+        fraction = ((codes - low) / (high - low)).clip(0, 1)
+        return np.asarray((fraction * np.iinfo(kind).max).round().astype(kind))
 
 
 def _reduce(luma: Luma, across: int, down: int) -> Levels:
@@ -75,7 +74,7 @@ def thumb_of(luminance: Tensor) -> Tensor:
     return F.interpolate(luminance[None], size=(h, w), mode="area")
 
 
-def paint_chroma(grey: Levels, field: ChromaField, facts: FilmFacts) -> tuple[Levels, Levels]:
+def compose_chroma(grey: Levels, field: ChromaField, facts: FilmFacts) -> tuple[Levels, Levels]:
     """Lay colours over a frame and return its Cb and Cr, as codes of its depth and range.
 
     The colours are those that a photograph with these grey levels would get. What they add to its luma is left out, so
@@ -92,21 +91,21 @@ def paint_chroma(grey: Levels, field: ChromaField, facts: FilmFacts) -> tuple[Le
     cb, cr = (np.empty(grey.shape, np.uint8 if depth == 8 else np.uint16) for _ in range(2))
     top = 0
     with torch.inference_mode():
-        for band in Painting(grey, turned, depth).bands():
+        for band in Compositor(grey, turned, depth).bands():
             rows = slice(top, top + len(band))
             rgb = torch.from_numpy(np.ascontiguousarray(band.transpose(2, 0, 1)).astype(np.float32))
             rgb /= np.iinfo(band.dtype).max
             luma = torch.from_numpy(grey[rows].astype(np.float32) / np.float32(np.iinfo(grey.dtype).max))
             rgb -= red * rgb[0] + (1 - red - blue) * rgb[1] + blue * rgb[2]  # what is left is chroma alone
-            share = _fit_cube(luma, rgb)
-            cb[rows] = _to_codes(rgb[2] * share / (2 * (1 - blue)), facts)
-            cr[rows] = _to_codes(rgb[0] * share / (2 * (1 - red)), facts)
+            fraction = _fit_cube(luma, rgb)
+            cb[rows] = _to_codes(rgb[2] * fraction / (2 * (1 - blue)), facts)
+            cr[rows] = _to_codes(rgb[0] * fraction / (2 * (1 - red)), facts)
             top += len(band)
     return cb, cr
 
 
 def _fit_cube(luma: Tensor, chroma: Tensor) -> Tensor:
-    """Return the share of the chroma that fits over this luma."""
+    """Return the fraction of the chroma that fits over this luma."""
     over = (1 - luma) / chroma.amax(0).clamp_min(1e-6)
     under = luma / -chroma.amin(0).clamp_max(-1e-6)
     return torch.minimum(over, under).clamp_(max=1)

@@ -13,10 +13,10 @@ from colorgan.config import RenderConfig
 from colorgan.errors import EvaluationError
 from colorgan.film.coloring import Coloring
 from colorgan.film.encode import Encoding, make_frame
-from colorgan.film.light import Levels, Light, paint_chroma
+from colorgan.film.light import Levels, Light, compose_chroma
 from colorgan.film.source import FilmFacts, FilmReader, Picture, decode_frames, open_film, probe_film
 from colorgan.metrics import color_distribution_consistency, color_histograms, colorfulness, psnr
-from colorgan.rendering import fit_chroma
+from colorgan.rendering import NetworkInput, PredictedColor, fit_color
 from colorgan.request import VideoCodec
 
 __all__ = ["ClipScores", "Score", "lay_over", "measure_clip", "recolor"]
@@ -24,7 +24,7 @@ __all__ = ["ClipScores", "Score", "lay_over", "measure_clip", "recolor"]
 _MOST_STRENGTH = 4.0
 _TRIES = 5  # at a strength of equal colourfulness
 _SAMPLED = 12  # frames that the search looks at
-_CLOSE = 0.005  # share by which the colourfulness may be missed
+_CLOSE = 0.005  # fraction by which the colourfulness may be missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +79,26 @@ def measure_clip(path: Path, colorizer: Colorizer, render: RenderConfig, *, ever
     return ClipScores(path.name, len(colors), own, grey, *scores)
 
 
-_Colors = Sequence[tuple[Tensor, Tensor]]  # of each frame L as the network sees it, and the coarse colours
+_Colors = Sequence[tuple[NetworkInput, Tensor]]  # of each frame what the network sees, and the coarse colours
 
 
 def recolor(
     path: Path, facts: FilmFacts, colorizer: Colorizer, render: RenderConfig, *, steady: bool, every: int | None = None
 ) -> _Colors:
-    """Return the coarse colours of all frames of a clip, and the L that they belong to."""
+    """Return the coarse colours of all frames of a clip, and what the network saw of them."""
     coloring = Coloring(light=Light(facts, colorizer, render), every=every, steady=steady)
     frames = coloring.frames(FilmReader(path, facts), FilmReader(path, facts))
-    return [(colored.luminance, colored.ab) for colored in frames]
+    return [(colored.network_input, colored.ab) for colored in frames]
 
 
-def lay_over(picture: Picture, light: Light, colors: tuple[Tensor, Tensor] | None, strength: float) -> Levels:
+def lay_over(picture: Picture, light: Light, colors: tuple[NetworkInput, Tensor] | None, strength: float) -> Levels:
     """Return a frame with colours, or grey, as a player shows it: sRGB `(H, W, 3)` uint8."""
     facts, grey = light.facts, light.grey(picture.luma)
     if colors is None:
         neutral = np.full(grey.shape, 1 << (facts.bits - 1), np.uint8 if facts.bits == 8 else np.uint16)
         chroma = neutral, neutral
     else:
-        chroma = paint_chroma(grey, fit_chroma(colors[1], colors[0]).scaled(strength), facts)
+        chroma = compose_chroma(grey, fit_color(colors[0], PredictedColor(colors[1])).at(strength), facts)
     frame = make_frame(picture.luma, chroma, _plain(facts), facts)
     return np.asarray(frame.to_ndarray(format="rgb24"))
 

@@ -51,7 +51,7 @@ from colorgan.images.animation import (
     write_animation,
 )
 from colorgan.images.atomic import unwritable
-from colorgan.rendering import ChromaField, Painting
+from colorgan.rendering import ChromaField, Compositor
 from colorgan.request import FilmOptions, Product, VideoCodec
 
 __all__ = ["color_pictures"]
@@ -291,7 +291,7 @@ class _Run:
         return self.options.product is Product.COMPARISON
 
     def _paint(self, photo: Photo, colors: ChromaField, depth: int) -> tuple[Iterator[Levels], Levels | None]:
-        bands = Painting(photo.grey, colors, depth).bands()
+        bands = Compositor(photo.grey, colors, depth).bands()
         alpha = photo.alpha
         if not self._doubles:
             return bands, alpha

@@ -43,10 +43,10 @@ def glance(luminance: Tensor) -> Glance:
     """Look at a frame, L `(1, 1, h, w)`."""
     small = F.interpolate(luminance, size=_SHAPE, mode="bilinear", align_corners=False, antialias=True).flatten()
     centred = small - small.mean()
-    deviation = centred.square().mean().sqrt()
+    std = centred.square().mean().sqrt()
     levels = ((luminance - luminance.mean()) / luminance.std().clamp_min(1) * 3 + _BINS / 2).clamp(0, _BINS - 1)
     histogram = torch.bincount(levels.flatten().long(), minlength=_BINS).float() / luminance.numel()
-    return Glance(centred / deviation.clamp_min(1e-3), histogram, luminance, bool(deviation < _BLANK))
+    return Glance(centred / std.clamp_min(1e-3), histogram, luminance, bool(std < _BLANK))
 
 
 def _correlate(one: Glance, other: Glance) -> float:

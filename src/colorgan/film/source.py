@@ -46,7 +46,7 @@ _BT709, _BT601 = 1, 6
 _BT2020 = (9, 10)
 _HIGH_DEFINITION = 576  # rows above which players take BT.709 where nothing is said
 _PROBES = 7  # frames that are looked at to see whether a film is in colour
-_SHORT = 0.03  # share of what the container promises that may be missing
+_SHORT = 0.03  # fraction of what the container promises that may be missing
 
 
 @dataclass(frozen=True, slots=True)

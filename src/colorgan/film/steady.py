@@ -16,7 +16,7 @@ from torch import Tensor
 from colorgan.colorization import Palette
 from colorgan.config import RenderConfig
 from colorgan.film.motion import carry, estimate_motion, reverse_motion, trusted
-from colorgan.rendering import enliven
+from colorgan.rendering import chroma_factor
 
 __all__ = ["Carried", "Key", "Tint", "interpolate", "measure_typical", "steady_keys"]
 
@@ -75,7 +75,7 @@ def steady_keys(
     Args:
         keys: In order, at least one.
         carried: From the part of the scene before; None begins a scene.
-        config: For vividness, evenness and the like.
+        config: For what is done to the chroma.
         palette: Colours that the scene leans towards.
         advice: What hints say of some of the key frames, by their numbers; it follows what moves through the scene.
 
@@ -95,7 +95,7 @@ def steady_keys(
     ahead = _remember(own[::-1], thumbs[::-1][: len(own)], forth[::-1][: len(own) - 1], None)[::-1]
     means = torch.cat([past + future - alone for past, future, alone in zip(sums, ahead, own, strict=True)])
     said, trusted = means[:, :2] / means[:, 3:], means[:, 2:3] / means[:, 3:]
-    ab = said * enliven(said, config, torch.tensor(typical))  # (K, 2, h, w)
+    ab = said * chroma_factor(said, config, torch.tensor(typical))  # (K, 2, h, w)
     ab = (ab if palette is None else _advise(palette, ab)) * trusted
     told = _spread_advice(keys, carried, advice or {}, thumbs, back, forth)
     ab = ab if told is None else torch.lerp(ab, told[:, :2], told[:, 2:])
@@ -130,8 +130,8 @@ def _pass_on(own: Sequence[Tensor], thumbs: Sequence[Tensor], motions: Sequence[
     passed = [own[0]]
     for here, (last, thumb), motion in zip(own[1:], pairwise(thumbs), motions, strict=True):
         moved = carry(passed[-1], motion)
-        share = moved[:, 2:] * (trusted(thumb, last, motion) / _SURE).clamp(max=1)
-        passed.append(_louder(here, torch.cat((moved[:, :2], share), dim=1)))
+        fraction = moved[:, 2:] * (trusted(thumb, last, motion) / _SURE).clamp(max=1)
+        passed.append(_louder(here, torch.cat((moved[:, :2], fraction), dim=1)))
     return passed
 
 
@@ -158,8 +158,8 @@ def _remember(
             sums.append(said)
             continue
         motion, last = motions[index - 1], thumbs[index - 1]
-        share = _KEEP * trusted(thumbs[index], last, motion)
-        sums.append(said + share * carry(sums[-1], motion, sharp=True))
+        fraction = _KEEP * trusted(thumbs[index], last, motion)
+        sums.append(said + fraction * carry(sums[-1], motion, sharp=True))
     return sums if start is None else sums[1:]
 
 
@@ -187,11 +187,11 @@ def interpolate(thumb: Tensor, number: int, before: Tint, after: Tint, *, stray:
         return before.ab
     if number >= after.number:
         return after.ab
-    share = (number - before.number) / (after.number - before.number)
+    fraction = (number - before.number) / (after.number - before.number)
     if stray or before.to_next is None or after.to_last is None:
-        return torch.lerp(before.ab, after.ab, share)
-    back = estimate_motion(thumb, before.thumb, after.to_last * share, steps=1)
-    forth = estimate_motion(thumb, after.thumb, before.to_next * (1 - share), steps=1)
-    past = (1 - share) * (trusted(thumb, before.thumb, back) + _LEAST_TRUST)
-    future = share * (trusted(thumb, after.thumb, forth) + _LEAST_TRUST)
+        return torch.lerp(before.ab, after.ab, fraction)
+    back = estimate_motion(thumb, before.thumb, after.to_last * fraction, steps=1)
+    forth = estimate_motion(thumb, after.thumb, before.to_next * (1 - fraction), steps=1)
+    past = (1 - fraction) * (trusted(thumb, before.thumb, back) + _LEAST_TRUST)
+    future = fraction * (trusted(thumb, after.thumb, forth) + _LEAST_TRUST)
     return (past * carry(before.ab, back) + future * carry(after.ab, forth)) / (past + future)

@@ -27,7 +27,7 @@ from colorgan.film.encode import (
 )
 from colorgan.film.join import Span, check_container, join_film
 from colorgan.film.light import Levels, Light
-from colorgan.film.look import Part
+from colorgan.film.lookahead import Part
 from colorgan.film.outcome import Clock, FilmOutcome, hints_of, pass_over_colored, pass_over_done
 from colorgan.film.source import FilmFacts, FilmReader, Picture, probe_film
 from colorgan.film.steady import Carried

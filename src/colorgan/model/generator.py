@@ -10,7 +10,7 @@ from colorgan.color import AB_LIMIT, BIN_COUNT, luminance_to_grey, rgb_to_lab
 from colorgan.config import ModelConfig, OutputSpace
 from colorgan.model.blocks import ConvNormAct, DecoderStage, SelfAttention2d, pad_reflect
 from colorgan.model.encoders import GREY_MEAN, GREY_STD, build_encoder
-from colorgan.model.repair import RepairNetwork
+from colorgan.model.inpainting import InpaintingNetwork
 
 __all__ = ["Generator", "Prediction", "build_generator"]
 
@@ -56,7 +56,7 @@ class Generator(nn.Module):
         nn.init.uniform_(self.color.weight, -1e-3, 1e-3)  # a new network colours faintly, not garishly at random
         nn.init.zeros_(self.color.bias)  # type: ignore[arg-type]
         self.bins = nn.Conv2d(last, BIN_COUNT, 1) if config.bins else None
-        self.repair = RepairNetwork(config.repair_widths) if config.repair_widths else None
+        self.repair = InpaintingNetwork(config.repair_widths) if config.repair_widths else None
 
     def forward(self, luminance: Tensor, known: Tensor | None = None, hints: Tensor | None = None) -> Prediction:
         """Colour a batch.

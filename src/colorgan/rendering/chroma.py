@@ -1,7 +1,7 @@
-"""Bringing a generator's coarse colours up to a full-size photograph, band by band.
+"""Upsampling a generator's coarse colours to a full-size photograph, band by band.
 
 The colours are fitted, at render size, as an affine function of L in small windows (the fast guided filter: He and
-Sun, "Fast Guided Filter", 2015). The coefficients are smooth, so they can be brought up bilinearly; evaluated with
+Sun, "Fast Guided Filter", 2015). The coefficients are smooth, so they can be upsampled bilinearly; evaluated with
 the full-size L they give colours that stop where the picture's own edges are, whatever its size. Every coefficient is
 placed by global coordinates, so bands meet without seams.
 
@@ -23,7 +23,7 @@ from torch import Tensor
 from colorgan.color import grey_to_luminance, lab_to_linear_rgb, linear_rgb_to_rgb, rgb_to_lab
 from colorgan.errors import ImageWriteError
 
-__all__ = ["ChromaField", "Painting", "fit_chroma"]
+__all__ = ["ChromaField", "Compositor", "fit_chroma"]
 
 _GUIDE_RADIUS = 2  # render pixels on each side of a window
 _GUIDE_EPSILON = 20.0  # squared L units: contrast below its root counts as texture, not as an edge
@@ -32,7 +32,7 @@ _BAND_PIXELS = 1 << 17  # of a band: large against the cost of a call, small aga
 _CHUNK_BANDS = 8  # whose colours outside the gamut are fitted in one go: few a band, and each go has many calls
 _SCALE = 65535.0  # linear RGB in the 8-bit path runs to this, so that its whole part is a place in a table
 _ROOT = _SCALE ** (1 / 3)
-_FEW_ROWS = 12  # between two rows of the field: fewer are brought up all at once, more by runs
+_FEW_ROWS = 12  # between two rows of the field: fewer are upsampled all at once, more by runs
 _EDGE = 6 / 29  # of the Lab tone curve: its linear piece ends here
 _TOLERANCE = 1e-6  # of linear RGB: as far may a colour leave the gamut and still count as inside
 _NEWTON_STEPS = 4
@@ -67,7 +67,7 @@ def fit_chroma(
     Args:
         ab: Colours `(2, h, w)`, Lab units, at any size.
         luminance: L `(1, H, W)`, 0..100, at the size the network saw.
-        radius: Of the windows, in pixels of `luminance`; 0 fits nothing, so that colours are brought up as they are.
+        radius: Of the windows, in pixels of `luminance`; 0 fits nothing, so that colours are upsampled as they are.
         epsilon: Regularisation, in squared units of L.
 
     Returns:
@@ -128,7 +128,7 @@ _MATRIX = torch.tensor([[x, 1 - x - z, z] for x, z in _ROWS])
 
 
 @dataclass(slots=True)
-class Painting:
+class Compositor:
     """A photograph being coloured: iterate over `bands()`, then ask how many pixels the gamut moved.
 
     Args:
@@ -140,7 +140,7 @@ class Painting:
     grey: np.ndarray[Any, Any]
     colors: ChromaField
     depth: int = 8
-    moved: int = field(default=0, init=False)  # pixels whose chroma was shrunk into the gamut, so far
+    out_of_gamut: int = field(default=0, init=False)  # pixels whose chroma was shrunk into the gamut, so far
 
     def bands(self) -> Iterator[np.ndarray[Any, Any]]:
         """Yield the coloured picture from top to bottom as sRGB bands `(rows, W, 3)`, uint8 or uint16.
@@ -163,7 +163,7 @@ class Painting:
                     self._paint(top, min(top + rows, H), coefficients, scratch)
                     for top in tops[first : first + _CHUNK_BANDS]
                 ]
-                self.moved += _fit_gamut(bands, self.depth)
+                self.out_of_gamut += _fit_gamut(bands, self.depth)
             for number, band in enumerate(bands, first):
                 check.add(self.grey[tops[number] : tops[number] + rows], band.levels)
                 yield band.levels.reshape(3, -1, W).transpose(1, 2, 0)
@@ -266,7 +266,7 @@ class _Coefficients:
         above = position.floor().long()
         self.above = above.tolist()
         self.weight = (position - above).float()[:, None]  # (H, 1)
-        self._wide: dict[int, Tensor] = {}  # rows of the field brought up to full width, by number
+        self._wide: dict[int, Tensor] = {}  # rows of the field upsampled to full width, by number
         self._dense = _FEW_ROWS * h > H  # whether there are few rows between two of the field
 
     def evaluate(self, top: int, bottom: int, scratch: Tensor) -> Tensor:
@@ -280,7 +280,7 @@ class _Coefficients:
             below = (above + 1).clamp_max(last - first)
             torch.lerp(wide.index_select(1, above), wide.index_select(1, below), self.weight[top:bottom], out=out)
             return scratch[:, :size]
-        self._bring_up(first, last)
+        self._upsample_rows(first, last)
         start = top
         while start < bottom:  # a run of rows lies between the same two rows of the field
             above, end = self.above[start], start + 1
@@ -291,7 +291,7 @@ class _Coefficients:
             start = end
         return scratch[:, :size]
 
-    def _bring_up(self, first: int, last: int) -> None:
+    def _upsample_rows(self, first: int, last: int) -> None:
         self._wide = {number: row for number, row in self._wide.items() if number >= first}
         missing = [number for number in range(first, last + 1) if number not in self._wide]
         if missing:
@@ -300,7 +300,7 @@ class _Coefficients:
 
 
 def _widen(rows: Tensor, width: int) -> Tensor:
-    """Bring rows of the field `(4, n, w)` up to a picture's width."""
+    """Upsample rows of the field `(4, n, w)` to a picture's width."""
     return F.interpolate(rows, size=width, mode="linear", align_corners=False)
 
 
@@ -354,14 +354,14 @@ def _fit_gamut(bands: Sequence[_Band], depth: int) -> int:
 def _at_the_edge(f_of_y: Tensor, chroma: Tensor) -> Tensor:
     """Return linear RGB `(3, n)` of colours outside the gamut, with as much of their chroma as fits.
 
-    Newton's method on the share of the chroma: each component, cubic in the share, is followed along its tangent to
-    the end of 0..1 that it moves towards, and the first to arrive decides. A few steps end within a fraction of a
+    Newton's method on the fraction of the chroma: each component, cubic in the fraction, is followed along its tangent
+    to the end of 0..1 that it moves towards, and the first to arrive decides. A few steps end within a fraction of a
     level.
     """
     edge = _EDGE * _ROOT
-    share = torch.ones_like(f_of_y)
+    fraction = torch.ones_like(f_of_y)
     for step in range(_NEWTON_STEPS + 1):
-        f = torch.addcmul(f_of_y, chroma, share)
+        f = torch.addcmul(f_of_y, chroma, fraction)
         clipped = f.clamp_min(edge)
         square = clipped * clipped
         xyz = torch.addcmul((f - clipped) * (3 * edge * edge), square, clipped)
@@ -371,7 +371,7 @@ def _at_the_edge(f_of_y: Tensor, chroma: Tensor) -> Tensor:
         slope = _MATRIX @ (square * chroma).mul_(3)
         grows = (slope >= 0).float()
         slope.add_(grows.mul(2).sub_(1), alpha=1e-3)  # away from 0
-        share = (share + (grows * _SCALE - rgb).div_(slope)).amin(0).clamp_(0, 1)
+        fraction = (fraction + (grows * _SCALE - rgb).div_(slope)).amin(0).clamp_(0, 1)
     astray = ((rgb < -_ASTRAY) | (rgb > _SCALE + _ASTRAY)).any(0)
     return torch.where(astray, xyz[1], rgb)  # one in ten thousand of even the wildest colours: grey is always inside
 

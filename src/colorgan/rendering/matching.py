@@ -52,8 +52,8 @@ def describe_places(network: Generator, luminance: Tensor) -> Tensor:
     for stride, stage in zip(network.encoder.strides, stages, strict=True):
         if stride in _STRIDES:
             features = F.interpolate(stage.float(), size=shape, mode="bilinear", align_corners=False)[0]
-            mean, deviation = features.mean((1, 2), keepdim=True), features.std((1, 2), keepdim=True, correction=0)
-            found.append(F.normalize((features - mean) / (deviation + 1e-3), dim=0))
+            mean, std = features.mean((1, 2), keepdim=True), features.std((1, 2), keepdim=True, correction=0)
+            found.append(F.normalize((features - mean) / (std + 1e-3), dim=0))
     return F.normalize(torch.cat(found), dim=0)
 
 
@@ -65,8 +65,8 @@ def match_places(places: Tensor, views: list[View]) -> Tensor:
         views: The reference, at several sizes, mirrored or not; the one with the most pairs counts.
 
     Returns:
-        Hints `(N, 4)` as `draw_hints` takes them: x and y as shares of width and height, a, b. N is 0 if the pictures
-        have nothing in common.
+        Hints `(N, 4)` as `draw_hints` takes them: x and y as fractions of width and height, a, b. N is 0 if the
+        pictures have nothing in common.
     """
     here, there, likeness, view = max(
         ((*_pairs(places, view.places), view) for view in views), key=lambda found: len(found[0])

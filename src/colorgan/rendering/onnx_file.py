@@ -30,8 +30,8 @@ _OPSET = 18
 _MOST_DISTANCE = 0.1  # mean ab distance between the two programs' answers
 _SHAPES = ((192, 256), (201, 99), (37, 50), (600, 413), (64, 900))  # on which the graph is checked
 
-# As `render_shape` and `shrink` do it: sides of about `size` squared pixels, multiples of `stride`; each pixel the mean
-# of those around it, weighed by a triangle. ONNX has an operator for it, but onnxruntime treats edges otherwise.
+# As `render_shape` and `resample` do it: sides of about `size` squared pixels, multiples of `stride`; each pixel the
+# mean of those around it, weighed by a triangle. ONNX has an operator for it, but onnxruntime treats edges otherwise.
 _FIT = """
 <ir_version: 9, opset_import: ["" : {opset}]>
 fit (float[1, 1, H, W] luminance) => (float[1, 1, h, w] small)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from colorgan.config import (
+    RENAMED_RENDER_KEYS,
     AugmentConfig,
     BelowOne,
     Checked,
@@ -54,6 +55,7 @@ RENAMED_KEYS = {
     ("optimizer", "final_share"): "min_lr_ratio",
     ("run", "journal_steps"): "log_interval",
     ("run", "validation_steps"): "eval_interval",
+    **{("render", old): new for old, new in RENAMED_RENDER_KEYS.items()},
 }
 """What keys of recipes were called in version 0.1, by table, and what they are called now."""
 
@@ -155,7 +157,7 @@ def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
         overrides: Changes such as "loss.adversarial=0.02"; the value is read as TOML, else as text.
 
     Raises:
-        ConfigError: There is no such recipe, or it holds an unknown key or a value that cannot be meant.
+        ConfigError: There is no such recipe, or it holds an unknown key or a value that is not valid.
     """
     mapping = rename_keys(_parse(_read(str(name)), f"recipe {name}"), f"recipe {name}")
     for override in overrides:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-__all__ = ["ColorScore", "RepairScore", "Score", "describe_score", "kind_of_score"]
+__all__ = ["ColorScore", "InpaintingScore", "Score", "describe_score", "kind_of_score"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class ColorScore:
 
 
 @dataclass(frozen=True, slots=True)
-class RepairScore:
+class InpaintingScore:
     """How well missing luminance is filled."""
 
     hole_psnr: float  # dB, of the grey level inside holes
@@ -48,12 +48,12 @@ class RepairScore:
         return {name: getattr(self, name) for name in self.tracked}
 
 
-Score = ColorScore | RepairScore
+Score = ColorScore | InpaintingScore
 
 
 def kind_of_score(values: Mapping[str, Any]) -> type[Score] | None:
     """Return the kind of score that an entry of a journal holds; None if it holds none."""
-    kinds: tuple[type[Score], ...] = (ColorScore, RepairScore)
+    kinds: tuple[type[Score], ...] = (ColorScore, InpaintingScore)
     return next((kind for kind in kinds if all(name in values for name in kind.needed)), None)
 
 

@@ -10,8 +10,8 @@ from colorgan.errors import ConfigError
 from colorgan.losses import Head, PerceptualLoss, heads_looked_at
 from colorgan.model import Generator, Prediction
 from colorgan.runtime import Runtime
+from colorgan.training.inpainting_score import validate_inpainting
 from colorgan.training.recipe import Recipe
-from colorgan.training.repair_score import validate_repair
 from colorgan.training.score import Score
 from colorgan.training.targets import Targets
 from colorgan.training.validation import ValidationSet, validate
@@ -72,7 +72,7 @@ class _Coloring:
         return validate(network, photos, recipe.render, runtime, perceptual=perceptual)
 
 
-class _Repairing:
+class _Inpainting:
     """The repair network alone learns to fill missing luminance; the colours are taken from the truth."""
 
     keeps_shape = True
@@ -100,9 +100,9 @@ class _Repairing:
         perceptual: PerceptualLoss | None,  # noqa: ARG002 - of what it paints, nothing is judged but the grey level
     ) -> Score:
         assert network.repair is not None  # noqa: S101 - `trained_part` has seen to it
-        return validate_repair(network.repair, photos, recipe.augment, runtime)
+        return validate_inpainting(network.repair, photos, recipe.augment, runtime)
 
 
 def pick_task(recipe: Recipe) -> Task:
     """Return a recipe's task: if its loss looks at missing luminance alone, that is all there is to learn."""
-    return _Repairing() if heads_looked_at(recipe.loss) == {Head.REPAIR} else _Coloring()
+    return _Inpainting() if heads_looked_at(recipe.loss) == {Head.REPAIR} else _Coloring()

@@ -14,8 +14,8 @@ from colorgan.data.augment import is_nearly_grey
 from colorgan.errors import DataError, ImageReadError
 from colorgan.losses import PerceptualLoss
 from colorgan.model import Generator
-from colorgan.rendering import ChromaField, ColoredBatch, fit_chroma, predict_rendering, render_shape, shrink
-from colorgan.rendering.front import STRENGTHS, FrontValues, measure_front
+from colorgan.rendering import BatchCompositor, ChromaField, fit_color, make_inputs, predict_colors
+from colorgan.rendering.strength_sweep import STRENGTHS, SweepValues, sweep_strengths
 from colorgan.runtime import Runtime
 from colorgan.training.score import ColorScore
 
@@ -87,24 +87,24 @@ def validate(
 ) -> ColorScore:
     """Score a generator in eval mode: 8-bit RGB, luminance kept, mean of the pictures' PSNR.
 
-    The figures are those of `colorgan eval` within 0.01 dB: colours are brought up by the same code, but where they
+    The figures are those of `colorgan eval` within 0.01 dB: colours are upsampled by the same code, but where they
     leave the gamut another search, quicker on a GPU, finds its edge.
     """
     targets = [rgb.to(runtime.device) for rgb in torch.split(photos.rgb, _BATCH)]
     fields = [_colour(network, _scale(rgb), config, runtime) for rgb in targets]
     strengths = _choose_strengths(targets, fields, config.strength)
-    parts: list[FrontValues] = []
+    parts: list[SweepValues] = []
     distances: list[tuple[float, float]] = []  # of the generated and the grey pictures, a batch each
     for number, (rgb, found) in enumerate(zip(targets, fields, strict=True)):
         target = _scale(rgb)
-        batch = ColoredBatch(rgb_to_lab(target)[:, :1], found)
-        parts.append(measure_front(batch.compose, target, strengths))
+        batch = BatchCompositor(rgb_to_lab(target)[:, :1], found)
+        parts.append(sweep_strengths(batch.compose, target, strengths))
         if perceptual is not None and number * _BATCH < _PERCEPTUAL_PICTURES:
             with runtime.autocast():
                 pair = [float(perceptual(batch.compose(s), target)) for s in (config.strength, 0.0)]
             distances.append((pair[0], pair[1]))
     distance = sum(d for d, _ in distances) / sum(g for _, g in distances) if distances else None
-    return _score(FrontValues.join(parts), config.strength, distance)
+    return _score(SweepValues.join(parts), config.strength, distance)
 
 
 def _choose_strengths(targets: list[Tensor], fields: list[list[ChromaField]], own: float) -> list[float]:
@@ -114,19 +114,19 @@ def _choose_strengths(targets: list[Tensor], fields: list[list[ChromaField]], ow
     every strength took more than twice as long as all the rest.
     """
     strengths = sorted({*STRENGTHS, own} - {0.0})
-    rough: list[FrontValues] = []
+    rough: list[SweepValues] = []
     for rgb, found in zip(targets, fields, strict=True):
         target = _scale(rgb)
         step = max(1, target.shape[-1] // _ROUGH_SIDE)
-        batch = ColoredBatch(rgb_to_lab(target)[:, :1], found).thinned(step)
-        rough.append(measure_front(batch.compose, target[..., ::step, ::step], strengths))
-    curve = FrontValues.join(rough).curve()
+        batch = BatchCompositor(rgb_to_lab(target)[:, :1], found).thinned(step)
+        rough.append(sweep_strengths(batch.compose, target[..., ::step, ::step], strengths))
+    curve = SweepValues.join(rough).curve()
     swept = (0.0, *strengths)
     chosen = {own, swept[curve.gains.index(curve.best)]}
     for low, high in zip(range(len(swept) - 1), range(1, len(swept)), strict=True):
-        if curve.shares[low] - _ROUGH_ERROR <= SCORE_SHARE <= curve.shares[high] + _ROUGH_ERROR:
+        if curve.fractions[low] - _ROUGH_ERROR <= SCORE_SHARE <= curve.fractions[high] + _ROUGH_ERROR:
             chosen |= {swept[low], swept[high]}
-    if max(curve.shares) < SCORE_SHARE + _ROUGH_ERROR:  # not reached: the last one counts
+    if max(curve.fractions) < SCORE_SHARE + _ROUGH_ERROR:  # not reached: the last one counts
         chosen.add(swept[-1])
     return sorted(chosen - {0.0})
 
@@ -135,7 +135,7 @@ def _scale(rgb: Tensor) -> Tensor:
     return rgb.float() / 255
 
 
-def _score(values: FrontValues, strength: float, distance: float | None) -> ColorScore:
+def _score(values: SweepValues, strength: float, distance: float | None) -> ColorScore:
     curve, at = values.curve(), values.strengths.index(strength)
     grey = float(values.grey_psnr.mean())
     reached = curve.gain_at(SCORE_SHARE)
@@ -154,9 +154,6 @@ def _score(values: FrontValues, strength: float, distance: float | None) -> Colo
 
 def _colour(network: Generator, target: Tensor, config: RenderConfig, runtime: Runtime) -> list[ChromaField]:
     """Let the network colour a batch once."""
-    luminance = rgb_to_lab(target)[:, :1]
-    with runtime.autocast():
-        ab = predict_rendering(network, luminance, config, confidence=False).ab
-    H, W = target.shape[-2:]
-    seen = shrink(luminance, max(render_shape(H, W, size, network.config) for size in (config.size, *config.sizes)))
-    return [fit_chroma(colors, guide) for colors, guide in zip(ab.float(), seen, strict=True)]
+    inputs = make_inputs(rgb_to_lab(target)[:, :1], config, network.config)
+    colors = predict_colors(network, inputs, config, runtime=runtime)
+    return [fit_color(network_input, color).field for network_input, color in zip(inputs, colors, strict=True)]

@@ -17,7 +17,7 @@ import torch
 from safetensors import torch as safetensors_torch
 from torch import Tensor, nn
 
-from colorgan.config import ModelConfig, RenderConfig, config_from_mapping, config_to_mapping
+from colorgan.config import RENAMED_RENDER_KEYS, ModelConfig, RenderConfig, config_from_mapping, config_to_mapping
 from colorgan.errors import WeightsInvalidError
 from colorgan.files import write_whole
 from colorgan.model import Generator, build_generator
@@ -120,17 +120,25 @@ def load_generator(path: Path, device: torch.device | str = "cpu") -> LoadedGene
         )
     try:
         config = config_from_mapping(ModelConfig, header["model"], where="[model]")
-        render = config_from_mapping(RenderConfig, header.get("render", {}), where="[render]")
+        render = _read_render(header.get("render", {}))
         provenance = dict(header.get("provenance", {}))
         expected = _imply_tensors(config)
     except Exception as error:  # values that no network has can fail anywhere on the way to one
-        raise WeightsInvalidError(f"{path} has a header that cannot be meant: {brief(error)}") from error
+        raise WeightsInvalidError(f"{path} has a header that is not valid: {brief(error)}") from error
     for name, tensor in expected.items():
         _check_tensor(path, config, name, tensor, weights.get(name))
     network = build_generator(config)
     network.load_state_dict({name: weights[name].to(tensor.dtype) for name, tensor in expected.items()})
     sha256 = hashlib.sha256(data).hexdigest()
     return LoadedGenerator(network.to(device).eval(), render, provenance, sha256)
+
+
+def _read_render(mapping: Mapping[str, Any]) -> RenderConfig:
+    """Return the settings of a header, which may have the names of an earlier version."""
+    renamed = {old: new for old, new in RENAMED_RENDER_KEYS.items() if new not in mapping}
+    return config_from_mapping(
+        RenderConfig, {renamed.get(key, key): value for key, value in mapping.items()}, where="[render]"
+    )
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

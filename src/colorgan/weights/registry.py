@@ -57,7 +57,7 @@ class RegistryEntry:
     override: bool = False  # may take the place of an earlier entry of the same name
 
     def __post_init__(self) -> None:
-        """Refuse entries that cannot be meant, or that would be stored outside the store."""
+        """Refuse entries that are not valid, or that would be stored outside the store."""
         if not self.file and self.urls:
             object.__setattr__(self, "file", file_of_url(self.urls[0]))
         for name in (self.name, *self.aliases, self.file):
@@ -139,7 +139,7 @@ def read_registry(folder: Path | None = None) -> Registry:
 
     Raises:
         UsageError: The system does not let the folder be looked at.
-        ConfigError: A file cannot be read, an entry cannot be meant, or it takes a name that is already given.
+        ConfigError: A file cannot be read, an entry is not valid, or it takes a name that is already given.
     """
     custom = [Path(part) for part in os.environ.get("COLORGAN_REGISTRY", "").split(os.pathsep) if part]
     stored = sorted(folder.glob("*.toml")) if folder is not None and is_folder(folder) else []

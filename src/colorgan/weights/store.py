@@ -51,7 +51,7 @@ def resolve_weights(name_or_path: str | Path) -> Path:
         WeightsNotFoundError: There is no such name or file, or it is known but not on this machine.
         WeightsInvalidError: The file in the store is not of the size that the registry gives.
         UsageError: The system does not let it be looked at.
-        ConfigError: A custom registry cannot be meant.
+        ConfigError: A custom registry is not valid.
     """
     return WeightsStore().resolve(name_or_path)
 

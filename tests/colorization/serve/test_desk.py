@@ -50,7 +50,7 @@ class TestDesk:
 
     def test_masks_are_written_with_the_picture_only(self, desk: Desk, tmp_path: Path) -> None:
         mask = tmp_path / "masks" / "mask.png"
-        desk.jobs = tuple(dataclasses.replace(job, filled=mask) for job in desk.jobs)
+        desk.jobs = tuple(dataclasses.replace(job, saved_mask=mask) for job in desk.jobs)
         desk.show_before(0)
         desk.show_after(0, Wish((), 1.0))
         assert not mask.exists()

@@ -15,10 +15,11 @@ from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.hints import Hint, hint_from_values, hints_to_json
 from colorgan.colorization.plan import Job, Plan
 from colorgan.colorization.products import paint_small
-from colorgan.colorization.work import ColorizeOptions, OpenedJob, fill_missing, finish_job, open_job
+from colorgan.colorization.work import ColorizeOptions, OpenedJob, finish_job, inpaint_missing, open_job
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import UsageError
 from colorgan.images import Photo, atomic_file, iter_photos
+from colorgan.rendering import Query
 from colorgan.request import STREAM
 
 __all__ = ["Desk", "Wish"]
@@ -142,11 +143,11 @@ class Desk:
     def _color(self, job: Job, options: ColorizeOptions) -> None:
         """Do a job, whatever colours its photograph has: a person has looked at it."""
         options = dataclasses.replace(options, color_input=ColorInput.RECOLOR)
-        sure = options.mute_uncertain or job.doubt is not None
+        sure = options.mute_uncertain or job.uncertainty is not None
         opened = open_job(job, self.colorizer, options)
         while isinstance(opened, OpenedJob):
-            for page, sketch in enumerate(opened.sketches):
-                opened.colors[page] = self.colorizer.predict([sketch], options.render, confidence=sure)
+            for page, network_input in enumerate(opened.inputs):
+                opened.colors[page] = self.colorizer.predict([network_input], options.render, Query(confidence=sure))
             opened = finish_job(opened, self.colorizer, options)
 
     def _photo(self, number: int) -> Photo:
@@ -155,9 +156,9 @@ class Desk:
             raise IndexError(number)
         if self._open is None or self._open[0] != number:
             self._open = None  # before the next is read: two may not fit
-            job = dataclasses.replace(self.jobs[number], filled=None)
+            job = dataclasses.replace(self.jobs[number], saved_mask=None)
             with closing(iter_photos(job.source)) as pages:
-                self._open = number, fill_missing(next(pages), job, self.colorizer, self.options)
+                self._open = number, inpaint_missing(next(pages), job, self.colorizer, self.options)
         return self._open[1]
 
     def _options(self, wish: Wish) -> ColorizeOptions:
@@ -166,10 +167,10 @@ class Desk:
 
     def _paint(self, number: int, photo: Photo, wish: Wish) -> tuple[Image.Image, Image.Image]:
         options = self._options(wish)
-        sketch = self.colorizer.sketch(photo, options.render, wish.hints)
-        (colors,) = self.colorizer.predict([sketch], options.render, confidence=options.mute_uncertain)
+        network_input = self.colorizer.prepare(photo, options.render, wish.hints)
+        (colors,) = self.colorizer.predict([network_input], options.render, Query(confidence=options.mute_uncertain))
         field = self.colorizer.fit(
-            sketch,
+            network_input,
             colors,
             options.render,
             mute_uncertain=options.mute_uncertain,

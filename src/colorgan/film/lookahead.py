@@ -9,12 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colorgan.colorization.colorizer import Colors, Sketch, trust
+from colorgan.colorization.colorizer import trust
 from colorgan.config import RenderConfig
 from colorgan.film.light import Light, thumb_of
 from colorgan.film.scenes import CutFinder, Verdict, glance
 from colorgan.film.source import Picture
 from colorgan.film.steady import Key
+from colorgan.rendering import NetworkInput, PredictedColor, Query
 
 __all__ = ["Part", "look_ahead"]
 
@@ -41,7 +42,7 @@ class Part:
 class _Seen:
     number: int
     pts: int
-    sketch: Sketch
+    network_input: NetworkInput
     thumb: Tensor
     points: Tensor | None  # hints at this frame
 
@@ -91,7 +92,9 @@ class _Builder:
         if not self.asked or self.part is None:
             return
         colors = self.light.colorizer.predict(
-            [seen.sketch for seen in self.asked], _plain(self.light.config), confidence=self.confidence, pad_to=_BATCH
+            [seen.network_input for seen in self.asked],
+            _plain(self.light.config),
+            Query(confidence=self.confidence, pad_to=_BATCH),
         )
         self.part.keys += [
             Key(seen.number, seen.thumb, _said(answer, seen.thumb))
@@ -139,10 +142,10 @@ def look_ahead(
     for number, picture in enumerate(pictures, start=start):
         done = None
         with torch.inference_mode():
-            sketch = light.sketch(light.grey(picture.luma))
+            network_input = light.prepare(light.grey(picture.luma))
             points = [due.popleft()[1] for _ in range(len(due)) if due[0][0] < picture.pts + picture.duration]
             told = torch.cat(points) if points else None
-            waiting.append(_Seen(number, picture.pts, sketch, thumb_of(sketch.luminance), told))
+            waiting.append(_Seen(number, picture.pts, network_input, thumb_of(network_input.luminance), told))
             if (verdict := finder.show(glance(waiting[-1].thumb))) is not None:
                 done = builder.add(waiting.popleft(), verdict)
         if done is not None:
@@ -158,7 +161,7 @@ def look_ahead(
 
 def _plain(config: RenderConfig) -> RenderConfig:
     """Return settings under which the network's answer is left as it is: what strengthens it waits for the scene."""
-    return dataclasses.replace(config, vividness=1.0, evenness=0.0, chroma_gamma=1.0, chroma_limit=0.0)
+    return dataclasses.replace(config, chroma_scale=1.0, chroma_equalization=0.0, chroma_gamma=1.0, chroma_limit=0.0)
 
 
 def _advise(seen: _Seen, points: Tensor, light: Light) -> Tensor:
@@ -166,18 +169,19 @@ def _advise(seen: _Seen, points: Tensor, light: Light) -> Tensor:
 
     The frame is coloured with them and without, as a photograph would be.
     """
-    sketch, config = dataclasses.replace(seen.sketch, points=points), light.config
-    (told,), (plain,) = (light.colorizer.predict([one], config) for one in (sketch, seen.sketch))
-    with_hints, without = light.colorizer.fit(sketch, told, config), light.colorizer.fit(seen.sketch, plain, config)
+    hinted, config = dataclasses.replace(seen.network_input, points=points), light.config
+    (told,), (plain,) = (light.colorizer.predict([one], config) for one in (hinted, seen.network_input))
+    with_hints = light.colorizer.fit(hinted, told, config)
+    without = light.colorizer.fit(seen.network_input, plain, config)
     colors, before = (
-        (field.slope * sketch.luminance + field.offset) / max(config.strength, 1e-3) for field in (with_hints, without)
+        (field.slope * hinted.luminance + field.offset) / max(config.strength, 1e-3) for field in (with_hints, without)
     )
-    told_share = ((colors - before).norm(dim=0, keepdim=True) / _TOLD).clamp(max=1)
-    both = torch.cat((colors, told_share))[None]
+    told_fraction = ((colors - before).norm(dim=0, keepdim=True) / _TOLD).clamp(max=1)
+    both = torch.cat((colors, told_fraction))[None]
     return F.interpolate(both, size=seen.thumb.shape[-2:], mode="bilinear", align_corners=False, antialias=True)
 
 
-def _said(answer: Colors, thumb: Tensor) -> Tensor:
+def _said(answer: PredictedColor, thumb: Tensor) -> Tensor:
     """Put an answer together as a `Key` has it."""
     sure = torch.ones_like(answer.ab[:1]) if answer.confidence is None else trust(answer.confidence)
     both = torch.cat((answer.ab, sure))[None]

@@ -1,8 +1,8 @@
-"""Filling in luminance that is missing: coarse to fine, a small network at each scale.
+"""Inpainting of luminance that is missing: coarse to fine, a small network at each scale.
 
 The picture is halved again and again; a pixel of the smaller picture is the mean of those of its four that are known,
-so holes close a little at each scale and are gone at the last one. On the way back each scale is brought up, laid into
-the holes of the next finer one, and mended there by the network, which sees the filled picture and where it was
+so holes close a little at each scale and are gone at the last one. On the way back each scale is upsampled, laid into
+the holes of the next finer one, and refined there by the network, which sees the filled picture and where it was
 filled. So holes of any size are filled, large ones smoothly and small ones sharply, and the network needs to see no
 farther than a few dozen pixels. Without the network's part this is the pull-push of Gortler et al., "The Lumigraph"
 (SIGGRAPH 1996).
@@ -17,13 +17,13 @@ from torch import Tensor, nn
 
 from colorgan.model.blocks import pad_reflect
 
-__all__ = ["RepairNetwork", "double", "fill_smoothly", "halve"]
+__all__ = ["InpaintingNetwork", "downsample_by_two", "inpaint_smoothly", "upsample_by_two"]
 
 _NOTHING_KNOWN = 50.0  # L of a picture of which nothing is known
 _DILATIONS = (1, 2, 4, 1)  # of the convolutions at the coarsest stride
 
 
-class RepairNetwork(nn.Module):
+class InpaintingNetwork(nn.Module):
     """Fills holes in luminance; independent of the rest of the generator.
 
     It has no norms, so a picture's result does not depend on what is beside it; its last layer begins at zero, so that
@@ -52,7 +52,7 @@ class RepairNetwork(nn.Module):
         return self.stride * (sum(_DILATIONS) + 6)
 
     def forward(self, luminance: Tensor, known: Tensor) -> Tensor:
-        """Fill what is missing.
+        """Inpaint what is missing.
 
         Args:
             luminance: L, 0..100, `(B, 1, H, W)`, of any size; what is missing is not looked at.
@@ -61,15 +61,15 @@ class RepairNetwork(nn.Module):
         Returns:
             L, the given one where known, bit for bit.
         """
-        return _fill(luminance, known, self.refine)
+        return _inpaint(luminance, known, self.refine)
 
     def refine(self, luminance: Tensor, unknown: Tensor, coarse: Tensor) -> Tensor:
-        """Fill the holes of one scale with what the coarser one says, mended.
+        """Fill the holes of one scale with what the coarser one says, refined.
 
         Args:
             luminance: L of this scale `(B, 1, H, W)`.
             unknown: Where it is missing, bool `(B, 1, H, W)`.
-            coarse: The coarser scale's result, brought up `(B, 1, H, W)`.
+            coarse: The coarser scale's result, upsampled `(B, 1, H, W)`.
         """
         filled = torch.where(unknown, coarse, luminance)
         change = self._propose(filled, unknown)
@@ -95,22 +95,22 @@ class RepairNetwork(nn.Module):
         return change[..., :H, :W].float()
 
 
-def fill_smoothly(luminance: Tensor, known: Tensor) -> Tensor:
-    """Fill what is missing without a network; arguments and result are those of `RepairNetwork.forward`."""
-    return _fill(luminance, known, lambda given, unknown, coarse: torch.where(unknown, coarse, given))
+def inpaint_smoothly(luminance: Tensor, known: Tensor) -> Tensor:
+    """Inpaint what is missing without a network; arguments and result are those of `InpaintingNetwork.forward`."""
+    return _inpaint(luminance, known, lambda given, unknown, coarse: torch.where(unknown, coarse, given))
 
 
-def _fill(luminance: Tensor, known: Tensor, refine: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
+def _inpaint(luminance: Tensor, known: Tensor, refine: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
     unknown = known < 0.5
     if not bool(unknown.any()):
         return luminance
     if max(luminance.shape[-2:]) == 1:
         return torch.where(unknown, _NOTHING_KNOWN, luminance)
-    coarse = _fill(*halve(luminance, known), refine)
-    return refine(luminance, unknown, double(coarse, luminance.shape[-2:]))
+    coarse = _inpaint(*downsample_by_two(luminance, known), refine)
+    return refine(luminance, unknown, upsample_by_two(coarse, luminance.shape[-2:]))
 
 
-def halve(luminance: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+def downsample_by_two(luminance: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     """Return the picture at half the size: the mean of the known ones of four pixels, known where any of them is.
 
     Args:
@@ -120,13 +120,13 @@ def halve(luminance: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Both at `(B, 1, ceil(H / 2), ceil(W / 2))`; 0 where nothing is known.
     """
-    share = F.avg_pool2d(known, 2, ceil_mode=True)
+    fraction = F.avg_pool2d(known, 2, ceil_mode=True)
     given = torch.where(known > 0, luminance, 0.0)  # what is missing may be anything, nan too
-    mean = F.avg_pool2d(given, 2, ceil_mode=True) / share.clamp_min(1e-6)
-    return mean * (share > 0), (share > 0).to(known.dtype)
+    mean = F.avg_pool2d(given, 2, ceil_mode=True) / fraction.clamp_min(1e-6)
+    return mean * (fraction > 0), (fraction > 0).to(known.dtype)
 
 
-def double(coarse: Tensor, shape: Sequence[int]) -> Tensor:
-    """Bring `(B, 1, ceil(H / 2), ceil(W / 2))` up to `(B, 1, H, W)`, bilinearly."""
+def upsample_by_two(coarse: Tensor, shape: Sequence[int]) -> Tensor:
+    """Upsample `(B, 1, ceil(H / 2), ceil(W / 2))` to `(B, 1, H, W)`, bilinearly."""
     H, W = shape
     return F.interpolate(coarse, scale_factor=2.0, mode="bilinear", align_corners=False)[..., :H, :W]

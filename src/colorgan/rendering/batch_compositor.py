@@ -10,13 +10,13 @@ from torch import Tensor
 from colorgan.color import fit_gamut, lab_to_rgb
 from colorgan.rendering.chroma import ChromaField
 
-__all__ = ["ColoredBatch"]
+__all__ = ["BatchCompositor"]
 
 _GAMUT_STEPS = 10  # to a thousandth of the chroma
 
 
-class ColoredBatch:
-    """What `Painting` makes of each picture, up to rounding and the search for the gamut's edge, but on the device.
+class BatchCompositor:
+    """What `Compositor` makes of each picture, up to rounding and the search for the gamut's edge, but on the device.
 
     Args:
         luminance: L that the pictures keep, 0..100, `(B, 1, H, W)`.
@@ -31,7 +31,7 @@ class ColoredBatch:
         self.luminance = luminance
         self.ab = maps[:, :2] * luminance + maps[:, 2:]  # (B, 2, H, W)
 
-    def thinned(self, step: int) -> "ColoredBatch":
+    def thinned(self, step: int) -> "BatchCompositor":
         """Return every `step`-th pixel of every `step`-th row: much quicker, and means over pictures hardly change."""
         thin = copy(self)
         thin.luminance, thin.ab = self.luminance[..., ::step, ::step], self.ab[..., ::step, ::step]

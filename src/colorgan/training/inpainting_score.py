@@ -8,20 +8,20 @@ from colorgan.color import luminance_to_grey, rgb_to_lab
 from colorgan.config import AugmentConfig
 from colorgan.data.augment import draw_occlusion
 from colorgan.metrics import psnr
-from colorgan.model.repair import RepairNetwork, fill_smoothly
+from colorgan.model.inpainting import InpaintingNetwork, inpaint_smoothly
 from colorgan.runtime import Runtime
-from colorgan.training.score import RepairScore
+from colorgan.training.score import InpaintingScore
 from colorgan.training.validation import ValidationSet
 
-__all__ = ["validate_repair"]
+__all__ = ["validate_inpainting"]
 
 _BATCH = 16
 
 
 @torch.inference_mode()
-def validate_repair(
-    network: RepairNetwork, photos: ValidationSet, augment: AugmentConfig, runtime: Runtime
-) -> RepairScore:
+def validate_inpainting(
+    network: InpaintingNetwork, photos: ValidationSet, augment: AugmentConfig, runtime: Runtime
+) -> InpaintingScore:
     """Score a repair network: PSNR of the grey level inside holes, beside that of smooth filling.
 
     The holes are drawn as in training, the same ones each time.
@@ -36,9 +36,9 @@ def validate_repair(
         with runtime.autocast():
             filled = network(luminance, known)
         repaired.append(_psnr_in_holes(filled, luminance, known))
-        smooth.append(_psnr_in_holes(fill_smoothly(luminance, known), luminance, known))
+        smooth.append(_psnr_in_holes(inpaint_smoothly(luminance, known), luminance, known))
     found, baseline = (float(torch.cat(values).mean()) for values in (repaired, smooth))
-    return RepairScore(found, baseline, score=found - baseline)
+    return InpaintingScore(found, baseline, score=found - baseline)
 
 
 def _psnr_in_holes(filled: Tensor, luminance: Tensor, known: Tensor) -> Tensor:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from colorgan.rendering import ChromaField, draw_hints, fit_chroma, keep_hints
-from colorgan.rendering.hints import weigh_advice
+from colorgan.rendering.hint_guidance import weigh_advice
 
 
 def field(H: int = 48, W: int = 64) -> tuple[ChromaField, torch.Tensor]:

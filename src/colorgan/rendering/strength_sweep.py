@@ -1,4 +1,4 @@
-"""The front: how many dB a model gains over grey at a given colourfulness.
+"""The strength sweep: how many dB a model gains over grey at a given colourfulness.
 
 The strength dial trades PSNR against colourfulness, so models can only be compared fairly where they are equally
 colourful.
@@ -12,17 +12,17 @@ from torch import Tensor
 
 from colorgan.metrics import colorfulness, psnr
 
-__all__ = ["STRENGTHS", "FrontCurve", "FrontValues", "best_gain", "gain_at_share", "measure_front"]
+__all__ = ["STRENGTHS", "SweepCurve", "SweepValues", "best_gain", "gain_at_fraction", "sweep_strengths"]
 
 STRENGTHS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
-"""Factors on chroma at which a front is measured."""
+"""Factors on chroma at which models are measured."""
 
 
 @dataclass(frozen=True, slots=True)
-class FrontCurve:
+class SweepCurve:
     """A model's mean gain against its mean colourfulness, as the strength rises from 0."""
 
-    shares: tuple[float, ...]  # mean colourfulness over the photographs' mean, at each strength
+    fractions: tuple[float, ...]  # mean colourfulness over the photographs' mean, at each strength
     gains: tuple[float, ...]  # mean gain in dB, at each strength
 
     @property
@@ -30,13 +30,13 @@ class FrontCurve:
         """The largest mean gain at any of the strengths, dB."""
         return best_gain(self.gains)
 
-    def gain_at(self, share: float) -> float | None:
-        """Return the gain at that share of the photographs' colourfulness; None where no strength reaches it."""
-        return gain_at_share(self.shares, self.gains, share)
+    def gain_at(self, fraction: float) -> float | None:
+        """Return the gain at that fraction of the photographs' colourfulness; None where no strength reaches it."""
+        return gain_at_fraction(self.fractions, self.gains, fraction)
 
 
 @dataclass(frozen=True, slots=True)
-class FrontValues:
+class SweepValues:
     """What N pictures have at each of S strengths."""
 
     strengths: tuple[float, ...]  # (S,), rising from 0
@@ -46,24 +46,24 @@ class FrontValues:
     photographs: Tensor  # (N,), colourfulness of the photographs
 
     @classmethod
-    def join(cls, parts: Sequence["FrontValues"]) -> "FrontValues":
+    def join(cls, parts: Sequence["SweepValues"]) -> "SweepValues":
         """Put batches together, in double precision on the CPU."""
         names = ("gains", "colorfulness", "grey_psnr", "photographs")
         joined = (torch.cat([getattr(part, name).double().cpu() for part in parts], dim=-1) for name in names)
         return cls(parts[0].strengths, *joined)
 
-    def curve(self, weights: Tensor | None = None) -> FrontCurve:
+    def curve(self, weights: Tensor | None = None) -> SweepCurve:
         """Return the means over the pictures, each with a weight where `weights` `(N,)` gives some."""
         if weights is None:
             weights = torch.ones_like(self.photographs)
         weights = weights / weights.sum()
-        shares = (self.colorfulness @ weights) / (self.photographs @ weights).clamp_min(1e-9)
-        return FrontCurve(tuple(shares.tolist()), tuple((self.gains @ weights).tolist()))
+        fractions = (self.colorfulness @ weights) / (self.photographs @ weights).clamp_min(1e-9)
+        return SweepCurve(tuple(fractions.tolist()), tuple((self.gains @ weights).tolist()))
 
 
-def measure_front(
+def sweep_strengths(
     compose: Callable[[float], Tensor], target: Tensor, strengths: Sequence[float] = STRENGTHS
-) -> FrontValues:
+) -> SweepValues:
     """Measure a batch at each strength, grey (strength 0) first.
 
     Args:
@@ -78,23 +78,23 @@ def measure_front(
         psnrs.append(psnr(pictures, target))
         colours.append(colorfulness(pictures))
     gains = torch.stack(psnrs) - psnrs[0]
-    return FrontValues(swept, gains, torch.stack(colours), psnrs[0], colorfulness(target))
+    return SweepValues(swept, gains, torch.stack(colours), psnrs[0], colorfulness(target))
 
 
-def gain_at_share(shares: Sequence[float], gains: Sequence[float], share: float) -> float | None:
-    """Return the mean gain where the mean colourfulness is `share` of the real photographs', by interpolation.
+def gain_at_fraction(fractions: Sequence[float], gains: Sequence[float], fraction: float) -> float | None:
+    """Return the mean gain where the mean colourfulness is `fraction` of the real photographs', by interpolation.
 
     Args:
-        shares: Mean colourfulness over the real photographs' mean, at rising strengths.
+        fractions: Mean colourfulness over the real photographs' mean, at rising strengths.
         gains: Mean gain in dB at the same strengths.
-        share: Where to read.
+        fraction: Where to read.
 
     Returns:
-        None where no strength reaches that share.
+        None where no strength reaches that fraction.
     """
-    for low, high in zip(range(len(shares) - 1), range(1, len(shares)), strict=True):
-        if shares[low] <= share <= shares[high] and shares[high] > shares[low]:
-            part = (share - shares[low]) / (shares[high] - shares[low])
+    for low, high in zip(range(len(fractions) - 1), range(1, len(fractions)), strict=True):
+        if fractions[low] <= fraction <= fractions[high] and fractions[high] > fractions[low]:
+            part = (fraction - fractions[low]) / (fractions[high] - fractions[low])
             return gains[low] + part * (gains[high] - gains[low])
     return None
 

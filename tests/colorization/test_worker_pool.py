@@ -23,10 +23,10 @@ from colorgan.colorization import (
     Status,
     plan_paths,
     run_jobs,
-    start_crew,
+    start_worker_pool,
 )
-from colorgan.colorization.processes import Crew, WorkOff, can_fork
 from colorgan.colorization.work import STOPPING
+from colorgan.colorization.worker_pool import RunChunk, WorkerPool, can_fork
 from colorgan.files import atomic_write
 from colorgan.images import ReadLimits
 from colorgan.images.budget import Meter
@@ -49,7 +49,7 @@ def done(job: Job) -> Outcome:
 # What processes do travels to them by pickle, so it stands at the top level.
 
 
-def work_off(jobs: Sequence[Job]) -> Iterator[Event]:
+def run_chunk(jobs: Sequence[Job]) -> Iterator[Event]:
     yield from map(done, jobs)
 
 
@@ -130,19 +130,19 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(
-    jobs: list[Job], work: WorkOff, size: int = 0, is_done: Callable[[Job], bool] = lambda _: False
+    jobs: list[Job], work: RunChunk, size: int = 0, is_done: Callable[[Job], bool] = lambda _: False
 ) -> dict[int, Outcome]:
-    with Crew(2) as crew:
-        events = crew.run(jobs, work, lambda _: size, is_done=is_done)
+    with WorkerPool(2) as pool:
+        events = pool.run(jobs, work, lambda _: size, is_done=is_done)
         found = [event for event in events if isinstance(event, Outcome)]
     by_number = {outcome.job.number: outcome for outcome in found}
     assert len(by_number) == len(found)  # nothing twice
     return by_number
 
 
-class TestCrew:
+class TestWorkerPool:
     def test_every_job_is_done_once_by_another_process(self) -> None:
-        outcomes = run(make_jobs(50), work_off)
+        outcomes = run(make_jobs(50), run_chunk)
         assert sorted(outcomes) == list(range(50))
         assert str(os.getpid()) not in {outcome.reason for outcome in outcomes.values()}
 
@@ -151,7 +151,7 @@ class TestCrew:
         assert {outcome.pages for outcome in run(make_jobs(20), count, size=100 << 20).values()} == {1}
 
     def test_huge_ones_wait_for_each_other(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.setattr("colorgan.colorization.processes._affordable_bytes", lambda: 1 << 30)
+        monkeypatch.setattr("colorgan.colorization.worker_pool._affordable_bytes", lambda: 1 << 30)
         small = run(make_jobs(8, tmp_path), note_times, size=100 << 20)
         large = run(make_jobs(8, tmp_path), note_times, size=600 << 20)
         assert overlaps(small.values()) > 0
@@ -168,7 +168,7 @@ class TestCrew:
         outcomes = run(make_jobs(160), note_company_and_die_at_13)
         assert [n for n, outcome in outcomes.items() if outcome.status is Status.FAILED] == [13]
         alone = sorted(n for n, outcome in outcomes.items() if outcome.pages == 1)
-        assert alone == [14, 15]  # the others of its lot of sixteen were told of before
+        assert alone == [14, 15]  # the others of its chunk of sixteen were told of before
         assert len({outcome.reason for n, outcome in outcomes.items() if n > 15}) <= 3
 
     def test_what_a_dead_process_had_done_is_not_called_skipped(self, forked: None, tmp_path: Path) -> None:
@@ -186,11 +186,11 @@ class TestCrew:
         assert sorted(path.name for path in tmp_path.iterdir()) == [f"out-{n}.png" for n in range(8) if n != 3]
 
     def test_processes_that_die_while_they_wait_are_replaced(self, forked: None) -> None:
-        with Crew(2) as crew:
-            for member in crew._members:
-                member.process.kill()
-                member.process.join()
-            found = list(crew.run(make_jobs(12), work_off, lambda _: 0))
+        with WorkerPool(2) as pool:
+            for worker in pool._processes:
+                worker.process.kill()
+                worker.process.join()
+            found = list(pool.run(make_jobs(12), run_chunk, lambda _: 0))
         assert len(found) == 12
 
     def test_no_shared_memory_is_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,21 +200,21 @@ class TestCrew:
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", refuse)
-        assert sorted(run(make_jobs(12), work_off)) == list(range(12))
+        assert sorted(run(make_jobs(12), run_chunk)) == list(range(12))
 
     def test_threads_do_where_no_process_can_be_started(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def refuse(*_: object) -> None:
             raise BlockingIOError(11, "Resource temporarily unavailable")
 
         monkeypatch.setattr("multiprocessing.process.BaseProcess.start", refuse)
-        with start_crew(make_jobs(12), "cpu", 2) as crew:
-            assert crew is None
+        with start_worker_pool(make_jobs(12), "cpu", 2) as pool:
+            assert pool is None
 
     def test_stops_when_it_is_asked(self, tmp_path: Path) -> None:
         stop: list[bool] = []
         told = []
-        with Crew(2) as crew:
-            for event in crew.run(make_jobs(400, tmp_path), slowly, lambda _: 0, should_stop=lambda: bool(stop)):
+        with WorkerPool(2) as pool:
+            for event in pool.run(make_jobs(400, tmp_path), slowly, lambda _: 0, should_stop=lambda: bool(stop)):
                 told.append(event)
                 stop.append(True)
         assert [event.message for event in told if isinstance(event, Notice)] == [STOPPING]
@@ -229,8 +229,8 @@ class TestCrew:
         assert "hung" in outcomes[13].reason
 
     def test_ends_when_it_is_closed(self, tmp_path: Path) -> None:
-        with Crew(2) as crew:
-            events = crew.run(make_jobs(400, tmp_path), slowly, lambda _: 0)
+        with WorkerPool(2) as pool:
+            events = pool.run(make_jobs(400, tmp_path), slowly, lambda _: 0)
             next(events)
             events.close()  # type: ignore[attr-defined]
         assert multiprocessing.active_children() == []
@@ -245,7 +245,7 @@ _ENDLESS = """
 import os, sys, time
 from pathlib import Path
 from colorgan.colorization import Job
-from colorgan.colorization.processes import Crew
+from colorgan.colorization.worker_pool import WorkerPool
 
 def endless(jobs):
     Path(sys.argv[1], str(os.getpid())).touch()
@@ -253,8 +253,8 @@ def endless(jobs):
         time.sleep(0.05)
     yield
 
-with Crew(2) as crew:
-    list(crew.run([Job(n, Path("a"), Path("b")) for n in range(8)], endless, lambda _: 0))
+with WorkerPool(2) as pool:
+    list(pool.run([Job(n, Path("a"), Path("b")) for n in range(8)], endless, lambda _: 0))
 """
 
 

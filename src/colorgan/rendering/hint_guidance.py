@@ -15,12 +15,12 @@ from torch import Tensor
 
 from colorgan.rendering.chroma import ChromaField, fit_chroma
 
-__all__ = ["HINT_SHARE", "draw_hints", "keep_hints", "weigh_advice"]
+__all__ = ["HINT_FRACTION", "draw_hints", "keep_hints", "weigh_advice"]
 
-HINT_SHARE = 6 / 256
-"""Side of the square that stands for a hint, as a share of the picture's (the root of its area)."""
+HINT_FRACTION = 6 / 256
+"""Side of the square that stands for a hint, as a fraction of the picture's (the root of its area)."""
 
-_REACH = 0.3  # share of the picture's side over which the residual is believed
+_REACH = 0.3  # fraction of the picture's side over which the residual is believed
 _LIKE_LUMINANCE = 15.0  # units of L that still count as alike
 _LIKE_COLOR = 15.0  # units of ab
 _DOUBT = 0.1  # ridge of the regression: hints that contradict each other are averaged
@@ -32,7 +32,7 @@ def draw_hints(points: Tensor, shape: tuple[int, int]) -> Tensor:
     """Draw hints as the network is shown them.
 
     Args:
-        points: A row for each hint `(N, 4)`: x and y as shares of width and height, a, b. Later ones cover earlier.
+        points: A row for each hint `(N, 4)`: x and y as fractions of width and height, a, b. Later ones cover earlier.
         shape: Height and width at which the network sees the picture.
 
     Returns:
@@ -50,7 +50,7 @@ def draw_hints(points: Tensor, shape: tuple[int, int]) -> Tensor:
 
 def _hint_side(height: int, width: int) -> int:
     """Return the side of the square that stands for a hint, in pixels of a picture."""
-    return min(max(1, round(HINT_SHARE * math.sqrt(height * width))), height, width)
+    return min(max(1, round(HINT_FRACTION * math.sqrt(height * width))), height, width)
 
 
 def weigh_advice(luminance: Tensor, hints: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -66,7 +66,7 @@ def weigh_advice(luminance: Tensor, hints: Tensor, shape: tuple[int, int]) -> Te
         shape: Height and width of the answer.
 
     Returns:
-        Shares, 0..1, `(B, 1, *shape)`; 0 for pictures without hints.
+        Fractions, 0..1, `(B, 1, *shape)`; 0 for pictures without hints.
     """
     _, _, H, W = hints.shape
     mask = hints[:, :1].float()
@@ -149,7 +149,7 @@ def _sample(maps: Tensor, points: Tensor) -> Tensor:
 
 
 def _pin(colors: ChromaField, points: Tensor) -> ChromaField:
-    """Set the four pixels around each hint to its colour, whatever L: bringing up interpolates between them."""
+    """Set the four pixels around each hint to its colour, whatever L: upsampling interpolates between them."""
     _, H, W = colors.offset.shape
     slope, offset = colors.slope.clone(), colors.offset.clone()
     for x, y, a, b in points.tolist():
@@ -159,5 +159,5 @@ def _pin(colors: ChromaField, points: Tensor) -> ChromaField:
     return ChromaField(slope, offset)
 
 
-def _first_of_two(share: float, side: int) -> int:
-    return max(min(math.floor(share * side - 0.5 + _MARGIN), side - 2), 0)
+def _first_of_two(fraction: float, side: int) -> int:
+    return max(min(math.floor(fraction * side - 0.5 + _MARGIN), side - 2), 0)

@@ -1,8 +1,8 @@
-"""Filling holes in a photograph of any size: regions around them, in pieces, with memory bounded.
+"""Inpainting holes in a photograph of any size: regions around them, in pieces, with memory bounded.
 
 Only what surrounds the holes is looked at. A small region is given to the network as it is. A large one is halved
-until it is small, filled, and brought up again tile by tile, each tile with as much around it as the network looks at,
-so that tiles meet without seams.
+until it is small, inpainted, and upsampled again tile by tile, each tile with as much around it as the network looks
+at, so that tiles meet without seams.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from colorgan.color import grey_to_luminance, luminance_to_grey
-from colorgan.model.repair import RepairNetwork, double, halve
+from colorgan.model.inpainting import InpaintingNetwork, downsample_by_two, upsample_by_two
 
-__all__ = ["find_regions", "group_cells", "repair_grey"]
+__all__ = ["find_regions", "group_cells", "inpaint_grey"]
 
 _Levels = np.ndarray[Any, Any]
 _Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -28,8 +28,8 @@ _BLOCK = 64  # side of the squares by which holes are grouped into regions
 _LEAST_CONTEXT = 64  # pixels around a region
 
 
-def repair_grey(network: RepairNetwork, grey: _Levels, missing: _Mask) -> _Levels:
-    """Fill what is missing.
+def inpaint_grey(network: InpaintingNetwork, grey: _Levels, missing: _Mask) -> _Levels:
+    """Inpaint what is missing.
 
     Args:
         network: In eval mode.
@@ -45,7 +45,7 @@ def repair_grey(network: RepairNetwork, grey: _Levels, missing: _Mask) -> _Level
     result = grey.copy()
     with torch.inference_mode():
         for box in boxes:
-            _repair_region(network, grey, missing, box, result)
+            _inpaint_region(network, grey, missing, box, result)
     return result
 
 
@@ -100,7 +100,7 @@ def _overlap(one: _Cells, two: _Cells) -> bool:
     return one[0] < two[2] and two[0] < one[2] and one[1] < two[3] and two[1] < one[3]
 
 
-def _repair_region(network: RepairNetwork, grey: _Levels, missing: _Mask, box: _Box, result: _Levels) -> None:
+def _inpaint_region(network: InpaintingNetwork, grey: _Levels, missing: _Mask, box: _Box, result: _Levels) -> None:
     most = np.iinfo(grey.dtype).max
     device = network.stem.weight.device
     context = max(_LEAST_CONTEXT, min(side.stop - side.start for side in box))
@@ -114,10 +114,10 @@ def _repair_region(network: RepairNetwork, grey: _Levels, missing: _Mask, box: _
     inside = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, (rows, columns), strict=True))
     wanted = np.zeros_like(holes)
     wanted[inside] = holes[inside]  # the others belong to other regions
-    for (top, left), filled in _fill(network, read, holes, device):
-        h, w = filled.shape[-2:]
+    for (top, left), inpainted in _inpaint(network, read, holes, device):
+        h, w = inpainted.shape[-2:]
         here = np.s_[top : top + h, left : left + w]
-        found = (luminance_to_grey(filled[0, 0]) * most).round().clamp(0, most).cpu().numpy().astype(grey.dtype)
+        found = (luminance_to_grey(inpainted[0, 0]) * most).round().clamp(0, most).cpu().numpy().astype(grey.dtype)
         target[here] = np.where(wanted[here], found, target[here])
 
 
@@ -125,13 +125,13 @@ def _grow(side: slice, by: int, most: int) -> slice:
     return slice(max(side.start - by, 0), min(side.stop + by, most))
 
 
-def _fill(
-    network: RepairNetwork, read: _Reader, holes: _Mask, device: torch.device
+def _inpaint(
+    network: InpaintingNetwork, read: _Reader, holes: _Mask, device: torch.device
 ) -> Iterator[tuple[tuple[int, int], Tensor]]:
-    """Yield pieces `(1, 1, h, w)` of a region, filled, with the place of their first pixel; those without holes never.
+    """Yield inpainted pieces `(1, 1, h, w)` of a region with the place of their first pixel; those without holes never.
 
     Args:
-        network: Mends each scale.
+        network: Refines each scale.
         read: Returns L `(1, 1, h, w)` of any rows and columns.
         holes: Where it is missing `(H, W)`.
         device: Of the network.
@@ -141,22 +141,22 @@ def _fill(
         known = torch.from_numpy(~holes)[None, None].to(device).float()
         yield (0, 0), network(read(slice(0, H), slice(0, W)), known)
         return
-    smaller, smaller_holes = _halve(read, holes, device)
-    for (top, left), filled in _fill(network, _reader(smaller), smaller_holes, device):
-        h, w = filled.shape[-2:]
-        smaller[..., top : top + h, left : left + w] = filled
+    smaller, smaller_holes = _downsample(read, holes, device)
+    for (top, left), inpainted in _inpaint(network, _reader(smaller), smaller_holes, device):
+        h, w = inpainted.shape[-2:]
+        smaller[..., top : top + h, left : left + w] = inpainted
     for top in range(0, H, _TILE):
         for left in range(0, W, _TILE):
             if holes[top : top + _TILE, left : left + _TILE].any():
-                yield (top, left), _refine(network, read, holes, smaller, top, left)
+                yield (top, left), _refine_tile(network, read, holes, smaller, top, left)
 
 
 def _reader(luminance: Tensor) -> _Reader:
     return lambda rows, columns: luminance[..., rows, columns].clone()  # it is written to while it is read
 
 
-def _halve(read: _Reader, holes: _Mask, device: torch.device) -> tuple[Tensor, _Mask]:
-    """Do `halve` in bands."""
+def _downsample(read: _Reader, holes: _Mask, device: torch.device) -> tuple[Tensor, _Mask]:
+    """Do `downsample_by_two` in bands."""
     H, W = holes.shape
     band = 2 * max(1, _WHOLE // (2 * W))
     luminance = torch.empty(1, 1, -(-H // 2), -(-W // 2), device=device)
@@ -164,23 +164,25 @@ def _halve(read: _Reader, holes: _Mask, device: torch.device) -> tuple[Tensor, _
     for top in range(0, H, band):
         rows = slice(top, min(top + band, H))
         known = torch.from_numpy(~holes[rows])[None, None].to(device).float()
-        half, half_known = halve(read(rows, slice(0, W)), known)
+        half, half_known = downsample_by_two(read(rows, slice(0, W)), known)
         here = slice(top // 2, top // 2 + half.shape[-2])
         luminance[..., here, :] = half
         smaller[here] = half_known[0, 0].cpu().numpy() == 0
     return luminance, smaller
 
 
-def _refine(network: RepairNetwork, read: _Reader, holes: _Mask, smaller: Tensor, top: int, left: int) -> Tensor:
-    """Mend one tile, seeing what is around it."""
+def _refine_tile(
+    network: InpaintingNetwork, read: _Reader, holes: _Mask, smaller: Tensor, top: int, left: int
+) -> Tensor:
+    """Refine one tile, seeing what is around it."""
     reach = -(-network.reach // network.stride) * network.stride  # strides are counted from the same pixel in all tiles
     tile = [slice(start, min(start + _TILE, n)) for start, n in zip((top, left), holes.shape, strict=True)]
     rows, columns = (_grow(side, reach, n) for side, n in zip(tile, holes.shape, strict=True))
     below = [slice(max(s.start // 2 - 1, 0), -(-s.stop // 2) + 1) for s in (rows, columns)]
-    brought_up = double(smaller[..., below[0], below[1]], (1 << 30, 1 << 30))
+    upsampled = upsample_by_two(smaller[..., below[0], below[1]], (1 << 30, 1 << 30))
     y, x = rows.start - 2 * below[0].start, columns.start - 2 * below[1].start
-    coarse = brought_up[..., y : y + rows.stop - rows.start, x : x + columns.stop - columns.start]
+    coarse = upsampled[..., y : y + rows.stop - rows.start, x : x + columns.stop - columns.start]
     unknown = torch.from_numpy(holes[rows, columns])[None, None].to(smaller.device)
-    filled = network.refine(read(rows, columns), unknown, coarse)
+    inpainted = network.refine(read(rows, columns), unknown, coarse)
     y, x = top - rows.start, left - columns.start
-    return filled[..., y : y + tile[0].stop - top, x : x + tile[1].stop - left]
+    return inpainted[..., y : y + tile[0].stop - top, x : x + tile[1].stop - left]

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from colorgan.metrics import colorfulness, psnr
-from colorgan.rendering.front import FrontCurve, FrontValues, gain_at_share, measure_front
+from colorgan.rendering.strength_sweep import SweepCurve, SweepValues, gain_at_fraction, sweep_strengths
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def compose_from(target: torch.Tensor):
 class TestMeasureFront:
     def test_gains_are_over_the_grey_pictures(self, target):
         compose = compose_from(target)
-        values = measure_front(compose, target, (0.5, 1.0))
+        values = sweep_strengths(compose, target, (0.5, 1.0))
         assert values.strengths == (0.0, 0.5, 1.0)
         assert values.gains.shape == values.colorfulness.shape == (3, 4)
         assert torch.equal(values.gains[0], torch.zeros(4))
@@ -28,17 +28,17 @@ class TestMeasureFront:
         torch.testing.assert_close(values.photographs, colorfulness(target))
 
     def test_batches_join(self, target):
-        whole = measure_front(compose_from(target), target, (1.0,))
-        parts = [measure_front(compose_from(half), half, (1.0,)) for half in target.split(2)]
-        joined = FrontValues.join(parts)
+        whole = sweep_strengths(compose_from(target), target, (1.0,))
+        parts = [sweep_strengths(compose_from(half), half, (1.0,)) for half in target.split(2)]
+        joined = SweepValues.join(parts)
         assert joined.gains.dtype == torch.float64
         torch.testing.assert_close(joined.gains.float(), whole.gains)
         torch.testing.assert_close(joined.photographs.float(), whole.photographs)
 
 
 class TestCurve:
-    def values(self) -> FrontValues:
-        return FrontValues(
+    def values(self) -> SweepValues:
+        return SweepValues(
             (0.0, 1.0),
             gains=torch.tensor([[0.0, 0.0], [1.0, 3.0]]),
             colorfulness=torch.tensor([[0.0, 0.0], [10.0, 40.0]]),
@@ -47,19 +47,19 @@ class TestCurve:
         )
 
     def test_is_of_means(self):
-        assert self.values().curve() == FrontCurve((0.0, 0.5), (0.0, 2.0))
+        assert self.values().curve() == SweepCurve((0.0, 0.5), (0.0, 2.0))
 
     def test_weights_count_pictures_more_often(self):
         curve = self.values().curve(torch.tensor([0.0, 2.0]))
         assert curve.gains == pytest.approx((0, 3))
-        assert curve.shares == pytest.approx((0, 0.8))
+        assert curve.fractions == pytest.approx((0, 0.8))
 
     def test_best_and_between(self):
-        curve = FrontCurve((0.0, 0.4, 0.8), (0.0, 2.0, 1.0))
+        curve = SweepCurve((0.0, 0.4, 0.8), (0.0, 2.0, 1.0))
         assert curve.best == 2
         assert curve.gain_at(0.6) == pytest.approx(1.5)
         assert curve.gain_at(0.9) is None
 
 
 def test_gain_where_colour_falls_on_the_way() -> None:
-    assert gain_at_share([0, 0.5, 0.4, 0.9], [0, 1, 1, 2], 0.65) == pytest.approx(1.5)
+    assert gain_at_fraction([0, 0.5, 0.4, 0.9], [0, 1, 1, 2], 0.65) == pytest.approx(1.5)

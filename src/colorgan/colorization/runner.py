@@ -2,7 +2,7 @@
 
 On a CPU every worker does all of it with one arithmetic thread: that is faster than one after the other with all
 threads, and a photograph's colours do not depend on how many cores the machine has. Workers are threads, or the
-processes of a `Crew`. On a GPU threads read, paint and write, and one thread runs the network.
+processes of a `WorkerPool`. On a GPU threads read, paint and write, and one thread runs the network.
 """
 
 import os
@@ -18,10 +18,9 @@ from typing import Any
 
 import torch
 
-from colorgan.colorization.colorizer import Colorizer, Colors
+from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.memory import is_out_of_memory, predict_within_memory
 from colorgan.colorization.plan import Job
-from colorgan.colorization.processes import Crew, can_fork
 from colorgan.colorization.work import (
     STOPPING,
     ColorizeOptions,
@@ -33,12 +32,14 @@ from colorgan.colorization.work import (
     finish_job,
     open_job,
 )
+from colorgan.colorization.worker_pool import WorkerPool, can_fork
 from colorgan.config import Existing
 from colorgan.errors import ColorganError
+from colorgan.rendering import PredictedColor, Query
 from colorgan.request import STREAM
 from colorgan.runtime import pick_runtime
 
-__all__ = ["count_cores", "run_jobs", "start_crew"]
+__all__ = ["count_cores", "run_jobs", "start_worker_pool"]
 
 # Always full, if need be with copies: convolutions may round differently in batches of another size, and a picture
 # must not depend on its company.
@@ -62,7 +63,7 @@ def run_jobs(
     *,
     workers: int | None = None,
     finish: Callable[[OpenedJob], Outcome | OpenedJob] | None = None,
-    crew: Crew | None = None,
+    pool: WorkerPool | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
     """Colour photographs; yield what became of each as soon as it is known, not always in order.
@@ -75,15 +76,15 @@ def run_jobs(
         options: How to colour and write.
         workers: Threads; one a core if left out.
         finish: What to do with a photograph whose colours are known; writes it if left out.
-        crew: Processes to do it in, instead of threads; they load the colorizer's file themselves and cannot `finish`
+        pool: Processes to do it in, instead of threads; they load the colorizer's file themselves and cannot `finish`
             in another way.
         should_stop: Is asked now and then whether to end after the photographs at hand; what became of these is still
             told.
     """
-    if crew is not None and colorizer.source is not None and finish is None:
+    if pool is not None and colorizer.source is not None and finish is None:
         where = colorizer.source, str(colorizer.runtime.device), colorizer.runtime.precision
-        work_off, is_done = partial(_run_lot, where, options), partial(_is_done, options)
-        yield from crew.run(list(jobs), work_off, _estimate, is_done=is_done, should_stop=should_stop)
+        run_chunk, is_done = partial(_run_chunk, where, options), partial(_is_done, options)
+        yield from pool.run(list(jobs), run_chunk, _estimate, is_done=is_done, should_stop=should_stop)
         return
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -93,7 +94,7 @@ def run_jobs(
         torch.set_num_threads(threads)
 
 
-def start_crew(jobs: Sequence[Job], device: str, workers: int) -> AbstractContextManager[Crew | None]:
+def start_worker_pool(jobs: Sequence[Job], device: str, workers: int) -> AbstractContextManager[WorkerPool | None]:
     """Start the processes that these photographs are worth, if any; to be called before anything is computed.
 
     Args:
@@ -107,7 +108,7 @@ def start_crew(jobs: Sequence[Job], device: str, workers: int) -> AbstractContex
     enough = workers > 1 and len(jobs) >= _FEWEST_A_PROCESS * workers
     worth = enough and can_fork() and pick_runtime(device).device.type == "cpu"
     try:
-        return Crew(workers) if worth else nullcontext()
+        return WorkerPool(workers) if worth else nullcontext()
     except OSError:  # too many processes, or no memory for them: threads will do
         return nullcontext()
 
@@ -121,8 +122,8 @@ def _load(source: Path, device: str, precision: str) -> Colorizer:
     return Colorizer.load(source, device=device, precision=precision)
 
 
-def _run_lot(where: tuple[Path, str, str], options: ColorizeOptions, jobs: Sequence[Job]) -> Iterator[Event]:
-    """Colour photographs in a process of a crew."""
+def _run_chunk(where: tuple[Path, str, str], options: ColorizeOptions, jobs: Sequence[Job]) -> Iterator[Event]:
+    """Colour photographs in a process of a pool."""
     return _run_here(jobs, _load(*where), options, 1)
 
 
@@ -142,6 +143,7 @@ def _run_here(
 
 
 _Page = tuple[OpenedJob, int]
+_Answers = tuple[list[list[PredictedColor]], float]
 
 
 class _AtOnce(Executor):
@@ -244,8 +246,8 @@ class _Run:
             return [opened]
         self.held[opened.job.number] = opened.size
         self.notices.extend(opened.notes)
-        for page, sketch in enumerate(opened.sketches):
-            self.drawn.setdefault(sketch.key, deque()).append((opened, page))
+        for page, network_input in enumerate(opened.inputs):
+            self.drawn.setdefault(network_input.render_shapes, deque()).append((opened, page))
         return []
 
     def _ask_network(self) -> None:
@@ -261,17 +263,16 @@ class _Run:
             future = self.network.submit(self._predict, batch)
             self.active[future] = partial(self._predicted, batch)
 
-    def _predict(self, batch: list[_Page]) -> tuple[list[list[Colors]], float]:
+    def _predict(self, batch: list[_Page]) -> _Answers:
         """Return the answers for each page, one a variant, and the seconds that a page took."""
         started = time.perf_counter()
+        confidence = self.options.mute_uncertain or any(opened.job.uncertainty is not None for opened, _ in batch)
         by_variant = [
             predict_within_memory(
                 self.colorizer,
-                [opened.sketches[page] for opened, page in batch],
+                [opened.inputs[page] for opened, page in batch],
                 self.options.render,
-                confidence=self.options.mute_uncertain or any(opened.job.doubt is not None for opened, _ in batch),
-                lean=lean,
-                pad_to=self.batch,
+                Query(confidence=confidence, lean=lean, pad_to=self.batch),
                 on_notice=self.notices.append,
             )
             for lean in self.options.leans
@@ -279,7 +280,7 @@ class _Run:
         by_page = [list(answers) for answers in zip(*by_variant, strict=True)]
         return by_page, (time.perf_counter() - started) / len(batch)
 
-    def _predicted(self, batch: list[_Page], future: Future[tuple[list[list[Colors]], float]]) -> Iterable[Event]:
+    def _predicted(self, batch: list[_Page], future: Future[_Answers]) -> Iterable[Event]:
         try:
             answers, seconds = future.result()
         except Exception as error:  # as above

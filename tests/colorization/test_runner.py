@@ -16,7 +16,6 @@ from PIL import Image
 from colorgan.colorization import (
     ColorizeOptions,
     Colorizer,
-    Colors,
     Notice,
     Outcome,
     Status,
@@ -25,6 +24,7 @@ from colorgan.colorization import (
 )
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import UsageError
+from colorgan.rendering import PredictedColor
 from colorgan.session import colorize_paths
 from support import draw_photo
 
@@ -139,7 +139,7 @@ class TestRunJobs:
         monkeypatch.setattr(
             Colorizer,
             "predict",
-            lambda self, sketches, *_, **__: [Colors(torch.full((2, 4, 4), torch.nan), None)] * len(sketches),
+            lambda self, inputs, *_, **__: [PredictedColor(torch.full((2, 4, 4), torch.nan))] * len(inputs),
         )
         outcomes = run(grey_folder, tmp_path / "out", colorizer)
         assert {o.status for o in outcomes} == {Status.FAILED}
@@ -152,10 +152,10 @@ class TestOutOfMemory:
     ) -> None:
         real = Colorizer.predict
 
-        def tight(self: Colorizer, sketches: list, config: object, **options: object) -> list[Colors]:
+        def tight(self: Colorizer, inputs: list, config: object, query: object) -> list[PredictedColor]:
             if config.size > 64:  # type: ignore[attr-defined]
                 raise torch.OutOfMemoryError("CUDA out of memory")
-            return real(self, sketches, config, **options)  # type: ignore[arg-type]
+            return real(self, inputs, config, query)  # type: ignore[arg-type]
 
         monkeypatch.setattr(Colorizer, "predict", tight)
         colorizer.render = dataclasses.replace(colorizer.render, size=256)
@@ -166,7 +166,7 @@ class TestOutOfMemory:
     def test_nothing_fits(
         self, grey_folder: Path, tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def none(*_: object, **__: object) -> list[Colors]:
+        def none(*_: object, **__: object) -> list[PredictedColor]:
             raise MemoryError
 
         monkeypatch.setattr(Colorizer, "predict", none)

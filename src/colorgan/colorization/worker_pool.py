@@ -1,10 +1,10 @@
 """A run spread over processes, so that workers do not wait for each other's Python.
 
-The processes of a `Crew` are forked before this one has computed anything: what a fork copies of the arithmetic
+The processes of a `WorkerPool` are forked before this one has computed anything: what a fork copies of the arithmetic
 libraries' inner state once they have been used can hang them. So only a program that knows where it begins, which is
 the command line, starts one; the library itself works with threads.
 
-Each process is given lots of photographs, works one off after the other, and tells at once what became of each. If
+Each process is given chunks of photographs, does one after the other, and tells at once what became of each. If
 one dies, of memory or of a decoder that crashes, another takes its place and the rest goes on; the photographs that
 it had at hand are tried once more at the end, one by one, and only the one that kills its process again fails.
 """
@@ -32,25 +32,25 @@ from colorgan.colorization.work import STOPPING, Event, Notice, Outcome, Status
 from colorgan.files import sweep_leftovers
 from colorgan.images.budget import let_overtime_end_process
 
-__all__ = ["Crew", "WorkOff", "can_fork"]
+__all__ = ["RunChunk", "WorkerPool", "can_fork"]
 
-WorkOff = Callable[[Sequence[Job]], Iterable[Event]]
-"""What a process does with a lot; it travels there by pickle."""
+RunChunk = Callable[[Sequence[Job]], Iterable[Event]]
+"""What a process does with a chunk; it travels there by pickle."""
 
-_LOT = 16  # photographs, at most
-_LOT_BYTES = 128 << 20  # of photographs in memory, at most, unless one alone is larger
+_CHUNK = 16  # photographs, at most
+_CHUNK_BYTES = 128 << 20  # of photographs in memory, at most, unless one alone is larger
 _LEAST_BYTES = 1 << 30  # that photographs may take in all processes together; on larger machines, a quarter of theirs
-_ROUND = 4  # lots of each process, at least, so that all end at about the same time
+_ROUND = 4  # chunks of each process, at least, so that all end at about the same time
 _LOOK = 0.2  # seconds after which it is asked at the latest whether to stop
-_MULTIPLE = 4  # photographs in a lot are a multiple of this where there are that many: batches come out full
+_MULTIPLE = 4  # photographs in a chunk are a multiple of this where there are that many: batches come out full
 
 
 def can_fork() -> bool:
-    """Tell whether this system forks safely: on others a crew would take seconds to start."""
+    """Tell whether this system forks safely: on others a pool would take seconds to start."""
     return sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods()
 
 
-class Crew:
+class WorkerPool:
     """Processes that wait for photographs. Make it before anything is computed; use it as a context.
 
     Each is reached by a pipe of its own: nothing is shared that a process could break for the others by dying, and
@@ -65,10 +65,10 @@ class Crew:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self._members: list[_Member] = []
+        self._processes: list[_Worker] = []
         try:
             for _ in range(workers):
-                self._members.append(_Member.start("fork", self._members))
+                self._processes.append(_Worker.start("fork", self._processes))
         except OSError:
             self.close()
             raise
@@ -83,17 +83,17 @@ class Crew:
 
     def close(self) -> None:
         """End the processes, each after the photograph at hand."""
-        for member in self._members:
-            member.stop()
-            member.connection.close()
-        for member in self._members:
-            member.process.join()
-        self._members.clear()
+        for worker in self._processes:
+            worker.stop()
+            worker.connection.close()
+        for worker in self._processes:
+            worker.process.join()
+        self._processes.clear()
 
     def run(
         self,
         jobs: Sequence[Job],
-        work_off: WorkOff,
+        run_chunk: RunChunk,
         estimate: Callable[[Job], int],
         *,
         is_done: Callable[[Job], bool] = lambda _: False,
@@ -101,92 +101,92 @@ class Crew:
     ) -> Iterator[Event]:
         """Spread jobs over the processes; yield what became of each, not in order.
 
-        Ends early, without leaving anything half written, when the iterator is closed. A crew serves one run.
+        Ends early, without leaving anything half written, when the iterator is closed. A pool serves one run.
 
         Args:
             jobs: The work.
-            work_off: What a process does with a lot of jobs, in one thread.
+            run_chunk: What a process does with a chunk of jobs, in one thread.
             estimate: Guesses how many bytes a job will hold in memory.
             is_done: Whether a job's results are there already.
             should_stop: Is asked now and then whether to end after the photographs at hand; what became of these is
                 still told.
         """
-        lots = deque(_cut(jobs, self.workers, estimate))
+        chunks = deque(_cut(jobs, self.workers, estimate))
         lost: list[Job] = []
         done_before: set[int] = set()
         try:
-            yield from self._spread(lots, work_off, is_done, should_stop, lost, done_before)
+            yield from self._spread(chunks, run_chunk, is_done, should_stop, lost, done_before)
             for job in lost:
                 if should_stop():
                     break
-                for event in self._try_again(job, work_off):
+                for event in self._try_again(job, run_chunk):
                     yield _as_of_this_run(event, done_before)
         finally:
             self.close()
 
     def _spread(
         self,
-        waiting: "deque[_Lot]",
-        work_off: WorkOff,
+        waiting: "deque[_Chunk]",
+        run_chunk: RunChunk,
         is_done: Callable[[Job], bool],
         should_stop: Callable[[], bool],
         lost: list[Job],
         done_before: set[int],
     ) -> Iterator[Event]:
-        """Yield the events of all lots; add to `lost` the jobs that a process took with it when it died."""
+        """Yield the events of all chunks; add to `lost` the jobs that a process took with it when it died."""
         most_bytes, stopping = _affordable_bytes(), False
         while True:
             if not stopping and should_stop():
                 stopping = True
                 waiting.clear()
-                for member in self._members:
-                    member.stop()
+                for worker in self._processes:
+                    worker.stop()
                 yield Notice(STOPPING)
-            busy = {member.connection: member for member in self._members if member.lot is not None}
-            while waiting and (idle := self._idle_member(len(busy))) is not None:
-                if busy and sum(m.lot.size for m in busy.values() if m.lot) + waiting[0].size > most_bytes:
+            busy = {worker.connection: worker for worker in self._processes if worker.chunk is not None}
+            while waiting and (idle := self._idle_process(len(busy))) is not None:
+                if busy and sum(m.chunk.size for m in busy.values() if m.chunk) + waiting[0].size > most_bytes:
                     break
                 done_before.update(job.number for job in waiting[0].jobs if is_done(job))
-                if idle.give(waiting[0], work_off):
+                if idle.give(waiting[0], run_chunk):
                     waiting.popleft()
                     busy[idle.connection] = idle
                 else:  # it died while it waited
-                    self._members.remove(idle)
+                    self._processes.remove(idle)
             if not busy:
-                lost.extend(job for lot in waiting for job in lot.jobs)  # no process could be started
+                lost.extend(job for chunk in waiting for job in chunk.jobs)  # no process could be started
                 return
             for connection in connection_wait(list(busy), timeout=_LOOK):
-                member = busy[connection]  # type: ignore[index]
-                yield from member.take()
-                if member.died:
-                    self._members.remove(member)
-                    member.clear_up()
-                    lost.extend([] if stopping else member.open.values())
+                worker = busy[connection]  # type: ignore[index]
+                yield from worker.take()
+                if worker.died:
+                    self._processes.remove(worker)
+                    worker.clear_up()
+                    lost.extend([] if stopping else worker.open.values())
 
-    def _idle_member(self, busy: int) -> "_Member | None":
+    def _idle_process(self, busy: int) -> "_Worker | None":
         """Return a process without work, in place of one that died a new one; None if all are busy."""
-        for member in self._members:
-            if member.lot is None:
-                return member
+        for worker in self._processes:
+            if worker.chunk is None:
+                return worker
         if busy < self.workers:
             with suppress(OSError):  # no more processes are to be had
-                self._members.append(_Member.start("spawn", ()))  # by now this process may have computed
-                return self._members[-1]
+                self._processes.append(_Worker.start("spawn", ()))  # by now this process may have computed
+                return self._processes[-1]
         return None
 
-    def _try_again(self, job: Job, work_off: WorkOff) -> Iterator[Event]:
+    def _try_again(self, job: Job, run_chunk: RunChunk) -> Iterator[Event]:
         """Do a job by itself, while nothing else is done."""
-        while (member := self._idle_member(0)) is not None and not member.give(_Lot([job]), work_off):
-            self._members.remove(member)
-        if member is None:
+        while (worker := self._idle_process(0)) is not None and not worker.give(_Chunk([job]), run_chunk):
+            self._processes.remove(worker)
+        if worker is None:
             yield Outcome(job=job, status=Status.FAILED, reason="no process could be started for it; run again")
             return
-        while member.lot is not None:
-            yield from member.take()
-        if member.died:
-            self._members.remove(member)
-            member.clear_up()
-        if member.open:
+        while worker.chunk is not None:
+            yield from worker.take()
+        if worker.died:
+            self._processes.remove(worker)
+            worker.clear_up()
+        if worker.open:
             reason = "its process was ended: memory ran out, or a decoder crashed or hung"
             yield Outcome(job=job, status=Status.FAILED, reason=reason)
 
@@ -202,7 +202,7 @@ def _as_of_this_run(event: Event, done_before: Container[int]) -> Event:
 
 
 @dataclass(slots=True)
-class _Lot:
+class _Chunk:
     """Photographs that go to a process together."""
 
     jobs: list[Job] = field(default_factory=list)
@@ -210,17 +210,17 @@ class _Lot:
 
 
 @dataclass(slots=True, eq=False)
-class _Member:
-    """A process of a crew, as the first process sees it."""
+class _Worker:
+    """A process of a pool, as the first process sees it."""
 
     process: BaseProcess
     connection: Connection
-    lot: _Lot | None = None  # that it has at hand
+    chunk: _Chunk | None = None  # that it has at hand
     open: dict[int, Job] = field(default_factory=dict)  # those of it that nothing was told of yet
     died: bool = False
 
     @classmethod
-    def start(cls, method: str, others: "Sequence[_Member]") -> Self:
+    def start(cls, method: str, others: "Sequence[_Worker]") -> Self:
         """Start a process.
 
         Args:
@@ -238,13 +238,13 @@ class _Member:
         its.close()
         return cls(process, own)
 
-    def give(self, lot: _Lot, work_off: WorkOff) -> bool:
-        """Hand it a lot; False if it is no longer there."""
+    def give(self, chunk: _Chunk, run_chunk: RunChunk) -> bool:
+        """Hand it a chunk; False if it is no longer there."""
         try:
-            self.connection.send((work_off, lot.jobs))
+            self.connection.send((run_chunk, chunk.jobs))
         except OSError:
             return False
-        self.lot, self.open = lot, {job.number: job for job in lot.jobs}
+        self.chunk, self.open = chunk, {job.number: job for job in chunk.jobs}
         return True
 
     def stop(self) -> None:
@@ -258,15 +258,15 @@ class _Member:
         sweep_leftovers(folder for job in self.open.values() for folder in job.folders)
 
     def take(self) -> Iterator[Event]:
-        """Wait for what it tells next: an event, or that its lot is done, or, without a word, that it has ended."""
+        """Wait for what it tells next: an event, or that its chunk is done, or, without a word, that it has ended."""
         try:
             told = self.connection.recv()
         except (EOFError, OSError):
-            self.lot, self.died = None, True
+            self.chunk, self.died = None, True
             self.connection.close()
             return
         if told is None:
-            self.lot = None
+            self.chunk = None
         elif isinstance(told, _Failure):
             raise told.error
         else:
@@ -275,17 +275,17 @@ class _Member:
             yield told
 
 
-def _cut(jobs: Sequence[Job], workers: int, estimate: Callable[[Job], int]) -> list[_Lot]:
-    share = len(jobs) // (_ROUND * workers) // _MULTIPLE * _MULTIPLE
-    most = min(_LOT, max(_MULTIPLE, share))
-    lots: list[_Lot] = []
+def _cut(jobs: Sequence[Job], workers: int, estimate: Callable[[Job], int]) -> list[_Chunk]:
+    even = len(jobs) // (_ROUND * workers) // _MULTIPLE * _MULTIPLE
+    most = min(_CHUNK, max(_MULTIPLE, even))
+    chunks: list[_Chunk] = []
     for job in jobs:
         size = estimate(job)
-        if not lots or len(lots[-1].jobs) == most or lots[-1].size + size > _LOT_BYTES:
-            lots.append(_Lot())
-        lots[-1].jobs.append(job)
-        lots[-1].size += size
-    return lots
+        if not chunks or len(chunks[-1].jobs) == most or chunks[-1].size + size > _CHUNK_BYTES:
+            chunks.append(_Chunk())
+        chunks[-1].jobs.append(job)
+        chunks[-1].size += size
+    return chunks
 
 
 def _affordable_bytes() -> int:
@@ -306,7 +306,7 @@ class _Failure:
 
 
 def _serve(connection: Connection, inherited: Sequence[Connection]) -> None:
-    """Work off lots until there are no more, or the first process asks to stop, or ends."""
+    """Run chunks until there are no more, or the first process asks to stop, or ends."""
     for other in inherited:
         other.close()
     stops = _heed_signals()
@@ -319,8 +319,8 @@ def _serve(connection: Connection, inherited: Sequence[Connection]) -> None:
                 continue
             if (given := connection.recv()) is None:
                 return
-            work_off, jobs = given
-            with closing(_safely(work_off, jobs)) as events:
+            run_chunk, jobs = given
+            with closing(_safely(run_chunk, jobs)) as events:
                 for event in events:
                     connection.send(event)
                     if stops or connection.poll():  # nothing is sent to a busy process but the wish that it end
@@ -337,9 +337,9 @@ def _heed_signals() -> list[int]:
     return stops
 
 
-def _safely(work_off: WorkOff, jobs: Sequence[Job]) -> Generator[Event | _Failure, None, None]:
+def _safely(run_chunk: RunChunk, jobs: Sequence[Job]) -> Generator[Event | _Failure, None, None]:
     try:
-        yield from work_off(jobs)
+        yield from run_chunk(jobs)
     except Exception as error:  # whatever it is, it is shown where somebody sees it
         yield _Failure(error)
 
