@@ -16,7 +16,7 @@ from colorgan.colorization.ranks import Ranks
 from colorgan.colorization.reference import Reference
 from colorgan.colorization.report import make_report, write_report
 from colorgan.colorization.search import STREAM, Sources, find_sources
-from colorgan.colorization.serve import Desk, PageServer
+from colorgan.colorization.serve import EditRequest, EditSession, PageServer
 from colorgan.colorization.sheet import make_sheet, write_sheet
 from colorgan.colorization.work import (
     IN_COLOR,
@@ -37,7 +37,8 @@ __all__ = [
     "Colorizer",
     "Colors",
     "Crew",
-    "Desk",
+    "EditRequest",
+    "EditSession",
     "Event",
     "Hint",
     "Job",

@@ -41,7 +41,7 @@ from colorgan.errors import UsageError
 from colorgan.files import printable, sweep_leftovers
 
 if TYPE_CHECKING:
-    from colorgan.colorization import ColorizeOptions, Colorizer, Desk, Job, Outcome, Plan, Product
+    from colorgan.colorization import ColorizeOptions, Colorizer, EditSession, Job, Outcome, Plan, Product
 
 __all__ = ["colorize"]
 
@@ -538,7 +538,7 @@ def colorize(
             with track_album() as on_progress:
                 plan = library.match_albums(stills, plan, colorizer, options, workers=threads, on_progress=on_progress)
         if serve:
-            _serve_page(library.Desk(plan, colorizer, options), port)
+            _serve_page(library.EditSession(plan, colorizer, options), port)
             return
         model = f"{colorizer.name} {colorizer.sha256}"
         silent = output == library.STREAM
@@ -621,10 +621,10 @@ def _report(
             console.warn(f"{contact_sheet} has no room for {left_out} of the photographs")
 
 
-def _serve_page(desk: "Desk", port: int) -> None:
+def _serve_page(session: "EditSession", port: int) -> None:
     from colorgan.colorization import PageServer
 
-    with PageServer(desk, port) as server:
+    with PageServer(session, port) as server:
         console.stdout().print(server.url, soft_wrap=True)
         console.say("click where a colour belongs; only this machine can reach the page; end with Ctrl-C")
         if console.stdout().is_terminal:
