@@ -18,8 +18,10 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 """The browser of this machine, if there is one."""
 
 _PATIENCE = 60.0  # seconds
-_CODES = {"Enter": 13, "Tab": 9, "Delete": 46, "PageUp": 33, "PageDown": 34, "Home": 36, "End": 35, " ": 32, "Escape": 27,
-          "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}  # fmt: skip
+_CODES = {
+    "Enter": 13, "Tab": 9, "Delete": 46, "PageUp": 33, "PageDown": 34, "Home": 36, "End": 35, " ": 32, "Escape": 27,
+    "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40,
+}  # fmt: skip
 _CTRL, _SHIFT = 2, 8
 
 
@@ -76,9 +78,7 @@ class Page:
 
     def resize(self, width: int, height: int, scheme: str = "dark") -> None:
         """Give the window a size and the colours that its user prefers."""
-        self._ask(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
-        )
+        self._ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self._ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def run(self, script: str) -> Any:
@@ -181,8 +181,10 @@ def open_browser(folder: Path) -> Iterator[Page]:
     assert BROWSER is not None
     to_browser, writer = os.pipe()
     reader, from_browser = os.pipe()
-    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
-               "--disable-dev-shm-usage", f"--user-data-dir={folder / 'profile'}", "--remote-debugging-pipe"]  # fmt: skip
+    command = [
+        BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+        "--disable-dev-shm-usage", f"--user-data-dir={folder / 'profile'}", "--remote-debugging-pipe",
+    ]  # fmt: skip
     log = str(folder / "browser.log")
     process = os.posix_spawn(
         BROWSER,
