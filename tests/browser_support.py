@@ -158,9 +158,10 @@ class Page:
         path.write_bytes(base64.b64decode(self._ask("Page.captureScreenshot")["data"]))
 
     def errors(self) -> list[str]:
-        """Return what went wrong on the page: exceptions, errors of the console, violations of its policy."""
+        """Return what went wrong since this was last asked: exceptions, errors of the console, violations of policy."""
         found = []
-        for event in self._pipe.events:
+        events, self._pipe.events = self._pipe.events, []
+        for event in events:
             told = event.get("params", {})
             if event.get("method") == "Runtime.exceptionThrown":
                 found.append(str(told["exceptionDetails"].get("exception", told["exceptionDetails"])))
