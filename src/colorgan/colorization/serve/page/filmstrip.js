@@ -7,6 +7,7 @@ export class Filmstrip {
   constructor(list, photographs, open) {
     this.photographs = photographs;
     this.items = photographs.map((photograph, number) => this.make(photograph, () => open(number)));
+    this.rows = new Map(this.items.map(item => [item.row, item]));
     this.waiting = [];
     this.isLoading = false;
     list.replaceChildren(...this.items.map(item => item.row));
@@ -30,7 +31,7 @@ export class Filmstrip {
 
   see(entries) {
     for (const {target, isIntersecting} of entries) {
-      const item = this.items.find(({row}) => row === target);
+      const item = this.rows.get(target);
       if (isIntersecting) this.waiting.push(item);
       else this.waiting = this.waiting.filter(other => other !== item);
     }
@@ -72,7 +73,7 @@ export class Filmstrip {
     const {button} = this.items[number];
     button.setAttribute("aria-current", "true");
     button.tabIndex = 0;
-    button.scrollIntoView({block: "nearest", inline: "nearest"});
+    button.scrollIntoView({block: "nearest", inline: "center"});
   }
 
   type(event) {

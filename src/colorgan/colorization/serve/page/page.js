@@ -28,7 +28,7 @@ const KEYS = [
   ["?", "these keys"],
 ];
 const HELP = {
-  hint: "Click where the colour belongs; a click on a spot removes it. A grey says: this is neutral.",
+  hint: "Click where the colour belongs; drag a spot to move it, click it to remove it. A grey says: this is neutral.",
   pick: "Click a colour of the photograph, or of another picture, to take it.",
   brush: "Paint over what is damaged; it is filled and coloured when you let go.",
   eraser: "Wipe away what the brush has painted.",
@@ -85,7 +85,7 @@ function showOutcome() {
 
 function showTools() {
   const {edit, past, future} = current;
-  stage.showSpots(edit.hints, removeHint);
+  stage.showSpots(edit.hints);
   showHints();
   $("strength").value = edit.strength;
   $("strength-value").textContent = Number(edit.strength).toFixed(2);
@@ -170,6 +170,13 @@ function removeHint(number) {
   say(`Removed hint ${number + 1}.`);
 }
 
+const placed = place => ({x: `${(100 * place.x).toFixed(2)}%`, y: `${(100 * place.y).toFixed(2)}%`});
+
+function moveHint(number, place) {
+  change({hints: current.edit.hints.with(number, {...current.edit.hints[number], ...placed(place)})});
+  say(`Moved hint ${number + 1} to ${inPercent(place)}.`);
+}
+
 function removeNearest(place) {
   const distance = ({x, y}) => Math.hypot(parseFloat(x) / 100 - place.x, parseFloat(y) / 100 - place.y);
   const {hints} = current.edit, least = Math.min(...hints.map(distance));
@@ -181,9 +188,9 @@ function point(place) {
     pick(stage.colorAt(place));
     return;
   }
-  const color = $("color").value, [x, y] = [place.x, place.y].map(part => `${(100 * part).toFixed(2)}%`);
+  const color = $("color").value;
   remember(color);
-  change({hints: [...current.edit.hints, {x, y, color}]});
+  change({hints: [...current.edit.hints, {...placed(place), color}]});
   say(`${nameOf(color)} at ${inPercent(place)}.`);
 }
 
@@ -435,7 +442,7 @@ function makeChoices(found) {
 function makeStage() {
   const names = ["view", "stage", "after", "before", "spots", "divider", "divide", "cursor", "ring"];
   stage = new Stage(Object.fromEntries(names.map(name => [name, $(name)])), {
-    point, moved, line: paintLine, remove: removeNearest,
+    point, moved, line: paintLine, remove: removeNearest, removeHint, moveHint,
     lineEnd: () => change({mask: mask.pack()}),
     lowered: isDown => say(isDown ? "The brush is down: arrows paint." : "The brush is up."),
     hover: event => stage.showRing(brushSize(), event),

@@ -9,7 +9,7 @@ const ZOOMS = [1, 2, 4];
 const share = value => Math.min(Math.max(value, 0), 1);
 
 export class Stage {
-  // `act` has what pointing does: point(place), line(from, to), lineEnd(), remove(place), moved(place).
+  // `act` has what pointing does: point(place), line(from, to), lineEnd(), remove(place), moved(place), ...
   constructor(elements, act) {
     Object.assign(this, elements);  // view, stage, after, before, spots, divider, divide, cursor, ring
     this.act = act;
@@ -71,16 +71,37 @@ export class Stage {
     this.divider.classList.toggle("start", percent < 1);
   }
 
-  showSpots(hints, remove) {
+  showSpots(hints) {
     this.spots.replaceChildren(...hints.map((hint, number) => {
       const spot = document.createElement("div");
       spot.className = "spot";
-      spot.title = `${hint.color}: click to remove`;
+      spot.title = `${hint.color}: click to remove, drag to move`;
       [spot.style.left, spot.style.top, spot.style.background] = [hint.x, hint.y, hint.color];
-      spot.onpointerdown = event => event.stopPropagation();
-      spot.onclick = () => remove(number);
+      this.listenToSpot(spot, number);
       return spot;
     }));
+  }
+
+  // A spot that was dragged goes to where it was let go; one that was only clicked is removed.
+  listenToSpot(spot, number) {
+    let place = null;
+    spot.onpointerdown = event => {
+      event.stopPropagation();
+      spot.setPointerCapture(event.pointerId);
+    };
+    spot.onpointermove = event => {
+      if (!spot.hasPointerCapture(event.pointerId)) return;
+      if (!place && Math.hypot(event.movementX, event.movementY) < 1) return;
+      event.stopPropagation();
+      place = this.placeOf(event);
+      [spot.style.left, spot.style.top] = [place.x, place.y].map(part => `${100 * part}%`);
+    };
+    spot.onpointerup = event => {
+      if (!spot.hasPointerCapture(event.pointerId)) return;  // the press that has made it
+      event.stopPropagation();
+      if (place) this.act.moveHint(number, place);
+      else this.act.removeHint(number);
+    };
   }
 
   showCursor() {
