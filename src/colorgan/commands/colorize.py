@@ -327,7 +327,7 @@ def colorize(
         bool,
         typer.Option(
             "--serve",
-            help="Open a page on this machine on which you click where a colour belongs.",
+            help="Open a page on this machine for the folder: colours by click, looks, repair by brush.",
             rich_help_panel=_PAGE,
         ),
     ] = False,

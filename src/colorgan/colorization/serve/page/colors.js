@@ -14,7 +14,8 @@ export function nameOf(hex) {
   const [, how] = LIGHTS.find(([end]) => light < end);
   if (chroma < 0.06) return light > 0.95 ? "white" : light < 0.05 ? "black" : how + "grey";
   const [, hue] = HUES.find(([end]) => hueOf(r, g, b, most, chroma) < end);
-  return how + (chroma < 0.25 ? "greyish " : "") + (hue === "orange" && light < 0.4 ? "brown" : hue);
+  const isBrown = hue === "orange" && (light < 0.4 || chroma < 0.25 && light < 0.65);
+  return how + (chroma < 0.25 ? "greyish " : "") + (isBrown ? "brown" : hue);
 }
 
 function hueOf(r, g, b, most, chroma) {
