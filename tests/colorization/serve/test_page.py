@@ -310,6 +310,20 @@ def test_edits_outlive_a_reload(page: Page) -> None:
     assert text(page, "#state") == "changed, not saved"
 
 
+def test_of_many_photographs_only_those_in_view_are_read(browser: Page, serve: Opener, photographs: Path) -> None:
+    for number in range(60):
+        draw_photo(number, (40, 30)).convert("L").save(photographs / f"more{number:02}.png")
+    server = serve()
+    show(browser, server)
+    browser.wait("document.querySelector('#filmstrip img').naturalWidth")
+    browser.run("document.querySelectorAll('#filmstrip button')[62].click()")
+    browser.wait("[...document.querySelectorAll('#filmstrip img')].at(-1).naturalWidth", "the last one's")
+    settle(browser)
+    read = [address for address in browser.requests() if "/thumbnail/" in address]
+    assert len(set(read)) == len(read)
+    assert 10 < len(read) < 50
+
+
 def test_what_fails_and_what_is_left_out_is_said(browser: Page, serve: Opener, photographs: Path) -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Artist] = "Anna"

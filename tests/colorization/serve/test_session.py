@@ -303,6 +303,13 @@ class TestDrawnMasks:
         beside = read(session.jobs[1].target.with_name("b.png.mask.png"))
         assert np.array_equal(beside[..., 0] > 127, missing)
 
+    def test_the_file_beside_says_what_was_filled_last(self, session: EditSession) -> None:
+        beside = session.jobs[1].target.with_name("b.png.mask.png")
+        session.save(1, EditRequest(mask=drawn(90, 60, 20, 10, 40, 30)))
+        assert read(beside).any()
+        session.save(1, EditRequest())
+        assert not read(beside).any()
+
     def test_what_is_shown_is_what_is_saved(self, session: EditSession) -> None:
         request = EditRequest((RED,), 1.3, mask=drawn(90, 60, 20, 10, 40, 30))
         shown = pixels(session.show_after(1, request))

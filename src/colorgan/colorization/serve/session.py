@@ -23,6 +23,7 @@ from colorgan.colorization.work import (
     Status,
     find_owner,
     finish_job,
+    is_own,
     open_job,
 )
 from colorgan.config import LOOKS, ColorInput, Existing, LookConfig, suggest
@@ -176,7 +177,7 @@ class EditSession:
             UsageError: What was asked for cannot be, or a file of somebody else is in the way.
         """
         with self._lock:
-            job = self._job(number, request)
+            job = _with_mask_beside(self._job(number, request))
             self._refuse_foreign(job, seen=request.seen)
             outcome = self._color(job, self._options(request), seen=request.seen)
             if outcome.status is Status.COLORIZED:
@@ -193,9 +194,7 @@ class EditSession:
         job = self.jobs[number]
         if request is None:
             return job
-        beside = job.target.with_name(job.target.name + _MASK_SUFFIX)
-        filled = job.filled if request.mask is None else beside
-        return dataclasses.replace(job, hints=request.hints, drawn=request.mask, filled=filled)
+        return dataclasses.replace(job, hints=request.hints, drawn=request.mask)
 
     def _options(self, request: EditRequest) -> ColorizeOptions:
         """Return how to colour what is asked for."""
@@ -263,6 +262,12 @@ class EditSession:
         if job.hints or is_there(path):  # which may be of an earlier saving
             with atomic_file(path) as file:
                 file.write(hints_to_json({name: job.hints}).encode())
+
+
+def _with_mask_beside(job: Job) -> Job:
+    """Return a job that writes its mask beside its result, if one was drawn now, or for what is saved there now."""
+    beside = job.target.with_name(job.target.name + _MASK_SUFFIX)
+    return dataclasses.replace(job, filled=beside) if job.drawn is not None or is_own(beside) else job
 
 
 def _in_per_cent(job: Job) -> list[dict[str, float | str]]:

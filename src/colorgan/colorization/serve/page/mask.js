@@ -34,6 +34,8 @@ export class Mask {
     this.pen.stroke();
   }
 
+  static isEmpty(mask) { return /^A*=*$/.test(mask.bits); }
+
   // What is sent to the server.
   pack() {
     const {width, height} = this.canvas, {data} = this.pen.getImageData(0, 0, width, height);

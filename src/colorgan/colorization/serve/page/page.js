@@ -204,6 +204,12 @@ const brushSize = () => Number($("brush-size").value) / 1000;
 
 function paintLine(from, to) { mask.draw(from, to, brushSize(), stage.tool === "eraser"); }
 
+// What is painted now. Where a mask was given, nothing painted is a mask too: that none of it is meant.
+function takeMask() {
+  const painted = mask.pack();
+  change({mask: Mask.isEmpty(painted) && !current.givenMask ? null : painted});
+}
+
 function moved(place, isDown) {
   say(`${inPercent(place)}, ${nameOf(stage.colorAt(place))}${isDown ? ", painting" : ""}`);
 }
@@ -395,7 +401,7 @@ function onKey(event) {
   const key = event.key.toLowerCase();
   if (event.ctrlKey || event.metaKey) onControlKey(event, key);
   else if (event.altKey) return;
-  else if (key === "pageup" || key === "pagedown") {
+  else if ((key === "pageup" || key === "pagedown") && event.target.type !== "range") {
     event.preventDefault();
     open(current.number + (key === "pageup" ? -1 : 1));
   } else if ($("single-keys").checked && event.target.type !== "color") onPlainKey(event, key);
@@ -443,7 +449,7 @@ function makeStage() {
   const names = ["view", "stage", "after", "before", "spots", "divider", "divide", "cursor", "ring"];
   stage = new Stage(Object.fromEntries(names.map(name => [name, $(name)])), {
     point, moved, line: paintLine, remove: removeNearest, removeHint, moveHint,
-    lineEnd: () => change({mask: mask.pack()}),
+    lineEnd: takeMask,
     lowered: isDown => say(isDown ? "The brush is down: arrows paint." : "The brush is up."),
     hover: event => stage.showRing(brushSize(), event),
     compared: () => compare(Number($("divide").value)),
@@ -502,7 +508,7 @@ function listenToTools() {
   $("clear-mask").onclick = () => {
     if (!(current.edit.mask ?? current.givenMask)) return;
     mask.load(null, $("mask").width, $("mask").height);
-    change({mask: current.givenMask ? mask.pack() : null});
+    takeMask();
   };
   for (const group of document.querySelectorAll("aside details")) group.ontoggle = () => { if (!isUpdating) refreshChoices(); };
 }
