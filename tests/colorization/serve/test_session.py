@@ -332,6 +332,7 @@ class TestDrawnMasks:
         mask = Image.new("L", (90, 60))
         mask.paste(255, (20, 10, 40, 30))
         mask.save(masks / "b.png")
+        Image.new("L", (1700, 60)).save(masks.parent / "a.png")  # it marks nothing
         session = begin(mask=masks.parent)
         assert session.given_mask(0) is None
         given = session.given_mask(1)

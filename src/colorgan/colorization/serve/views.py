@@ -124,9 +124,7 @@ class Views:
             sketch = self._colorizer.match(sketch, self._options.reference)
         before = shrink_grey(photo.grey, LONGEST)
         grey = before if filled is photo else shrink_grey(filled.grey, LONGEST)
-        factor = shrink_factor(photo.grey.shape, LONGEST)
-        given = None if missing is None or job.drawn is not None else DrawnMask.from_full(missing, factor)
-        return View(before, grey, sketch, given)
+        return View(before, grey, sketch, None if job.drawn is not None else _as_drawn(missing))
 
     def _photo(self, job: Job) -> Photo:
         if self._open is None or self._open[0] != job.number:
@@ -134,6 +132,13 @@ class Views:
             with closing(iter_photos(job.source)) as pages:
                 self._open = job.number, next(pages)
         return self._open[1]
+
+
+def _as_drawn(missing: np.ndarray[Any, np.dtype[np.bool_]] | None) -> DrawnMask | None:
+    """Return a mask as it would be drawn over what the page shows; None where nothing is missing."""
+    if missing is None or not missing.any():
+        return None
+    return DrawnMask.from_full(missing, shrink_factor(missing.shape, LONGEST))
 
 
 def read_thumbnail(paths: list[Path]) -> bytes:
