@@ -186,6 +186,27 @@ def test_a_color_by_keyboard_alone(page: Page, photographs: Path, colorizer: Col
     assert text(page, "#name") == "anna.png"
 
 
+def test_the_list_of_hints_keeps_the_focus(page: Page) -> None:
+    for x in (0.2, 0.5, 0.8):
+        page.click("#stage", x, 0.5)
+    settle(page)
+    page.run("document.querySelector('#hints-details').open = true")
+    focused, remaining = "document.activeElement.ariaLabel", [("20 %", "80 %"), ("20 %",), ()]
+    page.run("document.querySelector('#hints li:nth-child(2) button').focus()")
+    for left in remaining:
+        page.press("Enter")
+        settle(page)
+        assert tuple(page.run("[...document.querySelectorAll('#hints span')].map(e => e.textContent)")) == tuple(
+            f"{x}, 50 %" for x in left
+        )
+        if left:
+            assert page.run(focused).startswith(f"Remove hint {len(left)}, blue, {left[-1]} across")
+    assert page.run("document.activeElement.id") == "hints-title"
+    page.press("z", ctrl=True, times=3)
+    settle(page)
+    assert text(page, "#hints-title") == "3 hints"
+
+
 def test_a_strength_of_the_strip_and_a_look(page: Page, photographs: Path, colorizer: Colorizer) -> None:
     page.wait("[...document.querySelectorAll('#strengths img, #looks img')].every(i => i.naturalWidth)", "choices")
     page.click("#strengths li:nth-child(2) button")

@@ -3,30 +3,16 @@
 import {Choices} from "./choices.js";
 import {nameOf} from "./colors.js";
 import {Filmstrip} from "./filmstrip.js";
+import {HintList, rememberColor} from "./hints.js";
+import {listKeys} from "./keys.js";
 import {Mask} from "./mask.js";
 import {Photograph, keepEdits, restoreEdits} from "./photographs.js";
-import {readAfter, readAll, readBefore, readGivenMask, save, show} from "./server.js";
+import {readAfter, readAll, readBefore, readGivenMask, show} from "./server.js";
+import {Saving} from "./saving.js";
 import {Source} from "./source.js";
 import {Stage} from "./stage.js";
 
 const $ = id => document.getElementById(id);
-const MOST_RECENT = 8;
-const KEYS = [
-  ["Page Up, Page Down", "previous, next photograph"],
-  ["H, E, B, X", "colour, eyedropper, brush, eraser"],
-  ["Arrows, Shift arrows", "move the cursor on the photograph (Tab brings you there)"],
-  ["Enter", "give the colour there, pick it up, or paint a dot"],
-  ["D", "put the brush down, so that the arrows paint; once more lifts it"],
-  ["Delete", "remove the hint nearest to the cursor"],
-  ["[ and ]", "smaller, larger brush"],
-  ["1 to 5", "a strength of the strip"],
-  ["L, V", "next look, next variant"],
-  ["O", "as it was before"],
-  ["Z", "zoom"],
-  ["Ctrl Z, Ctrl Shift Z", "undo, redo"],
-  ["Ctrl S, Ctrl Shift S", "save, save all"],
-  ["?", "these keys"],
-];
 const HELP = {
   hint: "Click where the colour belongs; drag a spot to move it, click it to remove it. A grey says: this is neutral.",
   pick: "Click a colour of the photograph, or of another picture, to take it.",
@@ -34,8 +20,8 @@ const HELP = {
   eraser: "Wipe away what the brush has painted.",
 };
 
-let photographs = [], current = null, stage, mask, filmstrip, choices = [], source;
-let wanted = 0, isUpdating = false, isSaving = false, isSavingAll = false, stopSaving = false;
+let photographs = [], current = null, stage, mask, filmstrip, hintList, saving, choices = [], source;
+let wanted = 0, isUpdating = false;
 
 // --- talking to the person --------------------------------------------------------------------------------------------
 
@@ -86,7 +72,8 @@ function showOutcome() {
 function showTools() {
   const {edit, past, future} = current;
   stage.showSpots(edit.hints);
-  showHints();
+  hintList.show(edit.hints);
+  enable("clear-hints", edit.hints.length);
   $("strength").value = edit.strength;
   $("strength-value").textContent = Number(edit.strength).toFixed(2);
   for (const group of choices) group.mark(edit);
@@ -99,54 +86,9 @@ function showTools() {
   showState();
 }
 
-function showHints() {
-  const {hints} = current.edit;
-  $("hints-title").textContent = hints.length ? `${hints.length} hint${hints.length > 1 ? "s" : ""}` : "No hints";
-  enable("clear-hints", hints.length);
-  const focused = focusIn($("hints"));
-  $("hints").replaceChildren(...hints.map(hintRow));
-  if (focused) ($("hints").children[Math.min(focused.row, hints.length - 1)]?.children[focused.cell] ?? $("hints-title")).focus();
-}
-
-function focusIn(list) {
-  const row = [...list.children].findIndex(item => item.contains(document.activeElement));
-  return row < 0 ? null : {row, cell: [...list.children[row].children].indexOf(document.activeElement)};
-}
-
-function hintRow(hint, number) {
-  const row = document.createElement("li"), color = document.createElement("input");
-  const place = document.createElement("span"), remove = document.createElement("button");
-  const [x, y] = [hint.x, hint.y].map(part => `${parseFloat(part).toFixed(0)} %`), where = `${x} across, ${y} down`;
-  place.textContent = `${x}, ${y}`;
-  place.setAttribute("aria-hidden", "true");
-  color.type = "color";
-  color.value = hint.color;
-  color.setAttribute("aria-label", `Colour of hint ${number + 1}, ${nameOf(hint.color)}, ${where}`);
-  color.onchange = () => change({hints: current.edit.hints.with(number, {...hint, color: color.value})});
-  remove.textContent = "Remove";
-  remove.setAttribute("aria-label", `Remove hint ${number + 1}, ${nameOf(hint.color)}, ${where}`);
-  remove.onclick = () => removeHint(number);
-  row.append(color, place, remove);
-  return row;
-}
-
 function useColor(color) {
   $("color").value = color;
   $("color-name").textContent = `${color} ${nameOf(color)}`;
-}
-
-function remember(color) {
-  const list = $("recent"), same = [...list.children].find(item => item.dataset.color === color);
-  same?.remove();
-  const item = document.createElement("li"), button = document.createElement("button");
-  item.dataset.color = color;
-  button.style.background = color;
-  button.title = color;
-  button.setAttribute("aria-label", `Take ${nameOf(color)}, ${color}`);
-  button.onclick = () => useColor(color);
-  item.append(button);
-  list.prepend(item);
-  while (list.children.length > MOST_RECENT) list.lastElementChild.remove();
 }
 
 function chooseTool(tool) {
@@ -165,6 +107,8 @@ function change(part, kind) {
   update();
 }
 
+function changeHint(number, hint) { change({hints: current.edit.hints.with(number, hint)}); }
+
 function removeHint(number) {
   change({hints: current.edit.hints.filter((_, other) => other !== number)});
   say(`Removed hint ${number + 1}.`);
@@ -173,7 +117,7 @@ function removeHint(number) {
 const placed = place => ({x: `${(100 * place.x).toFixed(2)}%`, y: `${(100 * place.y).toFixed(2)}%`});
 
 function moveHint(number, place) {
-  change({hints: current.edit.hints.with(number, {...current.edit.hints[number], ...placed(place)})});
+  changeHint(number, {...current.edit.hints[number], ...placed(place)});
   say(`Moved hint ${number + 1} to ${inPercent(place)}.`);
 }
 
@@ -189,7 +133,7 @@ function point(place) {
     return;
   }
   const color = $("color").value;
-  remember(color);
+  rememberColor($("recent"), color, useColor);
   change({hints: [...current.edit.hints, {...placed(place), color}]});
   say(`${nameOf(color)} at ${inPercent(place)}.`);
 }
@@ -318,69 +262,19 @@ function compare(percent) {
 
 // --- saving -----------------------------------------------------------------------------------------------------------
 
-async function saveOne(photograph, seen) {
-  const edit = photograph.edit;
-  try {
-    const outcome = await save(photograph.number, edit, seen);
-    photograph.takeOutcome(edit, outcome);
-    if (outcome.status === "colorized") filmstrip.renew(photograph.number);
-  } catch (error) {
-    photograph.failure = error.message;
-    complain(`${photograph.name}: ${error.message}`);
-  }
+function showSaved(photograph) {
+  if (!photograph.failure && photograph.outcome.status === "colorized") filmstrip.renew(photograph.number);
   filmstrip.mark(photograph.number);
   keepEdits(photographs);
   if (photograph === current) showOutcome();
   showState();
 }
 
-async function saveCurrent() {
-  if (isSaving || isSavingAll) return;
-  isSaving = true;
-  enable("save", false);
-  say(`Saving ${current.name} at full size …`);
-  const photograph = current;
-  await saveOne(photograph, true);
-  if (!photograph.failure) say(`Saved ${photograph.name}.`);
-  isSaving = false;
-  enable("save", !isSavingAll);
+function showSaving() {
+  enable("save", !saving.isRunning);
+  enable("save-all", !saving.isRunning || saving.isAll);
+  $("save-all").textContent = saving.isAll ? "Stop" : "Save all";
 }
-
-async function saveAll() {
-  if (isSavingAll) {
-    stopSaving = true;
-    return;
-  }
-  [isSavingAll, stopSaving] = [true, false];
-  enable("save", false);
-  $("save-all").textContent = "Stop";
-  const due = photographs.filter(({state}) => ["unsaved", "changed", "failed"].includes(state));
-  let done = 0;
-  for (const photograph of due) {
-    if (stopSaving) break;
-    say(`Saving ${done + 1} of ${due.length}: ${photograph.name} …`);
-    await saveOne(photograph, photograph.isEdited);
-    done++;
-  }
-  isSavingAll = false;
-  enable("save", true);
-  $("save-all").textContent = "Save all";
-  sayHowItEnded(due.slice(0, done), due.length);
-}
-
-function sayHowItEnded(done, count) {
-  const failed = done.filter(({failure}) => failure), skipped = done.filter(({state}) => state === "skipped");
-  const lacking = done.filter(({outcome}) => outcome?.left_out.length);
-  const parts = [count ? `Done with ${done.length} of ${count}` : "Everything is saved already"];
-  if (skipped.length) parts.push(`${skipped.length} left as they are (${skipped[0].outcome.reason})`);
-  if (failed.length) parts.push(`${failed.length} failed`);
-  if (lacking.length) parts.push(`of ${lacking.length} not all metadata could be kept: ${listed(lacking)}`);
-  say(parts.join(", ") + ".");
-  if (failed.length) complain(`${failed[0].name}: ${failed[0].failure}`);
-}
-
-const listed = several =>
-  several.slice(0, 3).map(({name}) => name).join(", ") + (several.length > 3 ? " and others" : "");
 
 // --- keys -------------------------------------------------------------------------------------------------------------
 
@@ -408,7 +302,7 @@ function onKey(event) {
 }
 
 function onControlKey(event, key) {
-  if (key === "s") event.shiftKey ? saveAll() : saveCurrent();
+  if (key === "s") event.shiftKey ? saving.all() : saving.one(current);
   else if (key === "z" && event.shiftKey || key === "y") stepBack("redo");
   else if (key === "z") stepBack("undo");
   else return;
@@ -445,7 +339,7 @@ function makeChoices(found) {
   choices.push(new Choices($("variants"), variants, take));
 }
 
-function makeStage() {
+function makeTools() {
   const names = ["view", "stage", "after", "before", "spots", "divider", "divide", "cursor", "ring"];
   stage = new Stage(Object.fromEntries(names.map(name => [name, $(name)])), {
     point, moved, line: paintLine, remove: removeNearest, removeHint, moveHint,
@@ -455,22 +349,12 @@ function makeStage() {
     compared: () => compare(Number($("divide").value)),
   });
   mask = new Mask($("mask"));
+  hintList = new HintList({list: $("hints"), title: $("hints-title")}, {change: changeHint, remove: removeHint});
 }
 
 function forbidRepair() {
   for (const tool of ["brush", "eraser"]) document.querySelector(`#tools input[value=${tool}]`).disabled = true;
   $("no-repair").hidden = false;
-}
-
-function makeKeyTable() {
-  $("keys").replaceChildren(...KEYS.map(([keys, what]) => {
-    const row = document.createElement("tr"), head = document.createElement("th"), cell = document.createElement("td");
-    [head.textContent, cell.textContent, head.scope] = [keys, what, "row"];
-    row.append(head, cell);
-    return row;
-  }));
-  $("single-keys").checked = localStorage.getItem("colorgan keys") !== "off";
-  $("single-keys").onchange = () => localStorage.setItem("colorgan keys", $("single-keys").checked ? "on" : "off");
 }
 
 async function takeSource(file) {
@@ -524,8 +408,8 @@ function listenToButtons() {
   };
   $("previous").onclick = () => open(current.number - 1);
   $("next").onclick = () => open(current.number + 1);
-  $("save").onclick = saveCurrent;
-  $("save-all").onclick = saveAll;
+  $("save").onclick = () => saving.one(current);
+  $("save-all").onclick = () => saving.all();
   $("help-button").onclick = () => $("help").showModal();
   document.onkeydown = onKey;
   window.onbeforeunload = event => { if (photographs.some(({state}) => state === "changed")) event.preventDefault(); };
@@ -535,9 +419,10 @@ async function begin() {
   const found = await readAll();
   photographs = found.photographs.map((photograph, number) => new Photograph(number, photograph));
   restoreEdits(photographs);
-  makeStage();
+  saving = new Saving(photographs, {say, complain, saved: showSaved, changed: showSaving});
+  makeTools();
   makeChoices(found);
-  makeKeyTable();
+  listKeys($("keys"), $("single-keys"));
   filmstrip = new Filmstrip($("filmstrip"), photographs, open);
   photographs.forEach((_, number) => filmstrip.mark(number));
   if (!found.repair) forbidRepair();
