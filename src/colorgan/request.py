@@ -25,13 +25,15 @@ from colorgan.files import is_folder
 if TYPE_CHECKING:
     from colorgan.colorization import Hint, Palette, Reference
 
-__all__ = ["STREAM", "ColorizeRequest", "FilmOptions", "Product", "Purpose", "VideoCodec"]
+__all__ = ["STREAM", "STRENGTHS", "ColorizeRequest", "FilmOptions", "Product", "Purpose", "VideoCodec"]
 
 STREAM = Path("-")
 """Stands for standard input as a source, for standard output as a target."""
 
 _LONGEST_KEYWORD = 64  # bytes, of IPTC-IIM
-_STRENGTHS = (0.4, 0.7, 1.0, 1.3, 1.6)  # of a strip
+STRENGTHS = (0.4, 0.7, 1.0, 1.3, 1.6)
+"""What a strip and the page show side by side."""
+
 _QUALITY = 95
 
 
@@ -189,7 +191,7 @@ class ColorizeRequest:
     @property
     def strengths(self) -> tuple[float, ...]:
         """The strengths that a sheet shows."""
-        return _STRENGTHS if self.strength_strip else ()
+        return STRENGTHS if self.strength_strip else ()
 
     @property
     def reports(self) -> dict[str, Path]:

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from stat import S_ISDIR
 from typing import Any
@@ -18,10 +19,55 @@ from colorgan.files import is_there, status_of
 from colorgan.images import Photo, is_image_name, iter_photos, photo_from_image, read_size
 from colorgan.request import STREAM
 
-__all__ = ["add_masks", "check_shape", "mask_from_image", "mask_of_page"]
+__all__ = ["DrawnMask", "add_masks", "check_shape", "mask_from_image", "mask_of_page"]
 
 _NAMED = 5  # masks that fit nothing, in a note
 _Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnMask:
+    """A mask that a person drew over a small copy of a photograph.
+
+    Raises:
+        UsageError: There are more or fewer bits than pixels.
+    """
+
+    width: int  # of the copy, whose pixels are squares of the photograph's
+    height: int
+    bits: bytes  # one a pixel, row by row, the first in the highest bit; 1 where something is missing
+
+    def __post_init__(self) -> None:
+        """Refuse what is no mask."""
+        if min(self.width, self.height) < 1 or len(self.bits) != -(-self.width * self.height // 8):
+            raise UsageError(
+                f"a drawn mask of {self.width} x {self.height} pixels cannot have {len(self.bits):,} bytes; it has a "
+                "bit a pixel"
+            )
+
+    @classmethod
+    def from_full(cls, missing: _Mask, factor: int) -> "DrawnMask":
+        """Shrink a mask `(H, W)`: a square of `factor` pixels is missing if any of it is."""
+        H, W = missing.shape
+        padded = np.pad(missing, ((0, -H % factor), (0, -W % factor)))
+        h, w = -(-H // factor), -(-W // factor)
+        small = padded.reshape(h, factor, w, factor).any((1, 3))
+        return cls(w, h, np.packbits(small).tobytes())
+
+    def scale_to(self, shape: tuple[int, ...]) -> _Mask:
+        """Return the mask at the size of its photograph, `(H, W)`.
+
+        Raises:
+            UsageError: It was drawn over a picture of another shape.
+        """
+        (H, W), (h, w) = shape, (self.height, self.width)
+        factor = max(-(-H // h), -(-W // w))
+        if (h, w) != (-(-H // factor), -(-W // factor)):
+            raise UsageError(
+                f"the drawn mask has {w} x {h} pixels, which is not the shape of a picture of {W} x {H}; draw it anew"
+            )
+        small = np.unpackbits(np.frombuffer(self.bits, np.uint8), count=h * w).reshape(h, w).astype(np.bool_)
+        return small.repeat(factor, 0).repeat(factor, 1)[:H, :W]
 
 
 def mask_from_image(image: "Image.Image | np.ndarray[Any, Any]") -> _Mask:

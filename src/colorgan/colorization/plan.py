@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from colorgan.colorization.color_stats import Adjustment
 from colorgan.colorization.hints import Hint
@@ -17,6 +18,9 @@ from colorgan.errors import ConfigError, UsageError
 from colorgan.files import ignores_case, is_there
 from colorgan.images import SUFFIX_OF, film_suffix, format_of, frame_path, is_film_name, number_of
 from colorgan.request import STREAM
+
+if TYPE_CHECKING:
+    from colorgan.colorization.masks import DrawnMask
 
 __all__ = ["Claims", "Job", "Plan", "SideFolders", "make_plan", "page_path", "side_path", "target_suffix"]
 
@@ -32,6 +36,7 @@ class Job:
     hints: tuple[Hint, ...] = ()  # for its first page
     adjustment: Adjustment | None = None  # to its album
     mask: Path | None = None  # of what is missing
+    drawn: "DrawnMask | None" = None  # of what is missing of its first page, in place of what `mask` says of it
     relative: PurePosixPath | None = None  # its place below the input that it was found in; its name alone if None
     uncertainty: Path | None = None  # where the map of its uncertainty goes, of the first page
     saved_mask: Path | None = None  # where the mask of what was filled goes, of the first page

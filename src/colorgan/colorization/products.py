@@ -22,7 +22,10 @@ __all__ = [
     "color_layer",
     "lean_of",
     "make_preview",
+    "paint",
     "paint_small",
+    "shrink_factor",
+    "shrink_grey",
     "uncertainty_map",
     "variant_sheet",
 ]
@@ -114,12 +117,25 @@ def lean_of(variant: int, count: int) -> tuple[float, float]:
 
 def paint_small(photo: Photo, colors: ChromaField, longest: int) -> tuple[Image.Image, Image.Image]:
     """Return the photograph before and after, with sides of at most `longest` pixels."""
-    factor = max(1, -(-max(photo.grey.shape) // longest))
-    before, grey = (
-        (reduce_grey(levels, factor)[0] * 255).round().to(torch.uint8).numpy() for levels in (photo.before, photo.grey)
-    )
-    after = np.concatenate(list(Compositor(grey, colors).bands()))
-    return Image.fromarray(before), Image.fromarray(np.ascontiguousarray(after))
+    before, grey = (shrink_grey(levels, longest) for levels in (photo.before, photo.grey))
+    return Image.fromarray(before), paint(grey, colors)
+
+
+def shrink_grey(grey: _Pixels, longest: int) -> _Pixels:
+    """Average grey levels over squares, so that no side is longer than `longest` pixels: `(h, w)` uint8."""
+    factor = shrink_factor(grey.shape, longest)
+    levels: _Pixels = (reduce_grey(grey, factor)[0] * 255).round().to(torch.uint8).numpy()
+    return levels
+
+
+def shrink_factor(shape: tuple[int, ...], longest: int) -> int:
+    """Return the side of the squares that `shrink_grey` averages."""
+    return max(1, -(-max(shape) // longest))
+
+
+def paint(grey: _Pixels, colors: ChromaField) -> Image.Image:
+    """Lay colours over grey levels `(h, w)`."""
+    return Image.fromarray(np.ascontiguousarray(np.concatenate(list(Compositor(grey, colors).bands()))))
 
 
 def make_preview(photo: Photo, colors: ChromaField) -> Preview:

@@ -67,6 +67,7 @@ __all__ = [
     "Outcome",
     "Progress",
     "Status",
+    "find_missing",
     "find_owner",
     "finish_job",
     "is_own",
@@ -380,14 +381,25 @@ def inpaint_missing(photo: Photo, job: Job, colorizer: Colorizer, options: Color
         ImageWriteError: The mask of what was taken cannot be written.
         UsageError: Its mask has another size.
     """
-    if job.mask is not None:
-        missing = mask_of_page(job.mask, photo)
-    else:
-        missing = find_damage(photo.grey) if options.find_damage else None
+    missing = find_missing(photo, job, options)
     if job.saved_mask is not None:
         shown = np.zeros(photo.grey.shape, np.uint8) if missing is None else missing.astype(np.uint8) * np.uint8(255)
         _write_aside(page_path(job.saved_mask, photo.page), shown, colorizer, options, "mask of what was filled")
     return photo if missing is None else colorizer.inpaint(photo, missing)
+
+
+def find_missing(photo: Photo, job: Job, options: ColorizeOptions) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+    """Say what is missing of a page of a job's photograph, `(H, W)`; None where nobody says anything of it.
+
+    Raises:
+        ImageReadError: Its mask cannot be read.
+        UsageError: Its mask has another size.
+    """
+    if job.drawn is not None and photo.page == 0:
+        return job.drawn.scale_to(photo.grey.shape)
+    if job.mask is not None:
+        return mask_of_page(job.mask, photo)
+    return find_damage(photo.grey) if options.find_damage else None
 
 
 def _write_aside(

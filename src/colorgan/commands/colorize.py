@@ -1,6 +1,7 @@
 """`colorgan colorize`: options become a request, a session carries it out, and what comes of it is shown."""
 
 import webbrowser
+from collections.abc import Mapping
 from contextlib import suppress
 from fractions import Fraction
 from functools import partial
@@ -20,10 +21,10 @@ from colorgan.commands.options import (
     QuietOption,
     VerboseOption,
 )
-from colorgan.commands.settings import find_look, outranks
+from colorgan.commands.settings import find_look, find_looks, outranks
 from colorgan.commands.signals import StopSignals
 from colorgan.commands.watching import watch_folders
-from colorgan.config import LOOKS, ColorInput, Existing, PrecisionChoice, SourceType
+from colorgan.config import LOOKS, ColorInput, Existing, LookConfig, PrecisionChoice, SourceType
 from colorgan.errors import UsageError
 from colorgan.request import STREAM, ColorizeRequest, FilmOptions, Product, Purpose, VideoCodec
 
@@ -217,7 +218,8 @@ def colorize(
     ] = False,
     json: Annotated[bool, _report("--json", help="Print a JSON object for each file.")] = False,
     serve: Annotated[
-        bool, _page("--serve", help="Open a page on this machine on which you click where a colour belongs.")
+        bool,
+        _page("--serve", help="Open a page on this machine for the folder: colours by click, looks, repair by brush."),
     ] = False,
     port: Annotated[int, _page(min=0, max=65535, show_default=True, help="Of the page; 0 takes a free one.")] = 0,
     watch: Annotated[
@@ -337,7 +339,7 @@ def colorize(
         print_plan(session.part)
     elif serve:
         _warn(session)
-        _serve_page(session, port)
+        _serve_page(session, port, find_looks(context))
     elif watch:
         all_well = _stay(session, stop, poll=watch_poll, json=json)
         raise typer.Exit(0 if all_well else 1)
@@ -368,12 +370,12 @@ def _stay(session: "ColorizeSession", stop: StopSignals, *, poll: float | None, 
         return watch_folders(session, display.follow, poll=poll, should_stop=stop.has_come)
 
 
-def _serve_page(session: "ColorizeSession", port: int) -> None:
-    from colorgan.colorization import Desk, PageServer
+def _serve_page(session: "ColorizeSession", port: int, looks: Mapping[str, LookConfig]) -> None:
+    from colorgan.colorization import EditSession, PageServer
 
     with session:
         RunDisplay().follow(session.prepare())
-        with PageServer(Desk(session.part, session.colorizer, session.options), port) as server:
+        with PageServer(EditSession(session.part, session.colorizer, session.options, looks), port) as server:
             console.stdout().print(server.url, soft_wrap=True)
             console.say("click where a colour belongs; only this machine can reach the page; end with Ctrl-C")
             if console.stdout().is_terminal:

@@ -21,7 +21,7 @@ from colorgan.config import LOOKS, LookConfig, config_from_mapping, shorten, sug
 from colorgan.errors import ConfigError, UsageError
 from colorgan.files import printable
 
-__all__ = ["FILE_NAME", "KeptCommand", "find_look", "find_settings_files", "outranks"]
+__all__ = ["FILE_NAME", "KeptCommand", "find_look", "find_looks", "find_settings_files", "outranks"]
 
 FILE_NAME = "colorgan.toml"
 _USER_FILE = "COLORGAN_CONFIG"  # names another file than the usual one
@@ -286,6 +286,16 @@ def _rank(context: typer.Context, name: str) -> int:
     key = next(key for key, option in keys.items() if option.name == name)
     tables = [file.tables.get(str(context.command.name), {}) for file in files]
     return len(files) - next(number for number, table in enumerate(tables) if key in map(_spelled, table))
+
+
+def find_looks(context: typer.Context) -> dict[str, LookConfig]:
+    """Return all looks by their names: those that come with colorgan, then those of the files.
+
+    Raises:
+        UsageError: What a file says of one is not valid.
+    """
+    own = (str(name) for file in _files(context) for name in file.tables.get(_LOOKS, {}))
+    return {name: find_look(context, name) for name in (*LOOKS, *own)}
 
 
 def find_look(context: typer.Context, name: str) -> LookConfig:

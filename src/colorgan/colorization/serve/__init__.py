@@ -1,6 +1,7 @@
-"""A small local page on which a person points at a photograph and says its colours."""
+"""A small local page on which a person colours a folder's photographs by hand."""
 
-from colorgan.colorization.serve.desk import Desk
+from colorgan.colorization.serve.edit_request import EditRequest
+from colorgan.colorization.serve.edit_session import EditSession
 from colorgan.colorization.serve.server import PageServer
 
-__all__ = ["Desk", "PageServer"]
+__all__ = ["EditRequest", "EditSession", "PageServer"]
