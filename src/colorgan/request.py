@@ -124,7 +124,7 @@ class ColorizeRequest:
     variants: int = 1  # how many renderings; a sheet of them
     pick: int | None = None  # which of them (from 1) is written alone
     strength_strip: bool = False  # a sheet of several strengths
-    confidence: str | Path | None = None  # a folder for maps that are bright where colour is a guess
+    uncertainty: str | Path | None = None  # a folder for maps that are bright where colour is a guess
     save_mask: str | Path | None = None  # a folder for masks of what was filled
     format: str | None = None  # of the results; each source's own, if it can hold colour, if left out
     quality: int = _QUALITY
@@ -222,7 +222,7 @@ class ColorizeRequest:
             "--repair": self.repair != "off",
             "--save-mask": self.save_mask is not None,
             "--chroma-only": self.product is Product.LAYER,
-            "--confidence": self.confidence is not None,
+            "--uncertainty": self.uncertainty is not None,
             "--variants": self.variants > 1,
             "--quality": self.quality != _QUALITY and films_only_video,
             "--source-type": self.source_type is not SourceType.COMPOSITE and films_only_video,

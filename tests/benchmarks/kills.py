@@ -58,7 +58,7 @@ def start(source: Path, out: Path, weights: str) -> int:
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 1)
     sys.argv = ["colorgan", "colorize", str(source), "-o", str(out / "results"), "--weights", weights, "-q"]
-    sys.argv += ["--confidence", str(out / "doubt"), "--repair", "auto", "--save-mask", str(out / "masks")]
+    sys.argv += ["--uncertainty", str(out / "doubt"), "--repair", "auto", "--save-mask", str(out / "masks")]
     sys.argv += ["--device", "cpu", "--precision", "float32", "--workers", "2"]
     code = 1
     try:

@@ -82,7 +82,7 @@ def test_hostile_folder(tmp_path: Path, tiny_weights: Path) -> None:
     before = hashes(source)
     result = run_colorgan(
         "colorize", source, "-o", out, "--weights", tiny_weights, "--json", "--report", tmp_path / "r.html",
-        "--contact-sheet", tmp_path / "sheet.png", "--confidence", tmp_path / "doubt",
+        "--contact-sheet", tmp_path / "sheet.png", "--uncertainty", tmp_path / "doubt",
     )  # fmt: skip
     assert result.returncode == 1, result.stderr
     assert "Traceback" not in result.stderr

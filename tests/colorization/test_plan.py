@@ -26,7 +26,7 @@ from colorgan.colorization import (
     write_report,
     write_sheet,
 )
-from colorgan.colorization.plan import SideFolders, make_plan, target_suffix
+from colorgan.colorization.plan import Side, make_plan, target_suffix
 from colorgan.colorization.search import Source, Sources, find_sources
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import ConfigError, UsageError
@@ -123,7 +123,7 @@ class TestFindSources:
         finally:
             subprocess.run(["rm", "-r", "d"], check=True)  # which shutil cannot
 
-    @pytest.mark.parametrize("where", ["input", "output", "confidence", "report", "contact_sheet", "mask", "palette"])
+    @pytest.mark.parametrize("where", ["input", "output", "uncertainty", "report", "contact_sheet", "mask", "palette"])
     @pytest.mark.parametrize("number", [errno.EACCES, errno.ENAMETOOLONG])
     def test_what_cannot_be_looked_at_is_one_sentence(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, number: int
@@ -138,10 +138,11 @@ class TestFindSources:
 
         monkeypatch.setattr(os, "stat", refuse)
         closed = tmp_path / "closed" / "x.png"
-        given = {"input": tmp_path / "a.png", "output": tmp_path / "out", "confidence": None} | {where: closed}
+        given = {"input": tmp_path / "a.png", "output": tmp_path / "out", "uncertainty": None} | {where: closed}
 
         def plan_all() -> None:
-            plan = plan_paths([given["input"]], given["output"], confidence=given["confidence"])
+            sides = {} if given["uncertainty"] is None else {Side.UNCERTAINTY: given["uncertainty"]}
+            plan = plan_paths([given["input"]], given["output"], side_folders=sides)
             reports = {what: given[what] for what in ("report", "contact_sheet") if what in given}
             check_reports(plan, **reports)
             add_masks(plan, given.get("mask", tmp_path / "a.png"))
@@ -150,16 +151,16 @@ class TestFindSources:
         with pytest.raises(UsageError, match=r"closed.x\.png cannot be looked at: (permission denied|its name is too)"):
             plan_all()
 
-    @pytest.mark.parametrize("where", ["output", "as a file", "confidence", "save_masks"])
+    @pytest.mark.parametrize("where", ["output", "as a file", *Side])
     @pytest.mark.parametrize("below", ["", "x/y"])
     def test_a_file_where_a_folder_is_needed(self, tmp_path: Path, where: str, below: str) -> None:
         draw_photo(0, (20, 16)).convert("L").save(tmp_path / "a.png")
         (tmp_path / "file").touch()
         way = tmp_path / "file" / below
         output = {"output": way, "as a file": way / "b.png"}.get(where, tmp_path / "out")
-        aside = {where: way} if where in ("confidence", "save_masks") else {}
+        sides = {Side(where): way} if where in list(Side) else {}
         with pytest.raises(UsageError, match=r"file is a file, and a folder is needed there; nothing was done"):
-            plan_paths([tmp_path / "a.png"], output, **aside)
+            plan_paths([tmp_path / "a.png"], output, side_folders=sides)
 
     def test_missing_input(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="no file or folder"):
@@ -232,7 +233,7 @@ class TestMakePlan:
 
     def test_side_files_mirror_the_inputs(self, tmp_path: Path) -> None:
         touch(tmp_path, "1923/anna.gif")
-        folders = SideFolders(uncertainties=tmp_path / "doubt", saved_masks=tmp_path / "masks")
+        folders = {Side.UNCERTAINTY: tmp_path / "doubt", Side.MASK: tmp_path / "masks"}
         (job,) = make_plan(search(tmp_path), Path("out"), side_folders=folders).jobs
         assert job.target == Path("out/1923/anna.png")
         assert job.side_files == (tmp_path / "doubt/1923/anna.gif.png", tmp_path / "masks/1923/anna.gif.png")
@@ -241,21 +242,21 @@ class TestMakePlan:
         ("folders", "message"),
         [
             (
-                SideFolders(uncertainties=Path("in")),
+                {Side.UNCERTAINTY: Path("in")},
                 r"the map of .*a\.jpg would be written over the photograph .*a\.jpg\.png",
             ),
             (
-                SideFolders(uncertainties=Path("out")),
+                {Side.UNCERTAINTY: Path("out")},
                 r"the map of .*a\.jpg and the result of .*a\.jpg\.png would both be written",
             ),
             (
-                SideFolders(uncertainties=Path("x"), saved_masks=Path("x")),
+                {Side.UNCERTAINTY: Path("x"), Side.MASK: Path("x")},
                 r"the map of .* and the mask of .* would both be written",
             ),
         ],
     )
     def test_side_files_go_over_nothing(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folders: SideFolders, message: str
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folders: dict[Side, Path], message: str
     ) -> None:
         monkeypatch.chdir(touch(tmp_path, "in/a.jpg", "in/a.jpg.png"))
         with pytest.raises(UsageError, match=message):
@@ -332,7 +333,7 @@ def book(tmp_path: Path) -> Path:
 
 class TestPages:
     def test_all_are_planned(self, book: Path, tmp_path: Path) -> None:
-        (job,) = plan_paths([book.parent], tmp_path / "out", confidence=tmp_path / "doubt").jobs
+        (job,) = plan_paths([book.parent], tmp_path / "out", uncertainty=tmp_path / "doubt").jobs
         assert [path.name for path in job.results] == ["book.tif", "book-page2.tif", "book-page3.tif"]
         assert [path.name for path in job.side_files] == [
             "book.tif.png", "book.tif-page2.png", "book.tif-page3.png",
@@ -396,7 +397,7 @@ class TestPages:
         out = tmp_path / "out"
 
         def run() -> Outcome:
-            (outcome,) = colorize_paths([book], out, colorizer=colorizer, confidence=out / "doubt")
+            (outcome,) = colorize_paths([book], out, colorizer=colorizer, uncertainty=out / "doubt")
             assert isinstance(outcome, Outcome)
             return outcome
 
@@ -413,11 +414,11 @@ class TestPages:
     @pytest.mark.parametrize("name", ["book-page2.tif", "doubt/book.tif-page2.png"])
     def test_any_of_them_exists(self, book: Path, tmp_path: Path, colorizer: Colorizer, name: str) -> None:
         out = tmp_path / "out"
-        list(colorize_paths([book], out, colorizer=colorizer, confidence=out / "doubt"))
+        list(colorize_paths([book], out, colorizer=colorizer, uncertainty=out / "doubt"))
         for path in [path for path in out.rglob("*.*") if path != out / name]:
             path.unlink()
         with pytest.raises(UsageError, match="exists already"):
-            plan_paths([book], out, confidence=out / "doubt", existing=Existing.ERROR)
+            plan_paths([book], out, uncertainty=out / "doubt", existing=Existing.ERROR)
 
     @pytest.mark.parametrize("full_at", range(6))
     def test_a_disk_that_is_full_for_a_while(
@@ -435,7 +436,7 @@ class TestPages:
         monkeypatch.setattr(files, "_create", note)
         statuses = []
         for _ in range(3):
-            (outcome,) = colorize_paths([book], tmp_path / "out", colorizer=colorizer, confidence=tmp_path / "doubt")
+            (outcome,) = colorize_paths([book], tmp_path / "out", colorizer=colorizer, uncertainty=tmp_path / "doubt")
             assert isinstance(outcome, Outcome)
             statuses.append(outcome.status)
         assert statuses == [Status.FAILED, Status.COLORIZED, Status.SKIPPED]
@@ -487,7 +488,7 @@ class TestCheckReports:
         draw_photo(1, (40, 30)).save(tmp_path / "in" / "other.jpg")
         Image.new("L", (40, 30)).save(tmp_path / "mask.png")
         (tmp_path / "hints.json").write_text("{}")
-        plan = add_masks(plan_paths([photo], tmp_path / "out", confidence=tmp_path / "doubt"), tmp_path / "mask.png")
+        plan = add_masks(plan_paths([photo], tmp_path / "out", uncertainty=tmp_path / "doubt"), tmp_path / "mask.png")
         inputs = {"file of hints": tmp_path / "hints.json"}
         with pytest.raises(UsageError, match=message):
             check_reports(plan, **{what: tmp_path / name}, inputs=inputs)

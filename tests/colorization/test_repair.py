@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from colorgan.color import luminance_to_grey, rgb_to_lab
-from colorgan.colorization import Colorizer, Notice, Outcome
+from colorgan.colorization import Colorizer, Notice, Outcome, Side
 from colorgan.colorization.masks import add_masks, mask_from_image
 from colorgan.colorization.paths import plan_paths
 from colorgan.config import Existing, ModelConfig, RenderConfig
@@ -174,10 +174,10 @@ class TestAddMasks:
         masks = tmp_path / "masks"
         masks.mkdir()
         some_mask().save(masks / "a.jpg.png")
-        plan = plan_paths([photos], tmp_path / "out", save_masks=masks, existing=Existing.SKIP)
-        assert [job.saved_mask for job in add_masks(plan, masks).jobs] == [None] * 3
+        plan = plan_paths([photos], tmp_path / "out", side_folders={Side.MASK: masks}, existing=Existing.SKIP)
+        assert [job.sides.get(Side.MASK) for job in add_masks(plan, masks).jobs] == [None] * 3
         with pytest.raises(UsageError, match=r"a\.jpg\.png, a file that colorgan did not make"):
-            plan_paths([photos], tmp_path / "out", save_masks=masks, existing=Existing.OVERWRITE)
+            plan_paths([photos], tmp_path / "out", side_folders={Side.MASK: masks}, existing=Existing.OVERWRITE)
 
     def test_turned_photographs_are_measured_upright(self, tmp_path: Path) -> None:
         exif = Image.Exif()

@@ -13,7 +13,7 @@ import tifffile
 from PIL import Image
 
 from colorgan.colorization import ColorizeOptions, Colorizer, Outcome, Status, plan_paths, work
-from colorgan.colorization.plan import SideFolders, make_plan
+from colorgan.colorization.plan import Side, make_plan
 from colorgan.colorization.runner import run_jobs
 from colorgan.colorization.search import find_sources
 from colorgan.config import ColorInput, Existing
@@ -64,7 +64,7 @@ class TestParts:
     @pytest.mark.usefixtures("narrow")
     def test_masks_and_maps_of_every_page(self, tmp_path: Path, colorizer: Colorizer) -> None:
         write_book(tmp_path / "book.tif", 8)
-        folders = SideFolders(uncertainties=tmp_path / "doubt", saved_masks=tmp_path / "filled")
+        folders = {Side.UNCERTAINTY: tmp_path / "doubt", Side.MASK: tmp_path / "filled"}
         plan = make_plan(
             find_sources([tmp_path / "book.tif"], is_image_name=is_image_name), tmp_path / "out", side_folders=folders
         )

@@ -5,12 +5,14 @@ from typing import Annotated
 
 import pytest
 import typer
+from PIL import Image
 
 from colorgan import cli
 from colorgan.commands.options import PrintConfigOption
 from colorgan.commands.settings import FILE_NAME, KeptCommand, find_look, outranks
 from colorgan.config import LOOKS
 from colorgan.errors import ConfigError, UsageError
+from support import draw_photo
 
 
 @pytest.fixture
@@ -242,3 +244,15 @@ def test_every_command_of_colorgan_keeps_its_settings():
     for name, command in group.commands.items():
         assert isinstance(command, KeptCommand), name
         assert any("--print-config" in parameter.opts for parameter in command.params), name
+
+
+def test_the_old_name_of_uncertainty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was called --confidence shows doubt; the word is taken still, and said to be old."""
+    draw_photo(0, (20, 16)).convert("L").save(tmp_path / "a.png")
+    arguments = ["colorize", str(tmp_path / "a.png"), "-o", str(tmp_path / "out"), "--dry-run"]
+    cli.app([*arguments, "--confidence", str(tmp_path / "maps")], standalone_mode=False)
+    assert "--confidence is called --uncertainty now" in " ".join(capsys.readouterr().err.split())
+    Image.new("L", (9, 9)).save(tmp_path / "a.png.png")
+    with pytest.raises(UsageError, match=r"the map of .* would be written over the photograph"):
+        cli.app(["colorize", str(tmp_path / "a.png"), str(tmp_path / "a.png.png"), "-o", str(tmp_path / "out"),
+                 "--confidence", str(tmp_path)], standalone_mode=False)  # fmt: skip

@@ -8,7 +8,7 @@ from colorgan.colorization.manifest import Manifest, open_manifest
 from colorgan.colorization.masks import add_masks
 from colorgan.colorization.palette import Palette
 from colorgan.colorization.paths import add_hints, check_reports, find_pictures, plan_paths
-from colorgan.colorization.plan import Job, Plan, make_plan
+from colorgan.colorization.plan import Job, Plan, Side, make_plan
 from colorgan.colorization.previews import PreviewStore
 from colorgan.colorization.ranks import Ranks
 from colorgan.colorization.reference import Reference
@@ -52,6 +52,7 @@ __all__ = [
     "Progress",
     "Ranks",
     "Reference",
+    "Side",
     "Sources",
     "Status",
     "WorkerPool",

@@ -50,11 +50,7 @@ def match_albums(
     if any(job.source == STREAM for job in plan.jobs):
         raise UsageError("an album is read twice, standard input only once; give files")
     folders = {job.source.parent for job in part.jobs if not _is_done(job, options)}
-    jobs = [
-        dataclasses.replace(job, uncertainty=None, saved_mask=None, copy=None)
-        for job in plan.jobs
-        if job.source.parent in folders
-    ]
+    jobs = [dataclasses.replace(job, sides={}, copy=None) for job in plan.jobs if job.source.parent in folders]
     stats: dict[Path, dict[int, ColorStats]] = {folder: {} for folder in folders}
     # Nothing is written in this pass: a photograph in colour is not copied, a result that is there does not count.
     color_input = ColorInput.RECOLOR if options.color_input is ColorInput.RECOLOR else ColorInput.SKIP

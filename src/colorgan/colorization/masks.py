@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from colorgan.colorization.hints import fold_name
-from colorgan.colorization.plan import Job, Plan, page_path, pages_of, side_path
+from colorgan.colorization.plan import Job, Plan, Side, page_path, pages_of, side_path
 from colorgan.colorization.search import Source, find_sources
 from colorgan.errors import ImageReadError, UsageError
 from colorgan.files import is_there, status_of
@@ -175,10 +175,10 @@ def add_masks(plan: Plan, masks: Path) -> Plan:
 
 def _give_mask(job: Job, mask: Path | None) -> Job:
     # Nothing is noted of a photograph that is not filled; and a mask that lies where it would be noted stays.
-    is_there = mask is None or (
-        job.saved_mask is not None and os.path.realpath(mask) == os.path.realpath(job.saved_mask)
-    )
-    return dataclasses.replace(job, mask=mask, saved_mask=None if is_there else job.saved_mask)
+    saved = job.sides.get(Side.MASK)
+    if mask is None or (saved is not None and os.path.realpath(mask) == os.path.realpath(saved)):
+        job = dataclasses.replace(job, sides={side: path for side, path in job.sides.items() if side is not Side.MASK})
+    return dataclasses.replace(job, mask=mask)
 
 
 def _match(folder: Path, sources: Sequence[Source]) -> tuple[dict[int, Path], tuple[str, ...]]:

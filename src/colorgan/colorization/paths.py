@@ -10,7 +10,7 @@ from pathlib import Path
 
 from colorgan.colorization.hints import Hint, read_hints
 from colorgan.colorization.manifest import MANIFESTS, is_manifest
-from colorgan.colorization.plan import Claims, Job, Plan, SideFolders, make_plan
+from colorgan.colorization.plan import Claims, Job, Plan, Side, make_plan
 from colorgan.colorization.search import Source, Sources, find_sources
 from colorgan.colorization.work import FOREIGN, find_owner, is_own
 from colorgan.config import ColorInput, Existing
@@ -70,8 +70,7 @@ def plan_paths(
     image_format: str | None = None,
     existing: Existing = Existing.SKIP,
     color_input: ColorInput = ColorInput.SKIP,
-    confidence: Path | None = None,
-    save_masks: Path | None = None,
+    side_folders: Mapping[Side, Path] | None = None,
     films: bool = False,
     suffix: str = "",
     only: Callable[[Path], bool] | None = None,
@@ -86,8 +85,7 @@ def plan_paths(
         image_format: The format of the results; each source's own, if it can hold colour, if left out.
         existing: What becomes of results that are there.
         color_input: What becomes of photographs that are in colour already.
-        confidence: A folder for maps that are bright where colour is a guess, mirrored like the inputs.
-        save_masks: A folder for masks of what was filled, mirrored like the inputs.
+        side_folders: Where else something is written to; the folders mirror the inputs.
         films: Whether films and animations are wanted, too.
         suffix: What is added to the names of results, before the dot.
         only: The files for which it says no are left out.
@@ -106,7 +104,7 @@ def plan_paths(
         raise UsageError(f"numbered frames become numbered frames, and {output} is one file; give a folder with -o, or "
                          "a name such as %06d.png; nothing was done")  # fmt: skip
     as_file = single and output != STREAM and _is_wanted(output.name, films) and not is_folder(output)
-    for folder in (None if output == STREAM else output.parent if as_file else output, confidence, save_masks):
+    for folder in (None if output == STREAM else output.parent if as_file else output, *(side_folders or {}).values()):
         above = () if folder is None else (folder, *folder.parents)
         in_the_way = next((path for path in above if status_of(path) is not None), None)
         if in_the_way is not None and not is_folder(in_the_way):
@@ -118,7 +116,7 @@ def plan_paths(
         output,
         image_format=image_format,
         as_file=as_file,
-        side_folders=SideFolders(confidence, save_masks),
+        side_folders=side_folders or {},
         copies=color_input is ColorInput.COPY,
         suffix=suffix,
     )

@@ -6,9 +6,11 @@ out is refused as a whole, before any work.
 
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from colorgan.colorization.color_stats import Adjustment
@@ -22,7 +24,22 @@ from colorgan.request import STREAM
 if TYPE_CHECKING:
     from colorgan.colorization.masks import DrawnMask
 
-__all__ = ["Claims", "Job", "Plan", "SideFolders", "make_plan", "page_path", "side_path", "target_suffix"]
+__all__ = ["Claims", "Job", "Plan", "Side", "make_plan", "page_path", "side_path", "target_suffix"]
+
+
+class Side(StrEnum):
+    """What can be written beside results, each into a folder of its own that mirrors the inputs.
+
+    They are called as the fields of a request that name these folders.
+    """
+
+    UNCERTAINTY = "uncertainty"  # a map that is bright where colour is a guess
+    MASK = "save_mask"  # of what was filled
+
+    @property
+    def word(self) -> str:
+        """What such a file is called in messages."""
+        return "mask" if self is Side.MASK else "map"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +55,9 @@ class Job:
     mask: Path | None = None  # of what is missing
     drawn: "DrawnMask | None" = None  # of what is missing of its first page, in place of what `mask` says of it
     relative: PurePosixPath | None = None  # its place below the input that it was found in; its name alone if None
-    uncertainty: Path | None = None  # where the map of its uncertainty goes, of the first page
-    saved_mask: Path | None = None  # where the mask of what was filled goes, of the first page
+    sides: "Mapping[Side, Path]" = field(
+        default_factory=dict, hash=False
+    )  # where else something goes, of the first page
     copy: Path | None = None  # where it is copied to if it is in colour already
     film: bool = False  # whether its pictures move
     frames: tuple[Path, ...] = ()  # its files, where source and target are patterns such as `%06d.png`
@@ -53,18 +71,13 @@ class Job:
 
     @property
     def side_files(self) -> tuple[Path, ...]:
-        """What is written beside the results: maps of uncertainty, masks."""
-        return tuple(
-            path
-            for first in (self.uncertainty, self.saved_mask)
-            if first is not None
-            for path in pages_of(first, self.pages)
-        )
+        """What is written beside the results."""
+        return tuple(path for first in self.sides.values() for path in pages_of(first, self.pages))
 
     @property
     def folders(self) -> set[Path]:
         """The folders that it writes to."""
-        files = (self.target, self.uncertainty, self.saved_mask, self.copy)
+        files = (self.target, self.copy, *self.sides.values())
         return {path.parent for path in files if path is not None and path != STREAM}
 
     @property
@@ -137,21 +150,13 @@ def target_suffix(suffix: str, image_format: str | None = None) -> str:
     return suffix if own == wanted else SUFFIX_OF[wanted]
 
 
-@dataclass(frozen=True, slots=True)
-class SideFolders:
-    """Folders, mirrors of the inputs, for what is written beside the results."""
-
-    uncertainties: Path | None = None  # maps of where colour is a guess
-    saved_masks: Path | None = None  # masks of what was filled
-
-
 def make_plan(
     sources: Sources,
     output: Path,
     *,
     image_format: str | None = None,
     as_file: bool = False,
-    side_folders: SideFolders = SideFolders(),
+    side_folders: Mapping[Side, Path] = MappingProxyType({}),
     copies: bool = False,
     suffix: str = "",
 ) -> Plan:
@@ -190,12 +195,7 @@ def make_plan(
             target,
             source.pages,
             relative=source.relative,
-            uncertainty=None
-            if side_folders.uncertainties is None
-            else side_path(side_folders.uncertainties, source.relative),
-            saved_mask=None
-            if side_folders.saved_masks is None
-            else side_path(side_folders.saved_masks, source.relative),
+            sides={side: side_path(folder, source.relative) for side, folder in side_folders.items()},
             copy=_copy_target(source, target if named else _target(source, output, image_format)) if copies else None,
         )
 
@@ -292,8 +292,7 @@ def _writes(job: Job) -> Iterator[tuple[str, Path]]:
     pages = [f"page {page + 1} of " if job.pages > 1 else "" for page in range(job.pages)]
     kinds: Iterable[tuple[str, Path | None]] = (
         ("the result of ", None if job.target == STREAM else job.target),
-        ("the map of ", job.uncertainty),
-        ("the mask of ", job.saved_mask),
+        *((f"the {side.word} of ", path) for side, path in job.sides.items()),
     )
     for kind, first in kinds:
         for page, path in zip(pages, () if first is None else pages_of(first, job.pages), strict=first is not None):

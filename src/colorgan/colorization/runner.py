@@ -20,7 +20,7 @@ import torch
 
 from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.memory import is_out_of_memory, predict_within_memory
-from colorgan.colorization.plan import Job
+from colorgan.colorization.plan import Job, Side
 from colorgan.colorization.work import (
     STOPPING,
     ColorizeOptions,
@@ -266,7 +266,7 @@ class _Run:
     def _predict(self, batch: list[_Page]) -> _Answers:
         """Return the answers for each page, one a variant, and the seconds that a page took."""
         started = time.perf_counter()
-        confidence = self.options.mute_uncertain or any(opened.job.uncertainty is not None for opened, _ in batch)
+        confidence = self.options.mute_uncertain or any(Side.UNCERTAINTY in opened.job.sides for opened, _ in batch)
         by_variant = [
             predict_within_memory(
                 self.colorizer,

@@ -26,7 +26,7 @@ from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.damage import find_damage
 from colorgan.colorization.masks import mask_of_page
 from colorgan.colorization.palette import Palette
-from colorgan.colorization.plan import Job, page_path
+from colorgan.colorization.plan import Job, Side, page_path
 from colorgan.colorization.products import (
     SmallPictures,
     beside_the_original,
@@ -382,9 +382,9 @@ def inpaint_missing(photo: Photo, job: Job, colorizer: Colorizer, options: Color
         UsageError: Its mask has another size.
     """
     missing = find_missing(photo, job, options)
-    if job.saved_mask is not None:
+    if (mask_path := job.sides.get(Side.MASK)) is not None:
         shown = np.zeros(photo.grey.shape, np.uint8) if missing is None else missing.astype(np.uint8) * np.uint8(255)
-        _write_aside(page_path(job.saved_mask, photo.page), shown, colorizer, options, "mask of what was filled")
+        _write_aside(page_path(mask_path, photo.page), shown, colorizer, options, "mask of what was filled")
     return photo if missing is None else colorizer.inpaint(photo, missing)
 
 
@@ -597,12 +597,13 @@ def _write_page(
 def _write_uncertainty(
     job: Job, photo: Photo, colors: PredictedColor, colorizer: Colorizer, options: ColorizeOptions
 ) -> None:
-    if job.uncertainty is None:
+    map_path = job.sides.get(Side.UNCERTAINTY)
+    if map_path is None:
         return
     if colors.confidence is None:
         raise ImageWriteError("this network does not say how sure it is; leave --uncertainty out")
     shown = uncertainty_map(colors.confidence, photo.grey.shape)
-    _write_aside(page_path(job.uncertainty, photo.page), shown, colorizer, options, "map of where colours are a guess")
+    _write_aside(page_path(map_path, photo.page), shown, colorizer, options, "map of where colours are a guess")
 
 
 def settings_of(options: ColorizeOptions, job: Job | None = None) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def colorize(
             help="Write the colour alone, as a transparent layer to lay over the original in an editor.",
         ),
     ] = False,
-    confidence: Annotated[
+    uncertainty: Annotated[
         Path | None,
         _result(
             metavar="DIR", help="Also write, for each photograph, a map that is bright where its colour is a guess."
@@ -256,6 +256,7 @@ def colorize(
     deinterlace: Annotated[bool, _film("--deinterlace", help="Make interlaced films progressive.")] = False,
     workers: Annotated[int | None, _machine(min=1, help="Processes (or threads). Default: one a core.")] = None,
     shard: Annotated[str | None, _machine(metavar="I/N", help="Do only part I of N, for job arrays.")] = None,
+    confidence: Annotated[Path | None, _result(hidden=True)] = None,
     max_pixels: MaxPixelsOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = PrecisionChoice.AUTO,
@@ -298,7 +299,7 @@ def colorize(
         variants=variants,
         pick=pick,
         strength_strip=strength_strip,
-        confidence=confidence,
+        uncertainty=uncertainty or _renamed(confidence),
         save_mask=save_mask,
         format=image_format,
         quality=quality,
@@ -400,6 +401,12 @@ def _purpose(*, serve: bool, watch: bool, json: bool, dry_run: bool, watch_poll:
     if watch and dry_run:
         raise UsageError("--watch does not know what will arrive; leave --dry-run out")
     return Purpose.PAGE if serve else Purpose.WATCH if watch else Purpose.RUN
+
+
+def _renamed(confidence: Path | None) -> Path | None:
+    if confidence is not None:
+        console.warn("--confidence is called --uncertainty now, which is what its maps show; please write that")
+    return confidence
 
 
 def _film_options(

@@ -15,6 +15,7 @@ from colorgan.colorization import (
     EditSession,
     Hint,
     Job,
+    Side,
     add_hints,
     plan_paths,
     read_hints,
@@ -280,7 +281,7 @@ class TestSaving:
 
     def test_masks_are_written_with_the_picture_only(self, session: EditSession, tmp_path: Path) -> None:
         mask = tmp_path / "masks" / "mask.png"
-        session.jobs = tuple(dataclasses.replace(job, saved_mask=mask) for job in session.jobs)
+        session.jobs = tuple(dataclasses.replace(job, sides={Side.MASK: mask}) for job in session.jobs)
         session.show_before(0)
         session.show_after(0, EditRequest())
         assert not mask.exists()

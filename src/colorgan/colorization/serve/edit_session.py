@@ -11,7 +11,7 @@ from PIL import Image
 from colorgan.colorization.colorizer import Colorizer
 from colorgan.colorization.hints import Hint, hints_to_json
 from colorgan.colorization.palette import Palette
-from colorgan.colorization.plan import Job, Plan
+from colorgan.colorization.plan import Job, Plan, Side
 from colorgan.colorization.serve.edit_request import EditRequest
 from colorgan.colorization.serve.views import LONGEST, Bounded, View, Views, as_jpeg, read_thumbnail, shrink_jpeg
 from colorgan.colorization.work import (
@@ -236,7 +236,7 @@ class EditSession:
         """Do a job. If a person has looked at it, it is done whatever is there already and in colour already."""
         if seen:
             options = dataclasses.replace(options, color_input=ColorInput.RECOLOR, existing=Existing.OVERWRITE)
-        (lean,), sure = options.leans, options.mute_uncertain or job.uncertainty is not None
+        (lean,), sure = options.leans, options.mute_uncertain or Side.UNCERTAINTY in job.sides
         opened = open_job(job, self.colorizer, options)
         while isinstance(opened, OpenedJob):
             for page, sketch in enumerate(opened.inputs):
@@ -248,7 +248,7 @@ class EditSession:
 
     def _refuse_foreign(self, job: Job, *, seen: bool) -> None:
         """Refuse to write over files that colorgan did not make, unless the session was begun with the word to."""
-        masks = [job.saved_mask] if job.drawn is not None and job.saved_mask is not None else []
+        masks = [job.sides[Side.MASK]] if job.drawn is not None and Side.MASK in job.sides else []
         targets = [job.target] if seen and self.options.existing is not Existing.OVERWRITE else []
         for path in (*targets, *masks):
             if find_owner(path, job.source, None) is not None:
@@ -267,7 +267,9 @@ class EditSession:
 def _with_mask_beside(job: Job) -> Job:
     """Return a job that writes its mask beside its result, if one was drawn now, or for what is saved there now."""
     beside = job.target.with_name(job.target.name + _MASK_SUFFIX)
-    return dataclasses.replace(job, saved_mask=beside) if job.drawn is not None or is_own(beside) else job
+    if job.drawn is None and not is_own(beside):
+        return job
+    return dataclasses.replace(job, sides={**job.sides, Side.MASK: beside})
 
 
 def _in_per_cent(job: Job) -> list[dict[str, float | str]]:
