@@ -77,7 +77,7 @@ def _card(outcome: Outcome) -> str:
     pages = f", {outcome.pages} pages" if outcome.pages > 1 else ""
     facts = (
         f"{outcome.width} x {outcome.height}{pages} · {outcome.seconds:.2f} s · "
-        f"gamut moved {outcome.out_of_gamut_fraction:.1%} of the pixels"
+        f"{outcome.out_of_gamut_fraction:.1%} of the pixels out of gamut"
     )
     return (
         f'<figure>{_slider(outcome, name)}<figcaption><b title="{_shown(outcome.job.source)}">{name}</b>'
