@@ -32,7 +32,7 @@ from colorgan.runtime import Runtime
 
 __all__ = [
     "Candidate",
-    "Coloring",
+    "FittedBatch",
     "ForeignPictures",
     "GreyBaseline",
     "MeanColorBaseline",
@@ -82,7 +82,7 @@ class MeanColorBaseline:
         return round_to_8_bits(lab_to_rgb(torch.cat((batch.luminance, tint), dim=1)))
 
 
-class Coloring:
+class FittedBatch:
     """A model's colours for a batch, to be put on the pictures at any strength.
 
     Args:
@@ -121,13 +121,13 @@ class Model:
         self.render = render
         self.runtime = runtime
 
-    def predict(self, batch: EvaluationBatch) -> Coloring:
-        """Ask the network once for a batch; what is missing is filled first, if it can, as `colorize` does."""
-        batch = self._fill(batch)
+    def predict(self, batch: EvaluationBatch) -> FittedBatch:
+        """Ask the network once for a batch; what is missing is inpainted first, if it can, as `colorize` does."""
+        batch = self._inpaint(batch)
         inputs = make_inputs(batch.shown, self.render, self.network.config, known=batch.known, points=batch.hints)
         colors = predict_colors(self.network, inputs, self.render, runtime=self.runtime)
         fitted = [fit_color(network_input, color) for network_input, color in zip(inputs, colors, strict=True)]
-        return Coloring(_lay_in(batch, [color.painted for color in colors]), fitted)
+        return FittedBatch(_with_painted(batch, [color.painted for color in colors]), fitted)
 
     def ask(self, batch: EvaluationBatch, size: int) -> Tensor:
         """Return the network's own colours `(B, 2, h, w)` at a render size, without hints, their chroma as it is."""
@@ -135,8 +135,8 @@ class Model:
         with self.runtime.autocast():
             return predict_rendering(self.network, batch.shown, render, Query(known=batch.known)).ab
 
-    def _fill(self, batch: EvaluationBatch) -> EvaluationBatch:
-        """Fill what is missing, or at least keep what was there from a network that passes it through."""
+    def _inpaint(self, batch: EvaluationBatch) -> EvaluationBatch:
+        """Inpaint what is missing, or at least keep what was there from a network that passes it through."""
         known, repair = batch.known, self.network.repair
         if known is None:
             return batch
@@ -152,7 +152,7 @@ class Model:
         return self.predict(batch).compose(self.render.strength)
 
 
-def _lay_in(batch: EvaluationBatch, painted: list[Tensor | None]) -> Tensor:
+def _with_painted(batch: EvaluationBatch, painted: list[Tensor | None]) -> Tensor:
     """Return the luminance that results keep, with what a network painted where it was missing."""
     given = [x for x in painted if x is not None]
     if batch.known is None or not given:

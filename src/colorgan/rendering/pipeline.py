@@ -131,8 +131,8 @@ def _draw_points(inputs: Sequence[NetworkInput]) -> Tensor | None:
     if all(one.points is None for one in inputs):
         return None
     shape = max(inputs[0].render_shapes)
-    none = torch.zeros(0, 4)
-    return torch.stack([draw_hints(none if one.points is None else one.points, shape) for one in inputs])
+    points = [one.luminance.new_zeros(0, 4) if one.points is None else one.points for one in inputs]
+    return torch.stack([draw_hints(given, shape) for given in points])
 
 
 def fit_color(network_input: NetworkInput, color: PredictedColor) -> FittedColor:
