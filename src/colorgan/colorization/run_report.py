@@ -63,7 +63,7 @@ def _card(outcome: Outcome) -> dict[str, str | bytes]:
         "source": printable(outcome.job.source),
         "target": printable(outcome.job.target),
         "facts": f"{outcome.width} x {outcome.height}{pages} · {outcome.seconds:.2f} s · "
-        f"gamut moved {outcome.out_of_gamut_fraction:.1%} of the pixels",
+        f"{outcome.out_of_gamut_fraction:.1%} of the pixels out of gamut",
         "before": before,
         "after": after,
     }
