@@ -1,10 +1,8 @@
 """Photographs on disk, and what training makes of them."""
 
-from colorgan.data.batched import derive_seed
+from colorgan.data.batch import Batch
 from colorgan.data.dataset import (
-    Batch,
     PositionSampler,
-    Sample,
     TrainingPhotos,
     draw_batches,
     make_loader,
@@ -21,6 +19,7 @@ from colorgan.data.folder import (
     read_photo,
     split_by_name,
 )
+from colorgan.data.random_source import derive_seed
 
 __all__ = [
     "Batch",
@@ -28,7 +27,6 @@ __all__ = [
     "PhotoFile",
     "PhotoSets",
     "PositionSampler",
-    "Sample",
     "TrainingPhotos",
     "derive_seed",
     "draw_batches",
