@@ -14,10 +14,10 @@ from colorgan.colorization.previews import PreviewStore
 from colorgan.colorization.processes import Crew
 from colorgan.colorization.ranks import Ranks
 from colorgan.colorization.reference import Reference
-from colorgan.colorization.report import make_report, write_report
+from colorgan.colorization.report import write_report
 from colorgan.colorization.search import STREAM, Sources, find_sources
 from colorgan.colorization.serve import Desk, PageServer
-from colorgan.colorization.sheet import make_sheet, write_sheet
+from colorgan.colorization.sheet import write_sheet
 from colorgan.colorization.work import (
     IN_COLOR,
     ColorizeOptions,
@@ -62,8 +62,6 @@ __all__ = [
     "find_pictures",
     "find_sources",
     "make_plan",
-    "make_report",
-    "make_sheet",
     "match_albums",
     "open_manifest",
     "parse_hint",

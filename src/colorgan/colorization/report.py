@@ -13,7 +13,7 @@ from colorgan.files import printable
 from colorgan.images import atomic_file
 from colorgan.version import __version__
 
-__all__ = ["make_report", "write_report"]
+__all__ = ["write_report"]
 
 _CARDS = "\0"  # stands for the cards: no text of the page can hold it
 _TEMPLATE = Path(__file__).with_name("report.html")
@@ -33,11 +33,6 @@ def write_report(path: Path, outcomes: Sequence[Outcome], facts: Mapping[str, st
     with atomic_file(path, with_folder=True) as file:
         for part in _parts(outcomes, facts):
             file.write(part.encode())
-
-
-def make_report(outcomes: Sequence[Outcome], facts: Mapping[str, str]) -> str:
-    """Return the page of a run as text."""
-    return "".join(_parts(outcomes, facts))
 
 
 def _parts(outcomes: Sequence[Outcome], facts: Mapping[str, str]) -> Iterator[str]:
