@@ -23,6 +23,7 @@ __all__ = [
     "find_photos",
     "find_sets",
     "find_validation_folder",
+    "hash_name",
     "open_photo",
     "read_photo",
     "split_by_name",
@@ -134,10 +135,10 @@ def split_by_name(photos: Sequence[PhotoFile], validation_share: float) -> tuple
     Raises:
         DataError: There are fewer than two.
     """
-    kept_out = [p for p in photos if _name_hash(p.name) < validation_share]
-    kept = [p for p in photos if _name_hash(p.name) >= validation_share]
+    kept_out = [p for p in photos if hash_name(p.name) / 2**64 < validation_share]
+    kept = [p for p in photos if hash_name(p.name) / 2**64 >= validation_share]
     if not kept_out and len(kept) > 1:
-        kept_out = [min(kept, key=lambda p: _name_hash(p.name))]
+        kept_out = [min(kept, key=lambda p: hash_name(p.name))]
         kept = [p for p in kept if p is not kept_out[0]]
     if not kept_out:
         raise DataError(f"{len(photos)} photographs are too few to train on and validate; 2 is the least")
@@ -172,9 +173,9 @@ class _NamedBytes(io.BytesIO):
         self.name = photo.name
 
 
-def _name_hash(name: str) -> float:
-    """Return a number in 0..1 that depends on the name alone."""
-    return int.from_bytes(hashlib.sha256(name.encode(errors="surrogateescape")).digest()[:8]) / 2**64
+def hash_name(name: str) -> int:
+    """Return a number of 64 bits that depends on a photograph's name alone."""
+    return int.from_bytes(hashlib.sha256(name.encode(errors="surrogateescape")).digest()[:8])
 
 
 def _is_tar(name: str) -> bool:

@@ -1,6 +1,5 @@
 """What a colouring program is shown: the picture at the protocol's size, without colour, damaged, hinted."""
 
-import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from colorgan.color import grey_to_luminance, rgb_to_lab
 from colorgan.config import Degradation, Framing, Occlusion
+from colorgan.data.folder import hash_name
 from colorgan.evaluation.protocol import PATCHY_SHARE, Protocol
 from colorgan.rendering import HINT_SHARE
 
@@ -80,8 +80,7 @@ def _stack(arrays: Sequence[Bytes]) -> Tensor:
 
 
 def _picture_rng(name: str, protocol: Protocol, purpose: int) -> np.random.Generator:
-    digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
-    return np.random.default_rng((protocol.seed, purpose, int.from_bytes(digest[:8])))
+    return np.random.default_rng((protocol.seed, purpose, hash_name(name)))
 
 
 def occlude(shape: tuple[int, ...], occlusion: Occlusion, rng: np.random.Generator) -> Bytes:
