@@ -2,6 +2,7 @@
 
 import io
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -71,6 +72,19 @@ class TestCutSquares:
         image = draw_photo(1, (64, 64))
         found = self.cut(image, crop_from=1.0, flip=flip, affine=1.0, **still)
         assert np.array_equal(found, np.asarray(image)[:, :: -1 if flip else 1])
+
+    def test_holds_one_photograph_at_a_time(self):
+        made: list[weakref.ref[Image.Image]] = []
+
+        def images():
+            for number in range(6):
+                image = draw_photo(number)
+                assert sum(ref() is not None for ref in made) <= 1
+                made.append(weakref.ref(image))
+                yield image
+                del image
+
+        assert len(cut_squares(images(), 16, AugmentConfig(), source(6))) == 6
 
     def test_affine_map_moves_the_picture_where_it_says(self):
         """A mark in the middle comes to lie where the inverse of the map says, mirrored or not."""

@@ -5,7 +5,7 @@ share it. Everything random comes from the `RandomSource` that is passed in.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -121,7 +121,7 @@ def _draw_affine(config: AugmentConfig, source: RandomSource) -> tuple[Tensor, T
     return matrix, -(matrix @ move[:, :, None])[..., 0]
 
 
-def cut_squares(images: Sequence[Image.Image], size: int, config: AugmentConfig, source: RandomSource) -> Tensor:
+def cut_squares(images: Iterable[Image.Image], size: int, config: AugmentConfig, source: RandomSource) -> Tensor:
     """Cut random squares from RGB photographs, maybe mirrored, turned and sheared: `(B, 3, size, size)`, uint8.
 
     By Pillow, which shrinks photographs of any size well, and several times faster than `DeviceDataset.crop` could on

@@ -5,10 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Batch", "LeftOut"]
-
-LeftOut = tuple[tuple[str, str], ...]
-"""Names of photographs passed over, with the reason."""
+__all__ = ["Batch"]
 
 
 class Batch(NamedTuple):
@@ -19,7 +16,7 @@ class Batch(NamedTuple):
     retoned: Tensor  # (B,), bool: whether `grey` counts, and not the photograph's own
     known: Tensor | None  # (B, 1, S, S), 1 where the luminance is given; None where all of it is
     hints: Tensor | None  # (B, 4, S, S), hint colours in sRGB, then their mask; None where there are none
-    left_out: LeftOut
+    left_out: tuple[tuple[str, str], ...]  # names of photographs passed over, with the reason
 
     def complete(self, *, known: bool, hints: bool) -> "Batch":
         """Spell out the masks that are asked for and stand as None: everything known, no hints."""

@@ -1,7 +1,6 @@
 """Photographs as training batches, each a function of the seed and its position in the run."""
 
 import functools
-import itertools
 import math
 import multiprocessing
 import signal
@@ -18,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from colorgan.config import AugmentConfig
 from colorgan.data.augment import cut_squares, is_nearly_grey, vary
-from colorgan.data.batch import Batch, LeftOut
+from colorgan.data.batch import Batch
 from colorgan.data.bytes import leave_time_to_others
 from colorgan.data.cache import PhotoCache
 from colorgan.data.folder import PhotoFile, open_photo
@@ -79,22 +78,23 @@ class TrainingPhotos(Dataset[Batch | DataError]):
 
     def __getitem__(self, positions: Sequence[int]) -> Batch | DataError:
         """Make the samples of some positions. An error is returned: raised, it would lose its plain words."""
+        source = RandomSource.at(positions, self.seed)
+        left_out: list[tuple[str, str]] = []
+        images = (self._usable_photo(position, left_out) for position in positions)  # one at a time: they may be large
         try:
-            images, left_out = zip(*map(self._usable_photo, positions), strict=True)
+            squares = cut_squares(images, self.size, self.augment, source)
         except DataError as error:
             return error
-        source = RandomSource.at(positions, self.seed)
-        squares = cut_squares(images, self.size, self.augment, source)
-        return vary(squares, self.augment, source)._replace(left_out=tuple(itertools.chain(*left_out)))
+        return vary(squares, self.augment, source)._replace(left_out=tuple(left_out))
 
-    def _usable_photo(self, position: int) -> tuple[Image.Image, LeftOut]:
+    def _usable_photo(self, position: int, left_out: list[tuple[str, str]]) -> Image.Image:
+        """Return the photograph of a position, or another where it is of no use, and note that."""
         epoch, place = divmod(position, len(self.photos))
         index = int(photo_order(self.seed, epoch, len(self.photos))[place])
-        left_out: list[tuple[str, str]] = []
         for attempt in range(1, _MOST_REPLACEMENTS + 1):
             image = self._open(index)
             if not isinstance(image, str):
-                return image, tuple(left_out)
+                return image
             left_out.append((self.photos[index].name, image))
             index = derive_seed(self.seed, 3, position, attempt) % len(self.photos)
         raise DataError(
