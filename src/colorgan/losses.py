@@ -284,7 +284,6 @@ class LossTerm:
     heads: frozenset[Head] = frozenset()
     pictures: bool = False  # whether it looks at whole pictures, and so at every head that makes them
     need: Need | None = None
-    panel: str = "terms of the loss"  # of the curves; terms that cannot share an axis have panels of their own
 
     @property
     def looks_at(self) -> frozenset[Head]:
