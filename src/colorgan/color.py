@@ -12,6 +12,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from colorgan.srgb import D65, RGB_TO_XYZ
+
 __all__ = [
     "AB_LIMIT",
     "BIN_COUNT",
@@ -33,9 +35,9 @@ AB_LIMIT = 110.0
 """Networks predict ab divided by this, which holds every sRGB colour in -1..1."""
 
 # Rows of the sRGB matrix divided by the white point, so that each sums to 1: relative X, Y, Z of linear RGB.
-_R_TO_X, _B_TO_X = 0.4124564 / 0.9504700, 0.1804375 / 0.9504700
-_R_TO_Y, _B_TO_Y = 0.2126729, 0.0721750
-_R_TO_Z, _B_TO_Z = 0.0193339 / 1.0888300, 0.9503041 / 1.0888300
+(_R_TO_X, _B_TO_X), (_R_TO_Y, _B_TO_Y), (_R_TO_Z, _B_TO_Z) = (
+    (red / white, blue / white) for (red, _, blue), white in zip(RGB_TO_XYZ, D65, strict=True)
+)
 
 
 def _inverse_rows() -> list[list[float]]:

@@ -378,28 +378,28 @@ class LossConfig(Checked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentConfig(Checked):
-    """How photographs are varied in training. Shares are of pictures, 0..1."""
+    """How photographs are varied in training. Fractions are of pictures, 0..1."""
 
     crop_from: Annotated[float, Range(0, 1, above=True)] = 0.7
-    """The crop's side is drawn from this share of the short side up to all of it."""
-    flip: Fraction = 0.5  # share mirrored
-    affine: Fraction = 0.0  # share turned, moved, scaled and sheared
+    """The crop's side is drawn from this fraction of the short side up to all of it."""
+    flip: Fraction = 0.5  # fraction mirrored
+    affine: Fraction = 0.0  # fraction turned, moved, scaled and sheared
     affine_degrees: Annotated[float, Range(0, 180)] = 10.0  # largest turn
-    affine_translate: Fraction = 0.1  # largest move, share of the side
+    affine_translate: Fraction = 0.1  # largest move, fraction of the side
     affine_scale: BelowOne = 0.1  # largest change of scale
     affine_shear: Annotated[float, Range(0, 90, below=True)] = 5.0  # largest shear, degrees
-    tone: Fraction = 0.3  # share whose grey input, and only that, is changed in tone
+    tone: Fraction = 0.3  # fraction whose grey input, and only that, is changed in tone
     tone_gamma: Annotated[float, Range(0, 5)] = 0.35  # largest exponent, as a power of e
     tone_contrast: BelowOne = 0.35  # largest loss of contrast
-    tone_noise: Fraction = 0.06  # largest deviation of the added noise, grey levels 0..1
-    tone_blur: Annotated[float, Range(0, 20)] = 1.2  # largest deviation of the blur, pixels
-    tone_jpeg: Fraction = 0.3  # share of these that also went through a poor JPEG
-    occlusion: Fraction = 0.12  # share with missing luminance
-    occlusion_pixels: Fraction = 0.4  # largest share of single pixels removed
+    tone_noise: Fraction = 0.06  # largest standard deviation of the added noise, 0..1
+    tone_blur: Annotated[float, Range(0, 20)] = 1.2  # largest standard deviation of the blur, pixels
+    tone_jpeg: Fraction = 0.3  # fraction of these that also went through a poor JPEG
+    occlusion: Fraction = 0.12  # fraction with missing luminance
+    occlusion_pixels: Fraction = 0.4  # largest fraction of single pixels removed
     occlusion_rectangles: _Several = 4  # most rectangles
     occlusion_scratches: _Several = 4  # most scratches
     occlusion_blots: _Several = 0  # most blots: round or oval, from specks of dust to stains
-    hints: Fraction = 0.3  # share with colour hints
+    hints: Fraction = 0.3  # fraction with colour hints
     hints_most: Annotated[int, Range(1, 10_000)] = 50  # most hints; few are likelier
 
     def _check_together(self) -> None:

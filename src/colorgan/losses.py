@@ -67,32 +67,30 @@ def assemble_rgb(prediction: Prediction) -> Tensor:
 
 
 def smooth_l1_loss(prediction: Prediction, lab: Tensor, *, beta: float) -> Tensor:
-    """Smooth L1 between prediction and truth `lab` `(B, 3, H, W)`.
-
-    On RGB for networks that predict RGB; else on ab / 110, at the stride where the network predicts it, against the
-    truth averaged over each cell.
-    """
-    if prediction.rgb is not None:
-        return F.smooth_l1_loss(prediction.rgb, lab_to_rgb(lab), beta=beta)
-    h, w = prediction.coarse_ab.shape[-2:]
-    truth = F.adaptive_avg_pool2d(lab[:, 1:], (h, w))
-    return F.smooth_l1_loss(prediction.coarse_ab / AB_LIMIT, truth / AB_LIMIT, beta=beta)
+    """Smooth L1 between the colours of a prediction and of its target `lab` `(B, 3, H, W)`."""
+    return F.smooth_l1_loss(*_colors_to_compare(prediction, lab), beta=beta)
 
 
 def log_mse_loss(prediction: Prediction, lab: Tensor, *, floor: float) -> Tensor:
     """Mean over pictures of log(1 + MSE / floor), which is the mean PSNR but for factors.
 
-    MSE of ab / 110 (of RGB for networks that predict RGB), at the stride where the network predicts it. Unlike the
-    MSE of all pixels together, it cares as much for halving a small error as for halving a large one, and rather
-    has one of two likely colours than what lies between.
+    Unlike the MSE of all pixels together, it cares as much for halving a small error as for halving a large one, and
+    rather has one of two likely colours than what lies between.
+    """
+    found, wanted = _colors_to_compare(prediction, lab)
+    return ((found - wanted).square().mean((1, 2, 3)) / floor).log1p().mean()
+
+
+def _colors_to_compare(prediction: Prediction, lab: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the colours of a prediction and of its target.
+
+    RGB for networks that predict RGB; else ab / 110, at the stride where the network predicts it, with the target
+    averaged over each cell.
     """
     if prediction.rgb is not None:
-        error = prediction.rgb - lab_to_rgb(lab)
-    else:
-        h, w = prediction.coarse_ab.shape[-2:]
-        truth = F.adaptive_avg_pool2d(lab[:, 1:], (h, w))
-        error = (prediction.coarse_ab - truth) / AB_LIMIT
-    return (error.square().mean((1, 2, 3)) / floor).log1p().mean()
+        return prediction.rgb, lab_to_rgb(lab)
+    h, w = prediction.coarse_ab.shape[-2:]
+    return prediction.coarse_ab / AB_LIMIT, F.adaptive_avg_pool2d(lab[:, 1:], (h, w)) / AB_LIMIT
 
 
 def bins_loss(logits: Tensor, ab: Tensor, class_weights: Tensor | None = None) -> Tensor:
@@ -100,7 +98,7 @@ def bins_loss(logits: Tensor, ab: Tensor, class_weights: Tensor | None = None) -
 
     Args:
         logits: Logits over the bins.
-        ab: The truth, in Lab units.
+        ab: The target, in Lab units.
         class_weights: A weight for each bin `(304,)`; a pixel weighs as much as the bins around its true colour.
     """
     index, weight = encode_bins(ab)  # (B, 4, h, w)
@@ -187,7 +185,7 @@ def tap_positions(backbone: PerceptualBackbone) -> dict[str, int]:
 class PerceptualLoss(nn.Module):
     """Weighted L1 distance between the features that a frozen ImageNet network finds in two pictures.
 
-    Each tap's distance is divided by the mean absolute activation that the truth has there, so that the weights mean
+    Each tap's distance is divided by the mean absolute activation that the target has there, so that the weights mean
     the same for any backbone and any scale of its activations. After Johnson, Alahi and Fei-Fei (ECCV 2016).
 
     Args:
@@ -225,10 +223,10 @@ class PerceptualLoss(nn.Module):
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
-    def forward(self, prediction: Tensor, truth: Tensor, mean_over_processes: MeanOverProcesses = _alone) -> Tensor:
+    def forward(self, prediction: Tensor, target: Tensor, mean_over_processes: MeanOverProcesses = _alone) -> Tensor:
         """Return the distance between two batches of sRGB pictures `(B, 3, H, W)` in 0..1."""
         with torch.no_grad():
-            expected = self._activations(truth)
+            expected = self._activations(target)
         scales = [mean_over_processes(x.float().abs().mean()).clamp_min(1e-6) for x in expected]
         distances = [
             weight * F.l1_loss(found.float(), wanted.float()) / scale
@@ -255,7 +253,7 @@ class LossInputs(NamedTuple):
     """All that a term may look at, of one batch."""
 
     prediction: Prediction
-    lab: Tensor  # the truth (B, 3, H, W)
+    lab: Tensor  # the target (B, 3, H, W)
     known: Tensor | None  # 1 where the luminance was given (B, 1, H, W); None: everywhere
     logits: Sequence[Tensor] | None  # the discriminator's on the generated pictures, where one takes part
     smaller: Prediction | None  # what the generator said of the same pictures at half the size, where it was asked
@@ -286,20 +284,11 @@ class LossTerm:
     heads: frozenset[Head] = frozenset()
     pictures: bool = False  # whether it looks at whole pictures, and so at every head that makes them
     need: Need | None = None
-    panel: str = "terms of the loss"  # of the curves; terms that cannot share an axis have panels of their own
 
     @property
     def looks_at(self) -> frozenset[Head]:
         """The heads that learn from it."""
         return self.heads | {Head.COLOR, Head.REPAIR} if self.pictures else self.heads
-
-
-def _smooth_l1_term(loss: "GeneratorLoss", x: LossInputs) -> Tensor:
-    return smooth_l1_loss(x.prediction, x.lab, beta=loss.config.smooth_l1_beta)
-
-
-def _log_mse_term(loss: "GeneratorLoss", x: LossInputs) -> Tensor:
-    return log_mse_loss(x.prediction, x.lab, floor=loss.config.log_mse_floor)
 
 
 def _bins_term(loss: "GeneratorLoss", x: LossInputs) -> Tensor | None:
@@ -310,14 +299,6 @@ def _bins_term(loss: "GeneratorLoss", x: LossInputs) -> Tensor | None:
     return bins_loss(x.prediction.bins, ab, loss.class_weights(ab))
 
 
-def _luminance_term(loss: "GeneratorLoss", x: LossInputs) -> Tensor:
-    return luminance_loss(x.prediction, x.lab, x.known, loss.mean_over_processes)
-
-
-def _consistency_term(_: "GeneratorLoss", x: LossInputs) -> Tensor | None:
-    return None if x.smaller is None else consistency_loss(x.prediction, x.smaller)
-
-
 def _perceptual_term(loss: "GeneratorLoss", x: LossInputs) -> Tensor | None:
     if loss.perceptual is None:
         return None
@@ -325,18 +306,28 @@ def _perceptual_term(loss: "GeneratorLoss", x: LossInputs) -> Tensor | None:
     return distance
 
 
-def _adversarial_term(_: "GeneratorLoss", x: LossInputs) -> Tensor | None:
-    return None if x.logits is None else adversarial_loss(x.logits)
-
+_COLOR, _BINS, _REPAIR = (frozenset({head}) for head in (Head.COLOR, Head.BINS, Head.REPAIR))
 
 TERMS = (
-    LossTerm("smooth_l1", _smooth_l1_term, frozenset({Head.COLOR})),
-    LossTerm("log_mse", _log_mse_term, frozenset({Head.COLOR})),
-    LossTerm("bins", _bins_term, frozenset({Head.BINS})),
-    LossTerm("luminance", _luminance_term, frozenset({Head.REPAIR})),
-    LossTerm("consistency", _consistency_term, frozenset({Head.COLOR, Head.BINS}), need=Need.SMALLER),
+    LossTerm("smooth_l1", lambda loss, x: smooth_l1_loss(x.prediction, x.lab, beta=loss.config.smooth_l1_beta), _COLOR),
+    LossTerm("log_mse", lambda loss, x: log_mse_loss(x.prediction, x.lab, floor=loss.config.log_mse_floor), _COLOR),
+    LossTerm("bins", _bins_term, _BINS),
+    LossTerm(
+        "luminance", lambda loss, x: luminance_loss(x.prediction, x.lab, x.known, loss.mean_over_processes), _REPAIR
+    ),
+    LossTerm(
+        "consistency",
+        lambda _, x: None if x.smaller is None else consistency_loss(x.prediction, x.smaller),
+        _COLOR | _BINS,
+        need=Need.SMALLER,
+    ),
     LossTerm("perceptual", _perceptual_term, pictures=True, need=Need.BACKBONE),
-    LossTerm("adversarial", _adversarial_term, pictures=True, need=Need.DISCRIMINATOR),
+    LossTerm(
+        "adversarial",
+        lambda _, x: None if x.logits is None else adversarial_loss(x.logits),
+        pictures=True,
+        need=Need.DISCRIMINATOR,
+    ),
 )
 """All terms, in the order in which they are summed and shown."""
 
@@ -364,6 +355,7 @@ class GeneratorLoss(nn.Module):
         perceptual: The perceptual term; required if its weight is above 0.
     """
 
+    config: LossConfig
     bin_frequency: Tensor
 
     def __init__(self, config: LossConfig, perceptual: PerceptualLoss | None = None) -> None:
@@ -373,7 +365,7 @@ class GeneratorLoss(nn.Module):
         self.config = config
         self.perceptual = perceptual
         self.mean_over_processes: MeanOverProcesses = _alone
-        # How often each bin is the truth, as seen so far; part of the training state.
+        # How often each bin is the target, as seen so far; part of the training state.
         self.register_buffer("bin_frequency", torch.full((BIN_COUNT,), 1 / BIN_COUNT))
 
     def forward(
@@ -388,7 +380,7 @@ class GeneratorLoss(nn.Module):
 
         Args:
             prediction: What the generator said.
-            lab: The truth `(B, 3, H, W)`.
+            lab: The target `(B, 3, H, W)`.
             known: 1 where the luminance was given `(B, 1, H, W)`; None means everywhere.
             logits: The discriminator's logits on the generated pictures; None leaves the adversarial term out.
             smaller: What the generator said of the same pictures at half the size; None leaves that term out.

@@ -164,7 +164,7 @@ def _mean_hue(h1: Tensor, h2: Tensor, grey: Tensor) -> Tensor:
 
 
 def color_histograms(rgb: Tensor) -> Tensor:
-    """Return the histogram of each frame's and each channel's 8-bit levels, as shares: `(B, 3, 256)`, float64.
+    """Return the histogram of each frame's and each channel's 8-bit levels, as fractions: `(B, 3, 256)`, float64.
 
     Args:
         rgb: Frames `(B, 3, H, W)`, uint8.

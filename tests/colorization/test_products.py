@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from colorgan.colorization import Job, Outcome, PreviewStore, Status, make_report, make_sheet
+from colorgan.colorization import Job, Outcome, PreviewStore, Status
 from colorgan.colorization.products import (
     Preview,
     beside_the_original,
@@ -90,14 +90,15 @@ class TestVariants:
 
 
 class TestReport:
-    def test_holds_everything_and_needs_nothing(self) -> None:
+    def test_holds_everything_and_needs_nothing(self, tmp_path: Path) -> None:
         outcomes = [
             outcome(1, "b<i>.jpg"),
             outcome(0, "a.jpg"),
             outcome(2, "bad.jpg", Status.FAILED, "it is <empty>"),
             outcome(3, "there.jpg", Status.SKIPPED, "its result is there already"),
         ]
-        page = make_report(outcomes, {"Model": "tiny & small"})
+        write_report(tmp_path / "report.html", outcomes, {"Model": "tiny & small"})
+        page = (tmp_path / "report.html").read_text()
         html.parser.HTMLParser().feed(page)
         assert page.index("a.jpg") < page.index("b&lt;i&gt;.jpg")
         assert "<i>" not in page
@@ -183,12 +184,14 @@ class TestContactSheet:
             assert (len(sheet.pairs) == count) is (count < 10_000)
 
     def test_its_folder_is_made(self, tmp_path: Path) -> None:
-        assert write_sheet(tmp_path / "new" / "sheet.jpg", [outcome(n, f"{n}.jpg") for n in range(5)]) == 0
+        outcomes = [outcome(n, f"{n}.jpg") for n in range(5)]
+        assert write_sheet(tmp_path / "new" / "sheet.jpg", outcomes) == 0
+        layout = _Sheet.lay_out(outcomes)
         with Image.open(tmp_path / "new" / "sheet.jpg") as written:
-            assert written.size == make_sheet([outcome(n, f"{n}.jpg") for n in range(5)]).size
+            assert written.size == (layout.width, layout.height)
 
 
-def test_contact_sheet() -> None:
-    sheet = make_sheet([outcome(n, f"{n}.jpg") for n in range(3)])
-    assert isinstance(sheet, Image.Image)
-    assert np.ptp(np.asarray(sheet).astype(int), axis=-1).max() > 20
+def test_contact_sheet(tmp_path: Path) -> None:
+    write_sheet(tmp_path / "sheet.png", [outcome(n, f"{n}.jpg") for n in range(3)])
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert np.ptp(np.asarray(sheet).astype(int), axis=-1).max() > 20

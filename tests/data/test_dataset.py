@@ -11,8 +11,8 @@ import torch
 
 from colorgan.config import AugmentConfig
 from colorgan.data import (
+    Batch,
     PositionSampler,
-    Sample,
     TrainingPhotos,
     dataset,
     draw_batches,
@@ -44,11 +44,13 @@ def photos(photo_folder):
 
 class TestTrainingPhotos:
     def test_samples_have_the_promised_shapes(self, photos):
-        sample = TrainingPhotos(photos, 32, VARIED, 0)[0]
-        assert sample.rgb.shape == (3, 32, 32)
-        assert sample.grey.shape == sample.known.shape == (1, 32, 32)
-        assert sample.hints.shape == (4, 32, 32)
-        assert {t.dtype for t in sample if isinstance(t, torch.Tensor)} == {torch.uint8}
+        sample = TrainingPhotos(photos, 32, VARIED, 0)[[0]]
+        rgb, grey, retoned, known, hints = tensors(sample)
+        assert rgb.shape == (1, 3, 32, 32)
+        assert grey.shape == known.shape == (1, 1, 32, 32)
+        assert hints.shape == (1, 4, 32, 32)
+        assert retoned.dtype is torch.bool
+        assert {t.dtype for t in (rgb, grey, known, hints)} == {torch.uint8}
 
     @pytest.mark.parametrize("workers", [1, 2])
     def test_samples_do_not_depend_on_workers(self, photos, workers):
@@ -58,14 +60,21 @@ class TestTrainingPhotos:
 
     def test_samples_depend_on_seed_and_position(self, photos):
         one, same, other = (TrainingPhotos(photos, 32, VARIED, seed) for seed in (1, 1, 2))
-        assert torch.equal(one[3].rgb, same[3].rgb)
-        assert not torch.equal(one[3].rgb, other[3].rgb)
-        assert not torch.equal(one[3].rgb, one[13].rgb)
+        assert torch.equal(one[[3]].rgb, same[[3]].rgb)
+        assert not torch.equal(one[[3]].rgb, other[[3]].rgb)
+        assert not torch.equal(one[[3]].rgb, one[[13]].rgb)
+
+    def test_samples_do_not_depend_on_those_beside_them(self, photos):
+        samples = TrainingPhotos(photos, 32, VARIED, 7)
+        together = tensors(samples[[11, 3, 8, 25]])
+        for place, position in enumerate((11, 3, 8, 25)):
+            alone = tensors(samples[[position]])
+            assert all(torch.equal(a[0], b[place]) for a, b in zip(alone, together, strict=True))
 
     def test_every_pass_takes_each_photograph_once(self, photos):
         plain = AugmentConfig(crop_from=1.0, flip=0.0, tone=0.0, occlusion=0.0, hints=0.0)
         samples = TrainingPhotos(photos, 16, plain, 0)
-        passes = [[samples[p].rgb.numpy().tobytes() for p in range(10 * e, 10 * e + 10)] for e in (0, 1)]
+        passes = [[samples[[p]].rgb.numpy().tobytes() for p in range(10 * e, 10 * e + 10)] for e in (0, 1)]
         assert all(len(set(one)) == 10 for one in passes)
         assert passes[0] != passes[1]
 
@@ -73,14 +82,14 @@ class TestTrainingPhotos:
         always = AugmentConfig(occlusion=1.0, hints=1.0, tone=1.0)
         never = AugmentConfig(occlusion=0.0, hints=0.0, tone=0.0)
         for p in range(10):
-            sample = TrainingPhotos(photos, 32, always, 0)[p]
+            sample = TrainingPhotos(photos, 32, always, 0)[[p]]
             assert not sample.known.all()
-            assert sample.hints[3].any()
-            assert sample.retoned
-            sample = TrainingPhotos(photos, 32, never, 0)[p]
-            assert sample.known.all()
-            assert not sample.hints.any()
-            assert not sample.retoned
+            assert sample.hints[:, 3].any()
+            assert sample.retoned.all()
+            sample = TrainingPhotos(photos, 32, never, 0)[[p]]
+            assert sample.known is None
+            assert sample.hints is None
+            assert not sample.retoned.any()
 
     def test_replaces_and_names_damaged_and_grey_photographs(self, photo_folder):
         folder = photo_folder(4)
@@ -151,10 +160,10 @@ class TestCache:
     def test_gives_the_same_samples_from_memory(self, photos):
         samples = TrainingPhotos(photos, 32, VARIED, 0, cached=True)
         try:
-            first = [samples[p] for p in range(10)]
+            first = [samples[[p]] for p in range(10)]
             for photo in photos:
                 photo.path.unlink()
-            again = [samples[p] for p in range(10)]
+            again = [samples[[p]] for p in range(10)]
             assert all(torch.equal(a.rgb, b.rgb) for a, b in zip(first, again, strict=True))
         finally:
             samples.cache.close()
@@ -173,7 +182,7 @@ class TestCache:
         photos = find_photos(photo_folder(1, size=(400, 300)))
         samples = TrainingPhotos(photos, 64, VARIED, 0, cached=True)
         try:
-            samples[0]
+            samples[[0]]
             assert samples.cache.get(0).size == (103, 77)
         finally:
             samples.cache.close()
@@ -182,7 +191,7 @@ class TestCache:
         photos = find_photos(photo_folder(1, size=(900, 90)))
         samples = TrainingPhotos(photos, 64, VARIED, 0, cached=True)
         try:
-            once, twice = samples[0], samples[0]
+            once, twice = samples[[0]], samples[[0]]
             assert samples.cache.get(0) is None
             assert torch.equal(once.rgb, twice.rgb)
         finally:
@@ -197,8 +206,8 @@ class TestCache:
 
 
 def test_left_over_positions_are_reproducible_across_epochs(photos):
-    order = [np.asarray(TrainingPhotos(photos, 16, VARIED, 3)[p].rgb) for p in (9, 10, 11)]
-    again = [np.asarray(TrainingPhotos(photos, 16, VARIED, 3)[p].rgb) for p in (9, 10, 11)]
+    order = [np.asarray(TrainingPhotos(photos, 16, VARIED, 3)[[p]].rgb) for p in (9, 10, 11)]
+    again = [np.asarray(TrainingPhotos(photos, 16, VARIED, 3)[[p]].rgb) for p in (9, 10, 11)]
     assert all(np.array_equal(a, b) for a, b in zip(order, again, strict=True))
 
 
@@ -207,7 +216,7 @@ def test_passes_over_a_photograph_that_became_a_pipe(photos):
     photos[3].path.unlink()
     os.mkfifo(photos[3].path)
     samples = TrainingPhotos(photos, 16, VARIED, 3)
-    left_out = [item for p in range(len(photos)) for item in samples[p].left_out]
+    left_out = [item for p in range(len(photos)) for item in samples[[p]].left_out]
     assert left_out
     assert {name for name, _ in left_out} == {photos[3].name}
     assert "it is a pipe" in left_out[0][1]
@@ -216,11 +225,11 @@ def test_passes_over_a_photograph_that_became_a_pipe(photos):
 class Stuck(TrainingPhotos):
     """Photographs of which one is never read, whatever the process is told."""
 
-    def __getitem__(self, position: int) -> Sample:
-        if position == 4:
+    def __getitem__(self, positions: list[int]) -> Batch:
+        if 4 in positions:
             leave_signals_alone(0)
             time.sleep(300)
-        return super().__getitem__(position)
+        return super().__getitem__(positions)
 
 
 class TestLoaderThatHangs:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from colorgan.config import AugmentConfig
-from colorgan.data import DeviceDataset, find_photos, open_photo, worker_deaths_explained
+from colorgan.data import DeviceDataset, TrainingPhotos, find_photos, open_photo, worker_deaths_explained
 from colorgan.errors import DataError
 from support import draw_photo
 
@@ -53,6 +53,13 @@ class TestDeviceDataset:
         assert same(draw(resident)[0], draw(make(photos, workers=2))[0])
         assert not same(draw(resident)[0], draw(make(photos, seed=1))[0])
         assert not same(draw(resident, world=2)[0], draw(resident, rank=1, world=2)[0])
+
+    def test_samples_are_varied_as_those_of_decoding_processes_are(self, photo_folder):
+        photos = find_photos(photo_folder(6, size=(32, 32)))
+        varied = AugmentConfig(crop_from=1.0, affine=0, tone=0.5, occlusion=0.5, hints=0.5)
+        (batch,) = draw(make(photos, augment=varied, seed=3), 1, size=6)
+        decoded = TrainingPhotos(photos, 32, varied, 3)[range(6)]
+        assert same(batch, decoded)
 
     def test_every_pass_takes_each_photograph_once(self, photos):
         batches = draw(make(photos, augment=STILL), 5, size=4)
@@ -126,7 +133,7 @@ class TestCrop:
 
 def test_a_drive_that_is_gone_is_not_waited_for(photos, monkeypatch):
     monkeypatch.setattr("colorgan.data.device_dataset.PATIENCE", 2.0)
-    monkeypatch.setattr("colorgan.data.device_dataset.open_photo", lambda *_, **__: time.sleep(1000))
+    monkeypatch.setattr("colorgan.data.dataset.open_photo", lambda *_, **__: time.sleep(1000))
     before = set(multiprocessing.active_children())
     started = time.monotonic()
     with pytest.raises(DataError, match="no photographs came within"), worker_deaths_explained():

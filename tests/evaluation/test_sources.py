@@ -18,12 +18,13 @@ class TestFindData:
         assert [p.name for p in found.photos] == [f"photo00{n}.png" for n in range(3)]
         assert found.weights is None
 
-    def test_the_val_of_imagenet_mini(self, tmp_path, photo_folder: MakeFolder):
+    @pytest.mark.parametrize("name", ["val", "validation"])
+    def test_the_val_of_imagenet_mini(self, tmp_path, photo_folder: MakeFolder, name: str):
         photo_folder(2, name="data/train/n01440764")
-        photo_folder(1, name="data/val/n01440764")
+        photo_folder(1, name=f"data/{name}/n01440764")
         found = find_data(tmp_path / "data")
         assert [p.name for p in found.photos] == ["n01440764/photo000.png"]
-        assert found.source == str(tmp_path / "data" / "val")
+        assert found.source == str(tmp_path / "data" / name)
 
     @pytest.mark.parametrize("weights", ["best.safetensors", "best.pt"])
     def test_the_latest_run_comes_first(self, tmp_path, photo_folder: MakeFolder, weights: str):

@@ -87,6 +87,9 @@ class TestEval:
         assert scores["steady"]["cdc"] > 0
 
     def test_no_clips(self, tmp_path: Path) -> None:
+        for name in (".cache", "#recycle"):  # as photographs are looked for, so are films
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "clip.mkv").touch()
         with pytest.raises(UsageError, match="holds no clips"):
             measure_clips(tmp_path, "default", render_size=None, device="cpu", precision="float32", as_json=True)
 

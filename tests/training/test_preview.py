@@ -41,8 +41,12 @@ class TestWriteSheet:
         error = np.abs(made.mean(-1) - original.mean(-1))
         assert error[holes].mean() > error[~holes].mean()  # what was not seen is not given away
 
-    def test_shows_no_holes_where_the_recipe_has_none(self, rgb, tmp_path, runtime):
+    @pytest.mark.parametrize(
+        "kinds", [{}, {"occlusion_pixels": 0, "occlusion_rectangles": 0, "occlusion_scratches": 0}]
+    )
+    def test_shows_no_holes_where_the_recipe_has_none(self, rgb, tmp_path, runtime, kinds):
+        without = AugmentConfig(occlusion=0.0, **kinds)
         network = build_generator(load_recipe("debug", TINY).model).eval()
-        write_sheet(tmp_path / "sheet.png", network, rgb, 32, AugmentConfig(occlusion=0.0), runtime)
+        write_sheet(tmp_path / "sheet.png", network, rgb, 32, without, runtime)
         _, seen, _ = columns(tmp_path / "sheet.png")
         assert (seen.max(-1) > 0).mean() > 0.99

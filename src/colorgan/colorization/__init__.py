@@ -12,11 +12,11 @@ from colorgan.colorization.plan import Job, Plan, Side, make_plan
 from colorgan.colorization.previews import PreviewStore
 from colorgan.colorization.ranks import Ranks
 from colorgan.colorization.reference import Reference
-from colorgan.colorization.run_report import make_report, write_report
+from colorgan.colorization.run_report import write_report
 from colorgan.colorization.runner import count_cores, run_jobs, start_worker_pool
 from colorgan.colorization.search import Sources, find_sources
 from colorgan.colorization.serve import EditRequest, EditSession, PageServer
-from colorgan.colorization.sheet import make_sheet, write_sheet
+from colorgan.colorization.sheet import write_sheet
 from colorgan.colorization.work import (
     IN_COLOR,
     ColorizeOptions,
@@ -63,8 +63,6 @@ __all__ = [
     "find_pictures",
     "find_sources",
     "make_plan",
-    "make_report",
-    "make_sheet",
     "match_albums",
     "open_manifest",
     "parse_hint",

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from colorgan.color import grey_to_luminance
 from colorgan.colorization.colorizer import reduce_grey
+from colorgan.images.depth import to_8_bits
 from colorgan.rendering.inpaint import group_cells
 
 __all__ = ["find_damage"]
@@ -46,7 +47,7 @@ _STEP = 6  # 8-bit levels that make an edge
 
 def find_damage(grey: _Levels) -> _Mask:
     """Return where grey levels `(H, W)` uint8 or uint16 are damaged, `(H, W)` bool."""
-    eight = grey if grey.dtype == np.uint8 else (grey >> 8).astype(np.uint8)
+    eight = to_8_bits(grey)
     missing = _find_patches(eight)
     factor = max(1, int(np.ceil(np.sqrt(grey.size / _PIXELS))))
     marks = _find_marks(reduce_grey(grey, factor))

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from colorgan.colorization.colorizer import reduce_grey
 from colorgan.images import Photo
+from colorgan.images.depth import to_depth
 from colorgan.rendering import ChromaField, Compositor
 
 __all__ = [
@@ -63,15 +64,9 @@ def beside_the_original(bands: Iterable[_Pixels], grey: _Pixels) -> Iterator[_Pi
     """Put the grey picture to the left of each band: `(rows, W, 3)` becomes `(rows, 2 * W, 3)`."""
     top = 0
     for band in bands:
-        left = _to_type(grey[top : top + len(band)], band.dtype)
+        left = to_depth(grey[top : top + len(band)], 8 * band.itemsize)
         yield np.concatenate((np.repeat(left[..., None], 3, axis=-1), band), axis=1)
         top += len(band)
-
-
-def _to_type(levels: _Pixels, dtype: np.dtype[Any]) -> _Pixels:
-    if levels.dtype == dtype:
-        return levels
-    return levels.astype(np.uint16) * np.uint16(257) if dtype == np.uint16 else (levels >> 8).astype(np.uint8)
 
 
 def color_layer(bands: Iterable[_Pixels], grey: _Pixels) -> tuple[_Pixels, _Pixels]:
@@ -87,7 +82,7 @@ def color_layer(bands: Iterable[_Pixels], grey: _Pixels) -> tuple[_Pixels, _Pixe
     top = 0
     for band in bands:
         most = float(np.iinfo(band.dtype).max)
-        base = _to_type(grey[top : top + len(band)], band.dtype)[..., None].astype(np.float32)
+        base = to_depth(grey[top : top + len(band)], 8 * band.itemsize)[..., None].astype(np.float32)
         change = band - base
         room = np.where(change > 0, most - base, base)
         fraction = (np.abs(change) / np.maximum(room, 1)).max(axis=-1)

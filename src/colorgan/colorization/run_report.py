@@ -11,7 +11,7 @@ from colorgan.images import atomic_file
 from colorgan.pages import render_page
 from colorgan.version import __version__
 
-__all__ = ["make_report", "write_report"]
+__all__ = ["write_report"]
 
 
 def write_report(path: Path, outcomes: Sequence[Outcome], facts: Mapping[str, str]) -> None:
@@ -28,11 +28,6 @@ def write_report(path: Path, outcomes: Sequence[Outcome], facts: Mapping[str, st
     with atomic_file(path, with_folder=True) as file:
         for part in _parts(outcomes, facts):
             file.write(part.encode())
-
-
-def make_report(outcomes: Sequence[Outcome], facts: Mapping[str, str]) -> str:
-    """Return the page of a run as text."""
-    return "".join(_parts(outcomes, facts))
 
 
 def _parts(outcomes: Sequence[Outcome], facts: Mapping[str, str]) -> Iterator[str]:

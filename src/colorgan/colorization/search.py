@@ -1,16 +1,16 @@
 """Looking for photographs in what a person named: files, folders, standard input."""
 
-import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 from pathlib import Path, PurePosixPath
 from stat import S_ISDIR
 
 from colorgan.errors import UsageError
-from colorgan.files import SYSTEM_FOLDERS, status_of
+from colorgan.files import status_of
+from colorgan.images.walk import PassedOver, walk_files
 from colorgan.request import STREAM
 
 __all__ = ["Source", "Sources", "find_sources"]
@@ -28,15 +28,12 @@ class Source:
 
 
 @dataclass(slots=True)
-class Sources:
+class Sources(PassedOver):
     """What the inputs held."""
 
     found: list[Source] = field(default_factory=list)
-    hidden: int = 0  # files and folders whose names begin with a dot
-    system: int = 0  # folders that a network drive or a system keeps for itself
     not_images: int = 0  # files whose names are not those of images
     excluded: int = 0  # images that the patterns leave out
-    unreadable: list[tuple[Path, str]] = field(default_factory=list)  # folders that cannot be listed, and why
 
 
 def find_sources(
@@ -50,9 +47,7 @@ def find_sources(
 ) -> Sources:
     """Find the photographs that the inputs name.
 
-    Files are taken whatever they are called. Folders are searched recursively, in alphabetical order, without hidden
-    files and folders and those that network drives keep for themselves; links to folders are followed, but never in
-    circles.
+    Files are taken whatever they are called; folders are searched by `walk_files`.
 
     Args:
         inputs: Files, folders, or `STREAM`.
@@ -68,7 +63,6 @@ def find_sources(
         UsageError: An input does not exist, or the system does not let it be looked at.
     """
     sources = Sources()
-    hidden_from = None if skip_folder is None else _identity(skip_folder)
     included, excluded = _Patterns(include), _Patterns(exclude)
     for given in inputs:
         if given == STREAM:
@@ -78,67 +72,16 @@ def find_sources(
         elif status is None:
             raise UsageError(f"there is no file or folder {given}; nothing was done")
         elif S_ISDIR(status.st_mode):
-            for source in _walk(given, sources, is_image_name, hidden_from):
-                if (not include or included.match(source.relative)) and not excluded.match(source.relative):
-                    sources.found.append(source)
-                else:
+            for file in walk_files(given, sources, skip_folder=skip_folder):
+                if not is_image_name(file.name):
+                    sources.not_images += 1
+                elif (include and not included.match(file.relative)) or excluded.match(file.relative):
                     sources.excluded += 1
+                else:
+                    sources.found.append(Source(file.path, PurePosixPath(file.relative)))
         else:
             sources.found.append(Source(given, PurePosixPath(given.name)))
     return sources
-
-
-_Identity = tuple[int, int] | None
-
-
-def _identity(folder: Path) -> _Identity:
-    try:
-        status = folder.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _walk(root: Path, sources: Sources, is_image_name: Callable[[str], bool], skip: _Identity) -> Iterator[Source]:
-    def enter(folder: Path, relative: PurePosixPath) -> None:
-        identity = _identity(folder)
-        above = {entered for entered, _, _ in stack}
-        if identity in above or (skip is not None and identity == skip and above):
-            return
-        try:
-            with os.scandir(folder) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
-        except OSError as error:
-            sources.unreadable.append((folder, error.strerror or str(error)))
-            return
-        stack.append((identity, relative, iter(entries)))
-
-    # Not by recursion: folders may lie in each other more deeply than Python's functions.
-    stack: list[tuple[_Identity, PurePosixPath, Iterator[os.DirEntry[str]]]] = []
-    enter(root, PurePosixPath())
-    while stack:
-        _, relative, entries = stack[-1]
-        entry = next(entries, None)
-        if entry is None:
-            stack.pop()
-        elif entry.name.startswith("."):
-            sources.hidden += 1
-        elif _leads_down(entry):
-            if entry.name.lower() in SYSTEM_FOLDERS:
-                sources.system += 1
-            else:
-                enter(Path(entry.path), relative / entry.name)
-        elif is_image_name(entry.name):
-            yield Source(Path(entry.path), relative / entry.name)
-        else:
-            sources.not_images += 1
-
-
-def _leads_down(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link in a circle with itself
-        return False
 
 
 class _Patterns:
@@ -148,8 +91,8 @@ class _Patterns:
         plain = [_plain(pattern).strip("/") for pattern in patterns]
         self._regexes = [re.compile(translate(p)) for pattern in plain for p in (pattern, f"{pattern}/*")]
 
-    def match(self, relative: PurePosixPath) -> bool:
-        parts = _plain(str(relative)).split("/")
+    def match(self, relative: str) -> bool:
+        parts = _plain(relative).split("/")
         tails = ["/".join(parts[start:]) for start in range(len(parts))] if self._regexes else []
         return any(regex.match(tail) for tail in tails for regex in self._regexes)
 

@@ -17,7 +17,7 @@ from colorgan.files import make_folder, printable
 from colorgan.images import Provenance, format_of, write_image
 from colorgan.images.atomic import unwritable
 
-__all__ = ["make_sheet", "write_sheet"]
+__all__ = ["write_sheet"]
 
 _CELL, _SMALLEST_CELL, _GAP, _TEXT = 240, 48, 12, 20
 _LONGEST = 60_000  # pixels, below what JPEG can hold
@@ -46,11 +46,6 @@ def write_sheet(path: Path, outcomes: Sequence[Outcome], note: Provenance | None
     sheet = _Sheet.lay_out(outcomes)
     write_image(path, sheet.bands(), shape=(sheet.height, sheet.width), format=image_format, provenance=note)
     return sum(outcome.preview is not None for outcome in outcomes) - len(sheet.pairs)
-
-
-def make_sheet(outcomes: Sequence[Outcome]) -> Image.Image:
-    """Draw the contact sheet: pairs of before and after in rows, each with its name."""
-    return Image.fromarray(np.concatenate(list(_Sheet.lay_out(outcomes).bands())))
 
 
 _Shown = tuple[str, SmallPictures]

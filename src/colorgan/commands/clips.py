@@ -48,12 +48,13 @@ def measure_clips(
 
 def _find(data: Path | None) -> list[Path]:
     from colorgan.images import is_film_name
+    from colorgan.images.walk import PassedOver, walk_files
 
     if data is None or not data.exists():
         raise UsageError(f"cdc is measured on clips in colour; name one, or a folder of them, with --data, got {data}")
     if not data.is_dir():
         return [data]
-    paths = sorted(path for path in data.rglob("*") if path.is_file() and is_film_name(path))
+    paths = [file.path for file in walk_files(data, PassedOver()) if file.is_regular and is_film_name(file.name)]
     if not paths:
         raise UsageError(f"{data} holds no clips; give a folder of films in colour")
     return paths

@@ -1,10 +1,8 @@
 """Photographs on disk, and what training makes of them."""
 
-from colorgan.data.batched import derive_seed
+from colorgan.data.batch import Batch
 from colorgan.data.dataset import (
-    Batch,
     PositionSampler,
-    Sample,
     TrainingPhotos,
     draw_batches,
     make_loader,
@@ -16,10 +14,12 @@ from colorgan.data.folder import (
     PhotoSets,
     find_photos,
     find_sets,
+    find_validation_folder,
     open_photo,
     read_photo,
     split_by_name,
 )
+from colorgan.data.random_source import derive_seed
 
 __all__ = [
     "Batch",
@@ -27,12 +27,12 @@ __all__ = [
     "PhotoFile",
     "PhotoSets",
     "PositionSampler",
-    "Sample",
     "TrainingPhotos",
     "derive_seed",
     "draw_batches",
     "find_photos",
     "find_sets",
+    "find_validation_folder",
     "make_loader",
     "open_photo",
     "read_photo",

@@ -1,38 +1,59 @@
 """Varying photographs for training: geometry, tone of the grey input, missing pixels, colour hints.
 
-Everything is drawn from the `numpy.random.Generator` that is passed in, so a sample is a function of its seed alone.
-Pictures are `(H, W, 3)` or `(H, W)` uint8 arrays.
+All of it works on whole batches, on any device, so that processes that decode and a GPU that holds the photographs
+share it. Everything random comes from the `RandomSource` that is passed in.
 """
 
-import io
 import math
+from collections.abc import Iterable
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
 
 from colorgan.config import AugmentConfig
+from colorgan.data.batch import Batch
+from colorgan.data.occlusion import draw_occlusion
+from colorgan.data.random_source import RandomSource
 
 __all__ = [
-    "HINT_COUNT_P",
-    "PATCH_SIDES",
+    "Patches",
+    "cut_squares",
     "draw_hints",
-    "draw_occlusion",
+    "draw_maps",
+    "draw_squares",
     "is_nearly_grey",
     "jitter_tone",
-    "vary_geometry",
+    "through_jpeg",
+    "vary",
 ]
 
-Bytes = NDArray[np.uint8]
-PATCH_SIDES = (1, 9)  # of a hint, pixels
-HINT_COUNT_P = 1 / 8  # of the geometric distribution of their number: Zhang et al., SIGGRAPH 2017
+_REC601 = (0.299, 0.587, 0.114)
+_PATCH_SIDES = (1, 9)  # of a hint, pixels
+_HINT_COUNT_P = 1 / 8  # of the geometric distribution of their number: Zhang et al., SIGGRAPH 2017
+
+# Of luminance, at quality 50: table K.1 of ITU-T Rec. T.81.
+_JPEG_TABLE = (
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
 
 
 def is_nearly_grey(image: Image.Image, *, limit: float = 6.0) -> bool:
     """Tell whether a photograph has too little colour to teach any: grey, near-grey or of one tint.
 
-    Judged by the deviation of the opponent colours R - G and (R + G) / 2 - B on a small copy, in 8-bit levels: a tint
-    shifts their mean, not their deviation.
+    Judged by the standard deviation of the opponent colours R - G and (R + G) / 2 - B on a small copy, in 8-bit
+    levels: a tint shifts their mean, not their deviation.
     """
     small = np.asarray(image.resize((32, 32), Image.Resampling.BOX), dtype=np.float32)
     red, green, blue = np.moveaxis(small, -1, 0)
@@ -40,123 +61,223 @@ def is_nearly_grey(image: Image.Image, *, limit: float = 6.0) -> bool:
     return deviation < limit
 
 
-def vary_geometry(image: Image.Image, size: int, config: AugmentConfig, rng: np.random.Generator) -> Image.Image:
-    """Cut a random square from an RGB photograph, resampled to `size` x `size`; maybe mirrored, turned and sheared."""
-    width, height = image.size
-    side = min(width, height) * rng.uniform(config.crop_from, 1)
-    left, top = rng.uniform(0, width - side), rng.uniform(0, height - side)
-    square = image.resize(
-        (size, size), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side), reducing_gap=2
-    )
-    if rng.random() < config.flip:
-        square = square.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    if rng.random() < config.affine:
-        square = _warp(square, config, rng)
-    return square
+def vary(rgb: Tensor, config: AugmentConfig, source: RandomSource) -> Batch:
+    """Make a batch of photographs that are cropped already, `(B, 3, S, S)` uint8: change tones, hide, hint."""
+    B, _, size, _ = rgb.shape
+    grey, retoned = rgb.new_zeros(B, 1, size, size), rgb.new_zeros(B, dtype=torch.bool)
+    known = hints = None
+    toned, hidden, hinted = source.some(config.tone), source.some(config.occlusion), source.some(config.hints)
+    if len(toned):
+        # Rec. 601 grey is near enough where the tone is changed at random anyway; the untouched case is exact.
+        red, green, blue = (rgb[toned.here].float() / 255).unbind(1)
+        level = _REC601[0] * red + _REC601[1] * green + _REC601[2] * blue
+        grey[toned.here] = (jitter_tone(level[:, None], config, toned) * 255).round().to(torch.uint8)
+        retoned.index_fill_(0, toned.here, True)
+    if len(hidden):
+        known = torch.ones_like(grey)
+        known[hidden.here] = draw_occlusion(size, config, hidden).to(torch.uint8)
+    if len(hinted):
+        hints = rgb.new_zeros(B, 4, size, size)
+        hints[hinted.here] = draw_hints(rgb[hinted.here], config, hinted)
+    return Batch(rgb, grey, retoned, known, hints, left_out=())
 
 
-def _warp(image: Image.Image, config: AugmentConfig, rng: np.random.Generator) -> Image.Image:
-    """Apply a random affine map about the centre; what comes in from outside is the picture's reflection."""
-    size = image.width
-    angle = math.radians(rng.uniform(-config.affine_degrees, config.affine_degrees))
-    shear = math.tan(math.radians(rng.uniform(-config.affine_shear, config.affine_shear)))
-    scale = 1 + rng.uniform(-config.affine_scale, config.affine_scale)
-    move = rng.uniform(-config.affine_translate, config.affine_translate, 2) * size
-    matrix = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    matrix = matrix @ np.array([[1, shear], [0, 1]]) / scale
-    pad = size // 2
-    padded = Image.fromarray(np.pad(np.asarray(image), ((pad, pad), (pad, pad), (0, 0)), mode="symmetric"))
-    centre = np.full(2, size / 2)
-    shift = centre + pad - matrix @ (centre + move)
-    coefficients = (*matrix[0], shift[0], *matrix[1], shift[1])
-    return padded.transform(
-        (size, size), Image.Transform.AFFINE, tuple(map(float, coefficients)), Image.Resampling.BICUBIC
-    )
+# --- geometry ---------------------------------------------------------------------------------------------------------
 
 
-def jitter_tone(grey: Bytes, config: AugmentConfig, rng: np.random.Generator) -> Bytes:
-    """Change the tone of a grey picture as age and copying do: gamma, contrast, blur, noise, JPEG."""
-    level: NDArray[np.float32] = grey.astype(np.float32) / np.float32(255)
-    level **= math.exp(rng.uniform(-config.tone_gamma, config.tone_gamma))
-    contrast = 1 - rng.uniform(0, config.tone_contrast)
-    level = level * np.float32(contrast) + np.float32(rng.uniform(0, 1 - contrast))
-    if rng.random() < 0.5:
-        level = _blur(level, rng.uniform(0, config.tone_blur))
-    if rng.random() < 0.5:
-        level += rng.normal(0, rng.uniform(0, config.tone_noise), level.shape).astype(np.float32)
-    changed = (level.clip(0, 1) * 255).round().astype(np.uint8)
-    return _through_jpeg(changed, int(rng.integers(15, 70))) if rng.random() < config.tone_jpeg else changed
-
-
-def _blur(level: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
-    image = Image.fromarray((level.clip(0, 1) * 255).round().astype(np.uint8))
-    return np.asarray(image.filter(ImageFilter.GaussianBlur(deviation)), dtype=np.float32) / np.float32(255)
-
-
-def _through_jpeg(grey: Bytes, quality: int) -> Bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(grey).save(buffer, "JPEG", quality=quality)
-    return np.asarray(Image.open(buffer))
-
-
-def draw_occlusion(size: int, config: AugmentConfig, rng: np.random.Generator) -> Bytes:
-    """Draw where luminance is known: `(size, size)`, 1 known, 0 missing.
-
-    One of four kinds: single pixels removed at random, as in the paper; rectangles; scratches; blots. A kind whose
-    number or share in `config` is 0 is not drawn.
-    """
-    kinds = [_remove_pixels] if config.occlusion_pixels else []
-    kinds += [_remove_rectangles] if config.occlusion_rectangles else []
-    kinds += [_remove_scratches] if config.occlusion_scratches else []
-    kinds += [_remove_blots] if config.occlusion_blots else []
-    return kinds[rng.integers(len(kinds))](size, config, rng)
-
-
-def _remove_pixels(size: int, config: AugmentConfig, rng: np.random.Generator) -> Bytes:
-    return (rng.random((size, size)) >= rng.uniform(0.02, config.occlusion_pixels)).astype(np.uint8)
-
-
-def _remove_rectangles(size: int, config: AugmentConfig, rng: np.random.Generator) -> Bytes:
-    mask = Image.new("L", (size, size), 1)
-    draw = ImageDraw.Draw(mask)
-    for _ in range(rng.integers(1, config.occlusion_rectangles + 1)):
-        width, height = (int(v) for v in rng.integers(max(2, size // 32), max(3, size // 3), 2))
-        left, top = (int(v) for v in rng.integers(0, size, 2))
-        draw.rectangle((left, top, left + width, top + height), fill=0)
-    return np.asarray(mask)
-
-
-def _remove_scratches(size: int, config: AugmentConfig, rng: np.random.Generator) -> Bytes:
-    mask = Image.new("L", (size, size), 1)
-    draw = ImageDraw.Draw(mask)
-    for _ in range(rng.integers(1, config.occlusion_scratches + 1)):
-        points = rng.integers(0, size, (int(rng.integers(2, 5)), 2))
-        draw.line([(int(x), int(y)) for x, y in points], fill=0, width=int(rng.integers(1, 4)))
-    return np.asarray(mask)
-
-
-def _remove_blots(size: int, config: AugmentConfig, rng: np.random.Generator) -> Bytes:
-    mask = Image.new("L", (size, size), 1)
-    draw = ImageDraw.Draw(mask)
-    for _ in range(rng.integers(1, config.occlusion_blots + 1)):
-        across, squashed = math.exp(rng.uniform(0, math.log(size / 3))), rng.uniform(0.5, 1)
-        left, top = rng.uniform(-across / 2, size - across / 2, 2)
-        draw.ellipse((left, top, left + across, top + across * squashed), fill=0)
-    return np.asarray(mask)
-
-
-def draw_hints(rgb: Bytes, config: AugmentConfig, rng: np.random.Generator) -> tuple[Bytes, Bytes]:
-    """Draw colour hints as a user would give them: small squares of the photograph's mean colour there.
+def draw_squares(config: AugmentConfig, source: RandomSource) -> Tensor:
+    """Draw which squares are cut from photographs.
 
     Returns:
-        The hints' colours `(H, W, 3)`, 0 where there is none, and where they are `(H, W)`, 1 or 0.
+        `(B, 3)`: the side as a fraction of the photograph's short side, and how far from the left and from the top it
+        lies, as fractions of the room that is left there.
     """
-    height, width, _ = rgb.shape
-    colours, mask = np.zeros_like(rgb), np.zeros((height, width), dtype=np.uint8)
-    for _ in range(min(int(rng.geometric(HINT_COUNT_P)), config.hints_most)):
-        side = int(rng.integers(PATCH_SIDES[0], PATCH_SIDES[1] + 1))
-        top, left = int(rng.integers(0, height)), int(rng.integers(0, width))
-        here = np.s_[top : top + side, left : left + side]
-        colours[here] = rgb[here].mean((0, 1)).round().astype(np.uint8)
-        mask[here] = 1
-    return colours, mask
+    return torch.cat((source.uniform(config.crop_from, 1, 1), source.uniform(0, 1, 2)), 1)
+
+
+def draw_maps(config: AugmentConfig, source: RandomSource) -> tuple[Tensor, Tensor]:
+    """Draw how squares are mirrored, turned and sheared.
+
+    Returns:
+        A matrix `(B, 2, 2)` and a shift `(B, 2)` each: where a result's point (x, y) comes from, in units in which
+        the square goes from -1 to 1.
+    """
+    matrix = torch.eye(2, device=source.device).repeat(len(source), 1, 1)
+    shift = torch.zeros(len(source), 2, device=source.device)
+    turned = source.some(config.affine)
+    if len(turned):
+        matrix[turned.here], shift[turned.here] = _draw_affine(config, turned)
+    mirror = torch.where(source.chance(config.flip), -1.0, 1.0)
+    matrix[:, :, 0] *= mirror[:, None]
+    return matrix, shift
+
+
+def _draw_affine(config: AugmentConfig, source: RandomSource) -> tuple[Tensor, Tensor]:
+    turn, shear, zoom, right, down = source.uniform(-1, 1, 5).unbind(1)
+    angle, tan = turn * math.radians(config.affine_degrees), (shear * math.radians(config.affine_shear)).tan()
+    cos, sin, scale = angle.cos(), angle.sin(), 1 + zoom * config.affine_scale
+    matrix = torch.stack((cos, cos * tan - sin, sin, sin * tan + cos), 1).view(-1, 2, 2) / scale[:, None, None]
+    move = torch.stack((right, down), 1) * (2 * config.affine_translate)
+    return matrix, -(matrix @ move[:, :, None])[..., 0]
+
+
+def cut_squares(images: Iterable[Image.Image], size: int, config: AugmentConfig, source: RandomSource) -> Tensor:
+    """Cut random squares from RGB photographs, maybe mirrored, turned and sheared: `(B, 3, size, size)`, uint8.
+
+    By Pillow, which shrinks photographs of any size well, and several times faster than `DeviceDataset.crop` could on
+    a CPU; what is drawn is the same.
+    """
+    squares = draw_squares(config, source).tolist()
+    maps = zip(*(x.tolist() for x in draw_maps(config, source)), strict=True)
+    cut = [
+        _warp(_cut(image, size, *square), *found) for image, square, found in zip(images, squares, maps, strict=True)
+    ]
+    return torch.from_numpy(np.stack([np.asarray(image) for image in cut])).permute(0, 3, 1, 2).contiguous()
+
+
+def _cut(image: Image.Image, size: int, fraction: float, left: float, top: float) -> Image.Image:
+    side = min(image.size) * fraction
+    left, top = (image.width - side) * left, (image.height - side) * top
+    box = (left, top, left + side, top + side)
+    return image.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=2)
+
+
+def _warp(square: Image.Image, matrix: list[list[float]], shift: list[float]) -> Image.Image:
+    """Apply one of `draw_maps`; what comes in from outside is the picture's reflection."""
+    if matrix == [[1, 0], [0, 1]] and shift == [0, 0]:
+        return square
+    if matrix == [[-1, 0], [0, 1]] and shift == [0, 0]:
+        return square.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    size, pad = square.width, square.width // 2
+    padded = Image.fromarray(np.pad(np.asarray(square), ((pad, pad), (pad, pad), (0, 0)), mode="symmetric"))
+    (a, b), (d, e) = matrix
+    c, f = (size / 2 * (1 + move - sum(row)) + pad for row, move in zip(matrix, shift, strict=True))
+    return padded.transform((size, size), Image.Transform.AFFINE, (a, b, c, d, e, f), Image.Resampling.BICUBIC)
+
+
+# --- tone -------------------------------------------------------------------------------------------------------------
+
+
+def jitter_tone(grey: Tensor, config: AugmentConfig, source: RandomSource) -> Tensor:
+    """Change the tone of grey pictures `(B, 1, H, W)` in 0..1 as age and copying do."""
+    level = grey ** source.uniform(-config.tone_gamma, config.tone_gamma, 1, 1, 1).exp()
+    contrast = 1 - source.uniform(0, config.tone_contrast, 1, 1, 1)
+    level = level * contrast + source.uniform(0, 1, 1, 1, 1) * (1 - contrast)
+    blurred, noisy, copied = source.some(0.5), source.some(0.5), source.some(config.tone_jpeg)
+    if len(blurred):
+        std = blurred.uniform(0, config.tone_blur)
+        level[blurred.here] = _blur(level[blurred.here], std, reach=math.ceil(3 * config.tone_blur))
+    if len(noisy):
+        std = noisy.uniform(0, config.tone_noise, 1, 1, 1)
+        level[noisy.here] += std * noisy.normal_pixels(*grey.shape[2:])[:, None]
+    level = level.clamp(0, 1)
+    if len(copied):
+        level[copied.here] = through_jpeg(level[copied.here], copied.integers(15, 69))
+    return level
+
+
+def _blur(level: Tensor, std: Tensor, *, reach: int) -> Tensor:
+    """Blur each picture by a Gaussian of its own standard deviation `(B,)` in pixels; 0 leaves it as it is."""
+    if reach == 0:
+        return level
+    offsets = torch.arange(-reach, reach + 1, device=level.device)
+    kernels = torch.exp(-(offsets**2) / (2 * std.clamp_min(0.05)[:, None] ** 2))
+    kernels = kernels / kernels.sum(1, keepdim=True)
+    B, _, H, W = level.shape
+    padded = F.pad(level.view(1, B, H, W), (reach,) * 4, mode="replicate")
+    rows = F.conv2d(padded, kernels[:, None, None, :], groups=B)
+    return F.conv2d(rows, kernels[:, None, :, None], groups=B).view(B, 1, H, W)
+
+
+@cache
+@torch.inference_mode(mode=False)
+def _jpeg_tables(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the quantisation at quality 50 `(64,)`, and the cosine transform of a block as a matrix `(64, 64)`."""
+    n = torch.arange(8, dtype=torch.float64)
+    cosines = torch.cos((2 * n[None] + 1) * n[:, None] * (math.pi / 16)) / 2
+    cosines[0] /= math.sqrt(2)
+    return torch.tensor(_JPEG_TABLE, device=device).flatten(), torch.kron(cosines, cosines).float().to(device)
+
+
+def through_jpeg(grey: Tensor, quality: Tensor) -> Tensor:
+    """Quantise grey pictures as JPEG does.
+
+    Args:
+        grey: `(B, 1, H, W)`, 0..1.
+        quality: `(B,)`, 1 to 100, by the scale of the Independent JPEG Group.
+    """
+    B, _, H, W = grey.shape
+    padded = F.pad(grey, (0, -W % 8, 0, -H % 8), mode="replicate") * 255 - 128
+    base, transform = _jpeg_tables(grey.device)
+    scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)
+    table = ((base * scale[:, None] + 50) / 100).floor().clamp(1, 255)[:, None]  # (B, 1, 64)
+    rows, columns = (side // 8 for side in padded.shape[-2:])
+    blocks = padded.view(B, rows, 8, columns, 8).transpose(2, 3).reshape(B, -1, 64)
+    decoded = ((blocks @ transform.T / table).round() * table) @ transform
+    pixels = decoded.view(B, rows, columns, 8, 8).transpose(2, 3).reshape(padded.shape)[..., :H, :W]
+    return ((pixels + 128) / 255).clamp(0, 1)
+
+
+# --- hints ------------------------------------------------------------------------------------------------------------
+
+
+class Patches(NamedTuple):
+    """Squares in pictures, K in each; those that reach over an edge are cut off there."""
+
+    left: Tensor  # (B, K), the first column
+    top: Tensor  # (B, K)
+    side: Tensor  # (B, K), 0 where there is none
+
+    def _places(self, height: int, width: int) -> Tensor:
+        """Return the numbers of each square's pixels `(B, K, P)`, `height * width` for those that are none."""
+        step = torch.arange(_PATCH_SIDES[1], device=self.side.device)
+        columns, rows = self.left[..., None] + step, self.top[..., None] + step
+        within = step < self.side[..., None]
+        inside = (within & (rows < height))[..., None] & (within & (columns < width))[..., None, :]
+        return (rows[..., None] * width + columns[..., None, :]).where(inside, height * width).flatten(2)
+
+    def means(self, rgb: Tensor) -> Tensor:
+        """Return the mean colour under each square of `rgb` `(B, 3, H, W)` uint8: `(B, K, 3)`, uint8."""
+        B, _, H, W = rgb.shape
+        places = self._places(H, W)
+        flat = F.pad(rgb.flatten(2), (0, 1))  # the pixel that is none has no colour
+        colors = flat.gather(2, places.flatten(1)[:, None].expand(B, 3, -1)).view(B, 3, *places.shape[1:])
+        area = (places < H * W).sum(2).clamp_min(1)[:, None]
+        return (colors.sum(3) / area).round().to(torch.uint8).transpose(1, 2)
+
+    def paint(self, colors: Tensor, height: int, width: int) -> Tensor:
+        """Paint each square in its colour `(B, K, 3)`, later ones over earlier ones.
+
+        Returns:
+            Colours, 0 where there is none, and the mask: `(B, 4, height, width)`, of the colours' type.
+        """
+        B, count, _ = colors.shape
+        none = height * width
+        places = self._places(height, width)
+        number = torch.arange(count, device=colors.device)[:, None].expand_as(places).flatten(1)
+        flat = places.flatten(1)
+        uppermost = number.new_zeros(B, none + 1).scatter_reduce_(1, flat, number, "amax")
+        seen = flat.where(uppermost.gather(1, flat) == number, none)
+        painted = torch.cat((colors, torch.ones_like(colors[..., :1])), 2).transpose(1, 2)  # (B, 4, K)
+        painted = painted[..., None].expand(-1, -1, -1, places.shape[2]).flatten(2)
+        canvas = colors.new_zeros(B, 4, none + 1).scatter_(2, seen[:, None].expand(-1, 4, -1), painted)
+        return canvas[..., :none].view(B, 4, height, width)
+
+
+def draw_hints(rgb: Tensor, config: AugmentConfig, source: RandomSource) -> Tensor:
+    """Draw colour hints as a user would give them: small squares of the photograph's mean colour there.
+
+    Args:
+        rgb: Photographs, `(B, 3, H, W)`, uint8.
+        config: How many there may be.
+        source: Where chance comes from.
+
+    Returns:
+        The hints' colours, 0 where there is none, and their mask: `(B, 4, H, W)`, uint8.
+    """
+    H, W = rgb.shape[2:]
+    there = source.geometric_counts(_HINT_COUNT_P, config.hints_most)
+    count = there.shape[1]
+    side = source.integers(*_PATCH_SIDES, count) * there
+    patches = Patches(source.integers(0, W - 1, count), source.integers(0, H - 1, count), side)
+    return patches.paint(patches.means(rgb), H, W)

@@ -7,7 +7,7 @@ import signal
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,22 +16,23 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from colorgan.config import AugmentConfig
-from colorgan.data.augment import draw_hints, draw_occlusion, is_nearly_grey, jitter_tone, vary_geometry
+from colorgan.data.augment import cut_squares, is_nearly_grey, vary
+from colorgan.data.batch import Batch
 from colorgan.data.bytes import leave_time_to_others
 from colorgan.data.cache import PhotoCache
 from colorgan.data.folder import PhotoFile, open_photo
 from colorgan.data.loading import PREFETCHED, plan_loading
+from colorgan.data.random_source import RandomSource, derive_seed
 from colorgan.errors import DataError, ImageReadError
 
 __all__ = [
     "CACHE_MARGIN",
-    "Batch",
     "PositionSampler",
-    "Sample",
     "TrainingPhotos",
     "draw_batches",
     "leave_signals_alone",
     "make_loader",
+    "open_usable",
     "photo_order",
     "worker_deaths_explained",
 ]
@@ -41,47 +42,8 @@ PATIENCE = 600.0
 """Seconds until the next batch has come."""
 CACHE_MARGIN = 1.2  # short side of cached photographs, as a multiple of the training size
 
-LeftOut = tuple[tuple[str, str], ...]  # names of photographs passed over, with the reason
 
-
-class Sample(NamedTuple):
-    """One training picture, `size` x `size`, uint8."""
-
-    rgb: Tensor  # (3, S, S), the photograph
-    grey: Tensor  # (1, S, S), the sRGB grey level that the network shall see, changed in tone or not
-    retoned: bool  # whether `grey` differs from the photograph's own
-    known: Tensor  # (1, S, S), 1 where the luminance is given
-    hints: Tensor  # (4, S, S), hint colours in sRGB, then their mask
-    left_out: LeftOut
-
-
-class Batch(NamedTuple):
-    """A batch of samples, stacked."""
-
-    rgb: Tensor  # (B, 3, S, S)
-    grey: Tensor  # (B, 1, S, S)
-    retoned: Tensor  # (B,), bool
-    known: Tensor | None  # (B, 1, S, S); None where the luminance of the whole batch is given
-    hints: Tensor | None  # (B, 4, S, S); None where the whole batch has none
-    left_out: LeftOut
-
-    def complete(self, *, known: bool, hints: bool) -> "Batch":
-        """Spell out the masks that are asked for and stand as None: everything known, no hints."""
-        B, _, H, W = self.rgb.shape
-        given = self
-        if known and self.known is None:
-            given = given._replace(known=self.rgb.new_ones(B, 1, H, W))
-        if hints and self.hints is None:
-            given = given._replace(hints=self.rgb.new_zeros(B, 4, H, W))
-        return given
-
-    def to(self, device: torch.device) -> "Batch":
-        """Bring the tensors to a device."""
-        moved = (x.to(device, non_blocking=True) if isinstance(x, Tensor) else x for x in self)
-        return Batch(*moved)  # type: ignore[arg-type]
-
-
-class TrainingPhotos(Dataset[Sample | DataError]):
+class TrainingPhotos(Dataset[Batch | DataError]):
     """Training samples by position.
 
     Position p is the p-th sample of an endless run that passes over all photographs in a new order each time. The
@@ -114,72 +76,56 @@ class TrainingPhotos(Dataset[Sample | DataError]):
         self.cache = PhotoCache(len(photos), math.ceil(CACHE_MARGIN * size)) if cached else None
         self._short_side = math.ceil(size / augment.crop_from)
 
-    def __getitem__(self, position: int) -> Sample | DataError:
-        """Make the sample of a position (0 or more). An error is returned: raised, it would lose its plain words."""
-        rng = np.random.default_rng((self.seed, 1, position))
+    def __getitem__(self, positions: Sequence[int]) -> Batch | DataError:
+        """Make the samples of some positions. An error is returned: raised, it would lose its plain words."""
+        source = RandomSource.at(positions, self.seed)
+        left_out: list[tuple[str, str]] = []
+        images = (self._usable_photo(position, left_out) for position in positions)  # one at a time: they may be large
         try:
-            image, left_out = self._usable_photo(position, rng)
+            squares = cut_squares(images, self.size, self.augment, source)
         except DataError as error:
             return error
-        return self._make_sample(image, left_out, rng)
+        return vary(squares, self.augment, source)._replace(left_out=tuple(left_out))
 
-    def _make_sample(self, image: Image.Image, left_out: LeftOut, rng: np.random.Generator) -> Sample:
-        rgb = np.asarray(vary_geometry(image, self.size, self.augment, rng))
-        shape = (self.size, self.size)
-        grey, retoned = np.zeros(shape, dtype=np.uint8), bool(rng.random() < self.augment.tone)
-        if retoned:
-            # Rec. 601 grey is near enough where the tone is changed at random anyway; the untouched case is exact.
-            grey = jitter_tone(np.asarray(Image.fromarray(rgb).convert("L")), self.augment, rng)
-        known = np.ones(shape, dtype=np.uint8)
-        if rng.random() < self.augment.occlusion:
-            known = draw_occlusion(self.size, self.augment, rng)
-        hints = np.zeros((*shape, 4), dtype=np.uint8)
-        if rng.random() < self.augment.hints:
-            hints[..., :3], hints[..., 3] = draw_hints(rgb, self.augment, rng)
-        return Sample(
-            _to_tensor(rgb.transpose(2, 0, 1)),
-            _to_tensor(grey[None]),
-            retoned,
-            _to_tensor(known[None]),
-            _to_tensor(hints.transpose(2, 0, 1)),
-            left_out,
-        )
-
-    def _usable_photo(self, position: int, rng: np.random.Generator) -> tuple[Image.Image, LeftOut]:
+    def _usable_photo(self, position: int, left_out: list[tuple[str, str]]) -> Image.Image:
+        """Return the photograph of a position, or another where it is of no use, and note that."""
         epoch, place = divmod(position, len(self.photos))
         index = int(photo_order(self.seed, epoch, len(self.photos))[place])
-        left_out: list[tuple[str, str]] = []
-        for _ in range(_MOST_REPLACEMENTS):
-            try:
-                image = self._open(index)
-                if not is_nearly_grey(image):
-                    return image, tuple(left_out)
-                left_out.append((self.photos[index].name, "nearly grey"))
-            except ImageReadError as error:
-                left_out.append((self.photos[index].name, str(error)))
-            index = int(rng.integers(len(self.photos)))
+        for attempt in range(1, _MOST_REPLACEMENTS + 1):
+            image = self._open(index)
+            if not isinstance(image, str):
+                return image
+            left_out.append((self.photos[index].name, image))
+            index = derive_seed(self.seed, 3, position, attempt) % len(self.photos)
         raise DataError(
             f"{_MOST_REPLACEMENTS} photographs in a row cannot be trained on, the last because: "
             f"{left_out[-1][1]} ({left_out[-1][0]}); check the data set"
         )
 
-    def _open(self, index: int) -> Image.Image:
+    def _open(self, index: int) -> Image.Image | str:
+        """Return a photograph, or why it cannot be used."""
         if self.cache is None:
-            return open_photo(self.photos[index], short_side=self._short_side)
-        image = self.cache.get(index)
-        if image is None:
-            image = self.cache.put(index, open_photo(self.photos[index], short_side=self.cache.short_side))
-        return image
+            return open_usable(self.photos[index], self._short_side)
+        kept = self.cache.get(index)
+        if kept is not None:
+            return kept
+        image = open_usable(self.photos[index], self.cache.short_side)
+        return image if isinstance(image, str) else self.cache.put(index, image)
+
+
+def open_usable(photo: PhotoFile, short_side: int) -> Image.Image | str:
+    """Return a photograph to train on, or why it cannot be one."""
+    try:
+        image = open_photo(photo, short_side=short_side)
+    except ImageReadError as error:
+        return str(error)
+    return "nearly grey" if is_nearly_grey(image) else image
 
 
 @functools.lru_cache(maxsize=2)
 def photo_order(seed: int, epoch: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return the order in which an epoch passes over the photographs."""
     return np.random.default_rng((seed, 0, epoch)).permutation(count)
-
-
-def _to_tensor(array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Tensor:
-    return torch.tensor(array)  # a copy: arrays that belong to a picture may not be written to
 
 
 class PositionSampler(Sampler[list[int]]):
@@ -219,26 +165,12 @@ class _Parcel:
         return Batch(*(x.pin_memory() if isinstance(x, Tensor) else x for x in self.unpack()))  # type: ignore[arg-type]
 
 
-def _collate_to_send(samples: list[Sample | DataError]) -> "_Parcel | DataError":
-    batch = _collate(samples)
+def _keep(batch: Any) -> Any:
+    return batch
+
+
+def _pack(batch: Any) -> Any:
     return batch if isinstance(batch, DataError) else _Parcel(batch)
-
-
-def _collate(samples: list[Sample | DataError]) -> Batch | DataError:
-    good = [s for s in samples if isinstance(s, Sample)]
-    for sample in samples:
-        if isinstance(sample, DataError):
-            return sample
-    known = torch.stack([s.known for s in good])
-    hints = torch.stack([s.hints for s in good])
-    return Batch(
-        torch.stack([s.rgb for s in good]),
-        torch.stack([s.grey for s in good]),
-        torch.tensor([s.retoned for s in good]),
-        None if bool(known.all()) else known,
-        hints if bool(hints[:, 3].any()) else None,
-        tuple(item for s in good for item in s.left_out),
-    )
 
 
 def make_loader(
@@ -253,10 +185,11 @@ def make_loader(
     plan = plan_loading(photos.size, sampler.batch_size, workers, reserved)
     with _as_many_as_asked_for():
         return DataLoader(
-            photos,  # type: ignore[arg-type]
-            batch_sampler=sampler,
+            photos,
+            batch_size=None,  # the sampler's items are positions of whole batches
+            sampler=sampler,
             num_workers=plan.workers,
-            collate_fn=_collate if plan.shares_memory else _collate_to_send,
+            collate_fn=_keep if plan.shares_memory else _pack,
             pin_memory=pin_memory,
             prefetch_factor=PREFETCHED if plan.workers > 0 else None,
             worker_init_fn=begin_worker if plan.workers > 0 else None,

@@ -16,26 +16,26 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from colorgan.config import AugmentConfig
-from colorgan.data.augment import is_nearly_grey
-from colorgan.data.batched import (
-    RandomSource,
-    derive_seed,
-    draw_hints,
-    draw_maps,
-    draw_occlusion,
-    jitter_tone,
-    to_device,
-)
+from colorgan.data.augment import draw_maps, draw_squares, vary
+from colorgan.data.batch import Batch
 from colorgan.data.cache import PhotoCache, shrink_photo
-from colorgan.data.dataset import CACHE_MARGIN, PATIENCE, Batch, PositionSampler, begin_worker, draw_all, photo_order
+from colorgan.data.dataset import (
+    CACHE_MARGIN,
+    PATIENCE,
+    PositionSampler,
+    begin_worker,
+    draw_all,
+    open_usable,
+    photo_order,
+)
 from colorgan.data.folder import PhotoFile, open_photo
 from colorgan.data.loading import plan_loading
-from colorgan.errors import DataError, ImageReadError
+from colorgan.data.random_source import RandomSource
+from colorgan.errors import DataError
 
 __all__ = ["DeviceDataset"]
 
 _AT_ONCE = 64  # photographs that a worker decodes, and that go to the device together
-_REC601 = (0.299, 0.587, 0.114)
 
 Pixels = NDArray[np.uint8]  # (H, W, 3)
 
@@ -43,10 +43,9 @@ Pixels = NDArray[np.uint8]  # (H, W, 3)
 class DeviceDataset:
     """Batches of training samples, made on a device from photographs that lie there.
 
-    The samples are those of `TrainingPhotos` with other random numbers: photographs come in the same order, scaled to
-    a little over `size` at first, then cropped by cubic interpolation and varied by `colorgan.data.batched`. A batch
-    is a function of the seed, the step, and the process's place among those that train together. Damaged and nearly
-    grey photographs are left out from the start, and named with the first batch.
+    The samples are varied as those of `TrainingPhotos` are, by the same numbers, but for noise pixel by pixel, of
+    which each kind of device has its own. But photographs are scaled to a little over `size` at first, then cropped by
+    cubic interpolation; and damaged and nearly grey ones are left out from the start, and named with the first batch.
 
     Args:
         photos: What to train on.
@@ -98,9 +97,11 @@ class DeviceDataset:
 
     def _draw_batches(self, batch_size: int, first_step: int, rank: int, world: int) -> Iterator[Batch]:
         left_out = tuple(self.left_out) if rank == 0 and first_step == 0 else ()
-        for step, positions in enumerate(PositionSampler(batch_size, first_step, rank, world), first_step):
-            source = RandomSource(self.device, derive_seed(self.seed, 1, step, rank))
-            yield self._make_batch(self._numbers(positions), source)._replace(left_out=left_out)
+        for positions in PositionSampler(batch_size, first_step, rank, world):
+            source = RandomSource.at(positions, self.seed, self.device)
+            places = [divmod(position, len(self)) for position in positions]
+            numbers = torch.tensor([photo_order(self.seed, epoch, len(self))[i] for epoch, i in places])
+            yield self._make_batch(source.bring(numbers), source)._replace(left_out=left_out)
             left_out = ()
 
     def crop(self, numbers: Tensor, left: Tensor, top: Tensor, side: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
@@ -111,7 +112,7 @@ class DeviceDataset:
             left: The squares' left edges in the photographs, pixels, `(B,)`.
             top: Their upper edges, `(B,)`.
             side: Their sides, `(B,)`.
-            matrix: How the squares are turned, `(B, 2, 2)`, see `batched.draw_maps`.
+            matrix: How the squares are turned, `(B, 2, 2)`, see `augment.draw_maps`.
             shift: And moved, `(B, 2)`.
 
         Returns:
@@ -138,46 +139,12 @@ class DeviceDataset:
         return result[..., :3].round().clamp(0, 255).to(torch.uint8).permute(0, 3, 1, 2).contiguous()
 
     def _make_batch(self, numbers: Tensor, source: RandomSource) -> Batch:
-        B, config = len(numbers), self.augment
+        fraction, left, top = draw_squares(self.augment, source).unbind(1)
         width, height = self._widths[numbers], self._heights[numbers]
-        side = torch.minimum(width, height) * source.uniform(config.crop_from, 1, B)
-        left, top = (width - side) * source.uniform(0, 1, B), (height - side) * source.uniform(0, 1, B)
-        rgb = self.crop(numbers, left, top, side, *draw_maps(B, config, source))
-        grey, retoned = self._retone(rgb, source)
-        return Batch(rgb, grey, retoned, self._hide(B, source), self._hint(rgb, source), left_out=())
-
-    def _retone(self, rgb: Tensor, source: RandomSource) -> tuple[Tensor, Tensor]:
-        grey = rgb.new_zeros(len(rgb), 1, self.size, self.size)
-        retoned = torch.zeros(len(rgb), dtype=torch.bool, device=self.device)
-        here = source.some(self.augment.tone, len(rgb))
-        if len(here):
-            # Rec. 601 grey is near enough where the tone is changed at random anyway; the untouched case is exact.
-            red, green, blue = (rgb[here].float() / 255).unbind(1)
-            level = _REC601[0] * red + _REC601[1] * green + _REC601[2] * blue
-            grey[here] = (jitter_tone(level[:, None], self.augment, source) * 255).round().to(torch.uint8)
-            retoned.index_fill_(0, here, True)
-        return grey, retoned
-
-    def _hide(self, count: int, source: RandomSource) -> Tensor | None:
-        here = source.some(self.augment.occlusion, count)
-        if not len(here):
-            return None
-        known = torch.ones(count, 1, self.size, self.size, dtype=torch.uint8, device=self.device)
-        known[here] = draw_occlusion(len(here), self.size, self.augment, source).to(torch.uint8)
-        return known
-
-    def _hint(self, rgb: Tensor, source: RandomSource) -> Tensor | None:
-        here = source.some(self.augment.hints, len(rgb))
-        if not len(here):
-            return None
-        hints = rgb.new_zeros(len(rgb), 4, self.size, self.size)
-        hints[here] = draw_hints(rgb[here], self.augment, source)
-        return hints
-
-    def _numbers(self, positions: Sequence[int]) -> Tensor:
-        places = [divmod(position, len(self)) for position in positions]
-        numbers = torch.tensor([photo_order(self.seed, epoch, len(self))[i] for epoch, i in places])
-        return to_device(numbers, self.device)
+        side = torch.minimum(width, height) * fraction
+        maps = draw_maps(self.augment, source)
+        rgb = self.crop(numbers, (width - side) * left, (height - side) * top, side, *maps)
+        return vary(rgb, self.augment, source)
 
     # --- loading ----------------------------------------------------------------------------------------------------
 
@@ -245,12 +212,9 @@ class _Decoding(Dataset[str]):
         return len(self.photos)
 
     def __getitem__(self, number: int) -> str:
-        try:
-            image = open_photo(self.photos[number], short_side=self.cache.short_side)
-        except ImageReadError as error:
-            return str(error)
-        if is_nearly_grey(image):
-            return "nearly grey"
+        image = open_usable(self.photos[number], self.cache.short_side)
+        if isinstance(image, str):
+            return image
         self.cache.put(number, image)
         return ""
 
@@ -265,8 +229,8 @@ def _reflect(index: Tensor, count: Tensor) -> Tensor:
     return torch.minimum(folded, 2 * count - 1 - folded)
 
 
-def _cubic_weights(share: Tensor, a: float = -0.5) -> list[Tensor]:
-    """Return the weights of four neighbours for places a share of the way from the second to the third (Keys, 1981)."""
+def _cubic_weights(part: Tensor, a: float = -0.5) -> list[Tensor]:
+    """Return the weights of four neighbours for places part of the way from the second to the third (Keys, 1981)."""
 
     def near(d: Tensor) -> Tensor:
         return ((a + 2) * d - (a + 3)) * d * d + 1
@@ -274,4 +238,4 @@ def _cubic_weights(share: Tensor, a: float = -0.5) -> list[Tensor]:
     def far(d: Tensor) -> Tensor:
         return ((d - 5) * d + 8) * a * d - 4 * a
 
-    return [far(1 + share), near(share), near(1 - share), far(2 - share)]
+    return [far(1 + part), near(part), near(1 - part), far(2 - part)]

@@ -2,26 +2,28 @@
 
 import hashlib
 import io
-import os
 import stat
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from PIL import Image
 
 from colorgan.data.bytes import read_part
 from colorgan.errors import DataError
-from colorgan.files import SYSTEM_FOLDERS, is_folder, status_of
+from colorgan.files import is_folder, status_of
 from colorgan.images import SUFFIXES, Colors, is_image_name, read_colors
+from colorgan.images.walk import PassedOver, is_passed_over, walk_files
 
 __all__ = [
     "PhotoFile",
     "PhotoSets",
     "find_photos",
     "find_sets",
+    "find_validation_folder",
+    "hash_name",
     "open_photo",
     "read_photo",
     "split_by_name",
@@ -62,19 +64,18 @@ class PhotoSets:
 def find_photos(path: Path) -> list[PhotoFile]:
     """Find all photographs below a folder, or in a tar file, sorted by name.
 
-    Folders are searched to any depth; tar files in them count as folders. Hidden files and the folders that systems
-    and network drives keep thumbnails and deleted files in are passed over, and links that lead back into their own
-    parents are not followed.
+    Folders are searched by `colorgan.images.walk.walk_files`; tar files in them count as folders, and by the same
+    rules.
 
     Raises:
-        DataError: The path does not exist, or holds no photographs.
+        DataError: The path does not exist, holds no photographs, or a folder in it cannot be listed.
         UsageError: The system does not let the path be looked at.
     """
     status = status_of(path)
     if status is None:
         raise DataError(f"there is no {path}; pass a folder of photographs, or a .tar file of them, with --data")
     if stat.S_ISDIR(status.st_mode):
-        found = _walk(path)
+        found = list(_search(path))
     elif stat.S_ISREG(status.st_mode) and _is_tar(path.name):
         found = _index_tar(path, "")
     else:
@@ -99,12 +100,16 @@ def find_sets(data: Path, validation_data: Path | None = None, *, validation_sha
     """
     if validation_data is not None:
         return _keep_apart(find_photos(data), find_photos(validation_data), validation_data)
-    train = data / "train"
-    for name in _VALIDATION_FOLDERS:
-        if is_folder(train) and is_folder(data / name):
-            return _keep_apart(find_photos(train), find_photos(data / name), data / name)
+    train, validation = data / "train", find_validation_folder(data)
+    if validation is not None and is_folder(train):
+        return _keep_apart(find_photos(train), find_photos(validation), validation)
     kept, kept_out = split_by_name(find_photos(data), validation_share)
     return PhotoSets(tuple(kept), tuple(kept_out), data)
+
+
+def find_validation_folder(data: Path) -> Path | None:
+    """Return the folder inside a data set that is kept for validation, as ImageNet's is called; None without one."""
+    return next((data / name for name in _VALIDATION_FOLDERS if is_folder(data / name)), None)
 
 
 def _keep_apart(photos: Sequence[PhotoFile], validation: Sequence[PhotoFile], root: Path) -> PhotoSets:
@@ -130,10 +135,10 @@ def split_by_name(photos: Sequence[PhotoFile], validation_share: float) -> tuple
     Raises:
         DataError: There are fewer than two.
     """
-    kept_out = [p for p in photos if _name_hash(p.name) < validation_share]
-    kept = [p for p in photos if _name_hash(p.name) >= validation_share]
+    kept_out = [p for p in photos if hash_name(p.name) / 2**64 < validation_share]
+    kept = [p for p in photos if hash_name(p.name) / 2**64 >= validation_share]
     if not kept_out and len(kept) > 1:
-        kept_out = [min(kept, key=lambda p: _name_hash(p.name))]
+        kept_out = [min(kept, key=lambda p: hash_name(p.name))]
         kept = [p for p in kept if p is not kept_out[0]]
     if not kept_out:
         raise DataError(f"{len(photos)} photographs are too few to train on and validate; 2 is the least")
@@ -168,56 +173,24 @@ class _NamedBytes(io.BytesIO):
         self.name = photo.name
 
 
-def _name_hash(name: str) -> float:
-    """Return a number in 0..1 that depends on the name alone."""
-    return int.from_bytes(hashlib.sha256(name.encode(errors="surrogateescape")).digest()[:8]) / 2**64
+def hash_name(name: str) -> int:
+    """Return a number of 64 bits that depends on a photograph's name alone."""
+    return int.from_bytes(hashlib.sha256(name.encode(errors="surrogateescape")).digest()[:8])
 
 
 def _is_tar(name: str) -> bool:
     return name.lower().endswith(".tar")
 
 
-def _is_passed_over(name: str) -> bool:
-    """Tell whether a file or folder of this name is hidden, or one that a system made for itself."""
-    return name.startswith(".") or name.lower() in SYSTEM_FOLDERS
-
-
-def _walk(root: Path) -> list[PhotoFile]:
-    found: list[PhotoFile] = []
-    waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(str(root), "", frozenset())]
-    while waiting:
-        folder, prefix, parents = waiting.pop()
-        try:
-            status = os.stat(folder)  # noqa: PTH116 - paths of great depth are slow as objects
-            here = (status.st_dev, status.st_ino)
-            entries = list(os.scandir(folder)) if here not in parents else []
-        except OSError as error:
-            raise DataError(f"{folder} may not be read: {error.strerror}; check its permissions") from error
-        for entry in entries:
-            name = prefix + entry.name
-            if _is_passed_over(entry.name):
-                continue
-            if _is_folder(entry):
-                waiting.append((entry.path, name + "/", parents | {here}))
-            elif is_image_name(entry.name) and _is_file(entry):
-                found.append(PhotoFile(name, Path(entry.path)))
-            elif _is_tar(entry.name) and _is_file(entry):
-                found += _index_tar(Path(entry.path), name + "/")
-    return found
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link in a circle with itself
-        return False
-
-
-def _is_file(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_file()
-    except OSError:
-        return False
+def _search(root: Path) -> Iterator[PhotoFile]:
+    passed_over = PassedOver()
+    for file in walk_files(root, passed_over):
+        if is_image_name(file.name) and file.is_regular:
+            yield PhotoFile(file.relative, file.path)
+        elif _is_tar(file.name) and file.is_regular:
+            yield from _index_tar(file.path, file.relative + "/")
+    for folder, reason in passed_over.unreadable:
+        raise DataError(f"{folder} may not be read: {reason}; check its permissions")
 
 
 def _index_tar(path: Path, prefix: str) -> list[PhotoFile]:
@@ -229,5 +202,5 @@ def _index_tar(path: Path, prefix: str) -> list[PhotoFile]:
     return [
         PhotoFile(prefix + name, path, member.offset_data, member.size)
         for name, member in members
-        if is_image_name(name) and not any(map(_is_passed_over, PurePosixPath(name).parts))
+        if is_image_name(name) and not is_passed_over(name)
     ]

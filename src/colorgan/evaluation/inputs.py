@@ -1,6 +1,5 @@
 """What a colouring program is shown: the picture at the protocol's size, without colour, damaged, hinted."""
 
-import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from colorgan.color import grey_to_luminance, rgb_to_lab
 from colorgan.config import Degradation, Framing, Occlusion
+from colorgan.data.folder import hash_name
 from colorgan.evaluation.protocol import PATCHY_SHARE, Protocol
 from colorgan.rendering import HINT_FRACTION
 
@@ -32,7 +32,7 @@ class EvaluationBatch:
     luminance: Tensor  # (B, 1, H, W), 0..100: what results keep; mid-grey where it is missing
     shown: Tensor  # (B, 1, H, W), 0..100: what the network sees; differs where the picture was aged
     known: Tensor | None  # (B, 1, H, W), 1 where luminance is given; None: everywhere
-    hints: Tensor | None  # (B, N, 4): x and y as shares of width and height, a, b
+    hints: Tensor | None  # (B, N, 4): x and y as fractions of width and height, a, b
 
     def __len__(self) -> int:
         return len(self.names)
@@ -80,8 +80,7 @@ def _stack(arrays: Sequence[Bytes]) -> Tensor:
 
 
 def _picture_rng(name: str, protocol: Protocol, purpose: int) -> np.random.Generator:
-    digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
-    return np.random.default_rng((protocol.seed, purpose, int.from_bytes(digest[:8])))
+    return np.random.default_rng((protocol.seed, purpose, hash_name(name)))
 
 
 def occlude(shape: tuple[int, ...], occlusion: Occlusion, rng: np.random.Generator) -> Bytes:
@@ -107,7 +106,7 @@ def place_hints(ab: Tensor, count: int, rng: np.random.Generator) -> Tensor:
     """Return the true mean colour of squares of `ab` `(2, H, W)` at random places.
 
     Returns:
-        A row for each hint `(count, 4)`: x and y of the square's middle as shares of width and height, a, b.
+        A row for each hint `(count, 4)`: x and y of the square's middle as fractions of width and height, a, b.
     """
     _, H, W = ab.shape
     side = min(max(1, round(HINT_FRACTION * (H * W) ** 0.5)), H, W)
@@ -142,7 +141,7 @@ def age_photo(rgb: Bytes, rng: np.random.Generator) -> Bytes:
 
 
 def _paper_texture(height: int, width: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return noise that is coarser than grain, of deviation about 1."""
+    """Return noise that is coarser than grain, of standard deviation about 1."""
     coarse = rng.normal(0, 1, (height // 3 + 2, width // 3 + 2))
     rows, columns = np.arange(height) / 3, np.arange(width) / 3
     top, left = rows.astype(int), columns.astype(int)

@@ -261,8 +261,8 @@ def _top5(tools: Tools) -> Compute:
             square = F.interpolate(square, size=(256, 256), mode="bilinear", antialias=True)
         middle = square[..., 16:240, 16:240]  # ImageNet's usual 224 of 256
         best = network((middle - mean) / std).topk(5).indices
-        truth = torch.tensor([labels[name] for name in c.batch.names], device=best.device)
-        hit: Tensor = (best == truth[:, None]).any(1)
+        target = torch.tensor([labels[name] for name in c.batch.names], device=best.device)
+        hit: Tensor = (best == target[:, None]).any(1)
         return hit.float()
 
     return compute

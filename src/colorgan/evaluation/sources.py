@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from colorgan.data import PhotoFile, find_photos
+from colorgan.data import PhotoFile, find_photos, find_validation_folder
 from colorgan.data.run_record import latest_run, validation_photos
 from colorgan.errors import DataError
 from colorgan.files import is_folder
@@ -26,7 +26,7 @@ class EvaluationData:
 def find_data(data: Path | None, *, root: Path = Path()) -> EvaluationData:
     """Find the photographs: those of `data`, else of the latest training run, else of `./imagenet-mini`.
 
-    A folder that has `val` inside (the layout of ImageNet and ImageNet-mini) means that.
+    A folder that has `val` or `validation` inside (the layout of ImageNet and ImageNet-mini) means that.
 
     Args:
         data: A folder or .tar file, or None.
@@ -51,6 +51,5 @@ def find_data(data: Path | None, *, root: Path = Path()) -> EvaluationData:
 
 
 def _from_folder(data: Path) -> EvaluationData:
-    inside = data / "val"
-    chosen = inside if is_folder(data) and is_folder(inside) else data
+    chosen = find_validation_folder(data) or data
     return EvaluationData(find_photos(chosen), str(chosen), None)

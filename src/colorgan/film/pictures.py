@@ -51,6 +51,7 @@ from colorgan.images.animation import (
     write_animation,
 )
 from colorgan.images.atomic import unwritable
+from colorgan.images.depth import to_16_bits
 from colorgan.rendering import ChromaField, Compositor
 from colorgan.request import FilmOptions, Product, VideoCodec
 
@@ -98,7 +99,7 @@ class _Reader:
             if self.end is not None and pts >= self.end:
                 return
             if self.begin is None or pts >= self.begin:
-                yield Picture(_deep(photo.grey), pts, duration, photo, length)
+                yield Picture(to_16_bits(photo.grey), pts, duration, photo, length)
             pts += duration
 
     def _photos(self) -> Iterator[tuple[Path, Photo, float]]:
@@ -107,11 +108,6 @@ class _Reader:
             return
         for path in self.job.frames:
             yield path, read_photos(path)[0], 1.0
-
-
-def _deep(grey: Levels) -> Levels:
-    """Bring grey levels to 16 bits: pictures without colour have those of their file, others 16."""
-    return grey if grey.dtype == np.uint16 else grey.astype(np.uint16) * np.uint16(257)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,17 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from colorgan.images.grey import SRGB_WEIGHTS, decode_srgb
+from colorgan.images.grey import decode_srgb
 from colorgan.images.photo import PhotoKind
 from colorgan.images.sheet import find_pictures, shrink
+from colorgan.srgb import RGB_TO_XYZ
 
 __all__ = ["SAMPLES", "classify"]
 
 SAMPLES = 256
 """Samples along the longer side that `classify` is shown at most."""
 
-_TO_XYZ = np.array(
-    [[0.4123907993, 0.3575843394, 0.1804807884], SRGB_WEIGHTS, [0.0193308187, 0.1191947798, 0.9505321522]]
-)
+_TO_XYZ = np.array(RGB_TO_XYZ)
 _WHITE = _TO_XYZ.sum(axis=1)
 _BINS = 12  # of L, between which the tint's curve is drawn
 _TAIL = 0.02  # share of the cells in each of the bins at the ends, where tints are steep

@@ -11,15 +11,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from colorgan.images.depth import to_16_bits
 from colorgan.images.photo import Levels
+from colorgan.srgb import LUMINANCE
 
 __all__ = ["BAND", "GreyWriter", "PixelSource", "ToneTables", "decode_srgb", "encode_srgb", "grey_of", "srgb_tables"]
 
 BAND = 1 << 20
 """Pixels in a band: whole pictures are never held in floating point."""
-
-SRGB_WEIGHTS = (0.2126390058715104, 0.7151686787677559, 0.0721923153607337)
-"""Relative luminance of the sRGB primaries (IEC 61966-2-1, D65)."""
 
 ToneTables = NDArray[np.float32]
 """(channels, levels): what each channel's level adds to the relative luminance Y, 0..1."""
@@ -56,7 +55,7 @@ def encode_srgb(linear: NDArray[np.floating]) -> NDArray[np.float64]:
 def srgb_tables(levels: int) -> ToneTables:
     """Return the tables of sRGB colours with 256 or 65536 levels."""
     light = decode_srgb(np.arange(levels) / (levels - 1))
-    return np.stack([weight * light for weight in SRGB_WEIGHTS]).astype(np.float32)
+    return np.stack([weight * light for weight in LUMINANCE]).astype(np.float32)
 
 
 @cache
@@ -105,9 +104,7 @@ class GreyWriter:
             self.grey[rows, columns] = grey_of(levels, self._own_tables)
         elif neutral:
             plain = levels if levels.ndim == 2 else levels[..., 0]
-            wide = self.grey.dtype == np.uint16 and plain.dtype == np.uint8
-            self.grey[rows, columns] = plain.astype(np.uint16) * 257 if wide else plain
+            self.grey[rows, columns] = to_16_bits(plain) if self.grey.dtype == np.uint16 else plain
         else:
-            if self.grey.dtype == np.uint8:
-                self.grey = self.grey.astype(np.uint16) * np.uint16(257)  # v / 255 = 257 v / 65535
+            self.grey = to_16_bits(self.grey)
             self.grey[rows, columns] = grey_of(levels, self._srgb)

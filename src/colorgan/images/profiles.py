@@ -16,14 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from colorgan.images.grey import SRGB_WEIGHTS, ToneTables, decode_srgb, srgb_tables
+from colorgan.images.grey import ToneTables, decode_srgb, srgb_tables
+from colorgan.srgb import LUMINANCE, RGB_TO_XYZ_D50
 
 __all__ = ["convert_to_srgb", "profile_space", "srgb_profile", "tone_tables"]
 
-# sRGB's primaries adapted to D50, as columns: what its own profile holds (IEC 61966-2-1, Bradford).
-_SRGB_D50 = np.array(
-    [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
-)
 _SAME = 0.002  # tables that differ by less in Y count as sRGB's own
 
 
@@ -142,7 +139,7 @@ def _grey_table(profile: _Profile, x: NDArray[np.float64]) -> NDArray[np.float64
 
 def _matrix_tables(profile: _Profile, x: NDArray[np.float64]) -> NDArray[np.float64]:
     primaries = np.stack([_xyz(profile.tags[f"{c}XYZ"]) for c in "rgb"], axis=1)  # columns, D50
-    weights = np.array(SRGB_WEIGHTS) @ np.linalg.inv(_SRGB_D50) @ primaries
+    weights = np.array(LUMINANCE) @ np.linalg.inv(RGB_TO_XYZ_D50) @ primaries
     weights = weights / weights.sum()
     curves = np.stack([_curve(profile.tags[f"{c}TRC"], x) for c in "rgb"])
     return np.asarray(weights[:, None] * curves)

@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorgan.images.grey import SRGB_WEIGHTS, PixelSource, ToneTables
+from colorgan.images.depth import to_8_bits
+from colorgan.images.grey import PixelSource, ToneTables
 from colorgan.images.photo import Levels
 from colorgan.images.profiles import convert_to_srgb, is_plain, profile_space, tone_tables
+from colorgan.srgb import LUMINANCE
 
 __all__ = ["Toning"]
 
@@ -49,7 +51,7 @@ class Toning:
 
     def to_rgb8(self, levels: Levels) -> NDArray[np.uint8]:
         """Bring a piece that `convert` has seen to 8-bit sRGB `(h, w, 3)`."""
-        narrow = levels if levels.dtype == np.uint8 else ((levels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        narrow = to_8_bits(levels)
         rgb = np.stack([narrow] * 3, axis=-1) if narrow.ndim == 2 else narrow
         if self.profile is None or self.tables is None or len(self.tables) == 1:
             return rgb
@@ -71,7 +73,7 @@ def _transform(colors: NDArray[np.uint8], profile: bytes) -> NDArray[np.uint8]:
 def _transform_deep(colors: NDArray[np.uint16], profile: bytes) -> NDArray[np.uint16]:
     """Take 16-bit levels through an 8-bit transform: between the two nearest 8-bit colours, by their luminance."""
     low = np.minimum(colors // 257, 254)
-    part = ((colors - low * 257) / np.float32(257)) @ np.array(SRGB_WEIGHTS, np.float32)  # (h, w)
+    part = ((colors - low * 257) / np.float32(257)) @ np.array(LUMINANCE, np.float32)  # (h, w)
     below = _transform(low.astype(np.uint8), profile).astype(np.float32)
     above = _transform((low + 1).astype(np.uint8), profile).astype(np.float32)
     blended = below + (above - below) * part[..., None]

@@ -10,6 +10,7 @@ from PIL import Image
 
 from colorgan.errors import ImageWriteError
 from colorgan.images.atomic import atomic_file, unwritable
+from colorgan.images.depth import to_depth
 from colorgan.images.grey import BAND
 from colorgan.images.metadata import Metadata
 from colorgan.images.photo import Levels, Photo
@@ -153,9 +154,9 @@ class _Bands:
         top = 0
         for band in self._cut():
             rows = slice(top, top + len(band))
-            levels = _to_depth(band, self.depth)
+            levels = to_depth(band, self.depth)
             if self.alpha is not None:
-                levels = np.concatenate((levels, _to_depth(self.alpha[rows], self.depth)[..., None]), axis=-1)
+                levels = np.concatenate((levels, to_depth(self.alpha[rows], self.depth)[..., None]), axis=-1)
             elif self.matte is not None:
                 levels = _lay_on_white(levels, self.matte[rows])
             yield levels
@@ -188,14 +189,6 @@ def _as_image(band: Levels) -> Image.Image:
     size = (band.shape[1], band.shape[0])
     parts = [Image.frombuffer("L", size, plane, "raw", "L", 0, 1) for plane in planes]
     return Image.merge("RGB" if len(parts) == 3 else "RGBA", parts)
-
-
-def _to_depth(levels: Levels, depth: int) -> Levels:
-    if depth == 16:
-        return levels if levels.dtype == np.uint16 else levels.astype(np.uint16) * np.uint16(257)
-    if levels.dtype == np.uint8:
-        return levels
-    return ((levels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _lay_on_white(levels: Levels, opacity: Levels) -> Levels:

@@ -1,12 +1,12 @@
 """Scoring the repair during training: how near the luminance in holes comes to what was there."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from colorgan.color import luminance_to_grey, rgb_to_lab
 from colorgan.config import AugmentConfig
-from colorgan.data.augment import draw_occlusion
+from colorgan.data.occlusion import draw_occlusion
+from colorgan.data.random_source import RandomSource
 from colorgan.metrics import psnr
 from colorgan.model.inpainting import InpaintingNetwork, inpaint_smoothly
 from colorgan.runtime import Runtime
@@ -26,13 +26,12 @@ def validate_inpainting(
 
     The holes are drawn as in training, the same ones each time.
     """
-    rng = np.random.default_rng(0)
     repaired, smooth = [], []
-    for rgb in torch.split(photos.rgb, _BATCH):
+    for number, rgb in enumerate(torch.split(photos.rgb, _BATCH)):
         target = rgb.to(runtime.device).float() / 255
         luminance = rgb_to_lab(target)[:, :1]
-        holes = np.stack([draw_occlusion(target.shape[-1], augment, rng) for _ in rgb])[:, None]
-        known = torch.from_numpy(holes).to(luminance)
+        source = RandomSource.at(range(number * _BATCH, number * _BATCH + len(rgb)), seed=0)
+        known = draw_occlusion(target.shape[-1], augment, source).to(luminance)
         with runtime.autocast():
             filled = network(luminance, known)
         repaired.append(_psnr_in_holes(filled, luminance, known))

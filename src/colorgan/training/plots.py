@@ -25,14 +25,9 @@ class _Panel:
     logarithmic: bool = False
 
 
-def _term_panels() -> list[_Panel]:
-    titles = dict.fromkeys(term.panel for term in TERMS)
-    return [_Panel(title, "step", tuple(t.name for t in TERMS if t.panel == title), True) for title in titles]
-
-
 _PANELS = (
     _Panel("total loss", "step", ("total",), logarithmic=True),
-    *_term_panels(),
+    _Panel("terms of the loss", "step", tuple(term.name for term in TERMS), logarithmic=True),
     _Panel("PSNR, dB", "validation", ("psnr", "grey_psnr")),
     _Panel("PSNR in holes, dB", "validation", ("hole_psnr", "smooth_psnr")),
     _Panel("score, dB", "validation", ("score", "gain")),

@@ -3,7 +3,6 @@
 import io
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
@@ -11,7 +10,8 @@ from torch import Tensor
 
 from colorgan.color import lab_to_rgb, luminance_to_grey, rgb_to_lab
 from colorgan.config import AugmentConfig
-from colorgan.data.augment import draw_occlusion
+from colorgan.data.occlusion import draw_occlusion
+from colorgan.data.random_source import RandomSource
 from colorgan.model import Generator
 from colorgan.runtime import Runtime
 from colorgan.training.files import write_file
@@ -56,12 +56,10 @@ def write_sheet(
 
 
 def _occlusion(count: int, size: int, augment: AugmentConfig) -> Tensor:
-    rng = np.random.default_rng(0)
-    masks = [
-        draw_occlusion(size, augment, rng) if number % 2 == 1 or augment.occlusion == 1 else np.ones((size, size))
-        for number in range(count)
-    ]
-    return torch.tensor(np.stack(masks)[:, None], dtype=torch.float32)
+    known = draw_occlusion(size, augment, RandomSource.at(range(count), seed=0)).float()
+    if augment.occlusion < 1:
+        known[:: 1 if augment.occlusion == 0 else 2] = 1
+    return known
 
 
 def _draw(path: Path, columns: Tensor, size: int) -> None:

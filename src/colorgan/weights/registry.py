@@ -11,13 +11,12 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from colorgan.config import config_from_mapping
+from colorgan.config import config_from_mapping, suggest
 from colorgan.errors import ConfigError, WeightsNotFoundError
 from colorgan.files import is_folder
 
@@ -124,9 +123,7 @@ class Registry:
         """
         entry = self._entries.get(name) or self._by_alias.get(name)
         if entry is None:
-            known = [*self._entries, *self._by_alias]
-            near = get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known names are {', '.join(known)}"
+            hint = suggest(name, (*self._entries, *self._by_alias), "names")
             raise WeightsNotFoundError(f"there are no weights named {name!r}, and no such file; {hint}")
         return entry
 
