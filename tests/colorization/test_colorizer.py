@@ -50,6 +50,13 @@ class TestColorize:
         assert result.mode == "RGBA"
         assert np.array_equal(np.asarray(result)[..., 3], np.asarray(image)[..., 1])
 
+    def test_transparency_of_16_bits_is_rounded(self, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:
+        photo = photo_from_image(draw_photo(1).convert("LA"))
+        deep = dataclasses.replace(photo, alpha=np.full(photo.grey.shape, 0x01FF, np.uint16))
+        monkeypatch.setattr("colorgan.colorization.colorizer.photo_from_image", lambda _: deep)
+        alpha = np.asarray(colorizer.colorize(draw_photo(1)))[..., 3]
+        assert np.unique(alpha).tolist() == [2]  # 511 of 65535, which 8 bits cut off would make 1
+
     @pytest.mark.parametrize(
         ("wrong", "error", "words"),
         [

@@ -22,6 +22,7 @@ from colorgan.colorization.reference import Reference
 from colorgan.config import RenderConfig, SourceType
 from colorgan.errors import ConfigError, UsageError
 from colorgan.images import Origin, Photo, Provenance, photo_from_image
+from colorgan.images.depth import to_8_bits
 from colorgan.model import Generator, prepare_for_inference
 from colorgan.rendering import (
     ChromaField,
@@ -150,7 +151,7 @@ class Colorizer:
             result.paste(Image.fromarray(np.ascontiguousarray(band)), (0, top))
             top += len(band)
         if photo.alpha is not None:
-            alpha = photo.alpha if photo.alpha.dtype == np.uint8 else (photo.alpha >> 8).astype(np.uint8)
+            alpha = to_8_bits(photo.alpha)
             result.putalpha(Image.fromarray(alpha))
         return result
 
