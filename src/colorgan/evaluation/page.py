@@ -37,7 +37,7 @@ def format_difference(interval: Interval | None, digits: int) -> str:
 
 
 def report_to_html(report: Report) -> str:
-    """Return the whole report as a page: protocol, table, front, distributions, worst and best pictures."""
+    """Return the whole report as a page: protocol, table, strength sweep, distributions, worst and best pictures."""
     series = {c.name: min(number, _COLORS - 1) for number, c in enumerate(report.candidates)}
     with_photographs = series | ({"photographs": _COLORS} if report.photographs else {})
     several = any(row.against_first for row in report.rows)
