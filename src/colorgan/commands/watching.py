@@ -47,7 +47,7 @@ def watch_folders(
         said.update(messages)
 
     folders, said = session.request.paths, set[str]()
-    arrivals, lots = Arrivals(search), _Lots(session)
+    arrivals, arrived_files = Arrivals(search), _ArrivedFiles(session)
     with session:
         show(session.prepare())
         console.say(f"watching {', '.join(printable(folder) for folder in folders)}; end with Ctrl-C")
@@ -58,20 +58,20 @@ def watch_folders(
                 except UsageError as error:  # a folder is gone, with its drive: it may come back
                     warn_once([str(error)])
                     continue
-                for plan in lots.plans(arrived):
+                for plan in arrived_files.plans(arrived):
                     sweep_leftovers(plan.folders)
-                    show(lots.noted(session.color(plan, should_stop=should_stop)))
+                    show(arrived_files.noted(session.color(plan, should_stop=should_stop)))
                     if should_stop():
                         break
-                if should_stop() or (session.request.fail_fast and "failed" in lots.became.values()):
+                if should_stop() or (session.request.fail_fast and "failed" in arrived_files.became.values()):
                     break
-    counts = Counter(lots.became.values())
+    counts = Counter(arrived_files.became.values())
     total = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     console.say(f"watched; {total or 'nothing arrived'}")
     return not counts["failed"]
 
 
-class _Lots:
+class _ArrivedFiles:
     """Plans of what has arrived, and what became of it.
 
     Attributes:
@@ -87,18 +87,18 @@ class _Lots:
         """Plan what has arrived; where that cannot be carried out, one by one, and name those that cannot."""
         from colorgan.session import split_films
 
-        lots: list[set[Path]] = [set(paths)] if paths else []
-        while lots:
-            lot = lots.pop(0)
+        groups: list[set[Path]] = [set(paths)] if paths else []
+        while groups:
+            group = groups.pop(0)
             try:
-                plan, notes = split_films(self._session.plan_only(lot.__contains__), self._session.request)
+                plan, notes = split_films(self._session.plan_only(group.__contains__), self._session.request)
                 self._refuse_taken(plan)
             except UsageError as error:
-                if len(lot) > 1:
-                    lots = [{path} for path in paths if path in lot]
+                if len(group) > 1:
+                    groups = [{path} for path in paths if path in group]
                 else:
-                    console.warn(f"{printable(*lot)}: {error}")
-                    self.became |= dict.fromkeys(lot, "failed")
+                    console.warn(f"{printable(*group)}: {error}")
+                    self.became |= dict.fromkeys(group, "failed")
                 continue
             for note in notes:
                 console.warn(note)
