@@ -431,10 +431,16 @@ class TestStripped:
         exif = encode_exif([ascii_entry(271, "Kodak")])
         assert write(tmp_path / "a", kind, Metadata()) == ()
         lost = write(tmp_path / "a", kind, Metadata(exif=exif, xmp=XMP, iptc=IPTC, comment=b"c"))
-        assert lost == ((f"EXIF and XMP and IPTC, for which {kind} has no place",) if kind in ("BMP", "PPM") else ())
+        all_of_it = f"EXIF and XMP and IPTC and a comment, for which {kind} has no place"
+        assert lost == ((all_of_it,) if kind in ("BMP", "PPM") else ())
+        lost = write(tmp_path / "a", kind, Metadata(texts={"Title": "Anna", "Software": "another"}))
+        assert lost == ((f"texts, for which {kind} has no place",) if kind in ("BMP", "PPM") else ())
         (broken,) = write(tmp_path / "a", kind, Metadata(xmp=b"<x:xmpmeta"))
         assert broken == ("XMP, for which " + kind + " has no place" if kind in ("BMP", "PPM") else
                           "XMP of 10 bytes that cannot be parsed")  # fmt: skip
+        lost = write(tmp_path / "a", kind, Metadata(xmp=b"<x:xmpmeta", texts={"Title": "Anna"}))
+        assert len(lost) == (1 if kind in ("BMP", "PPM", "PNG") else 2)
+        assert "texts" in lost[-1] or kind == "PNG"
 
     def test_keywords_of_both_kinds_are_kept(self, tmp_path: Path) -> None:
         iptc = b"\x1c\x02\x19\x00\x04Jack" + b"\x1c\x02\x19\x00\x04fire"

@@ -77,10 +77,21 @@ class Texts:
         """Say in XMP what a format has no other place for, unless that cannot be parsed; leave out what is too long."""
         if name in _WITHOUT:
             own = [entry for entry in self.entries if entry.tag != _SOFTWARE]
-            there = {"EXIF": own, "XMP": self.raw_xmp, "IPTC": self.iptc}
+            there = {
+                "EXIF": own,
+                "XMP": self.raw_xmp,
+                "IPTC": self.iptc,
+                "texts": self._own_texts,
+                "a comment": self.comment,
+            }
             lost = " and ".join(what for what, block in there.items() if block)
             return replace(self, left_out=(f"{lost}, for which {name} has no place",)) if lost else self
         return self._shrunk()._completed(name) if name == "JPEG" else self._completed(name)  # noqa: SLF001 - its own
+
+    @property
+    def _own_texts(self) -> dict[str, str]:
+        """What the source says in texts."""
+        return {key: text for key, text in self.texts.items() if key != _SOFTWARE_KEY}
 
     def _shrunk(self) -> "Texts":
         """Leave out what does not fit into the segments of a JPEG."""
@@ -94,14 +105,20 @@ class Texts:
 
     def _completed(self, name: str) -> "Texts":
         """Say in XMP what a format has no other place for."""
-        texts = {key: text for key, text in self.texts.items() if key != _SOFTWARE_KEY}
+        texts = self._own_texts
         comment = {"Comment": decode_text(self.comment)} if self.comment and name != "JPEG" else {}
         if name == "PNG":
             return replace(self, texts={**comment, **self.texts})
         iptc = self.iptc if name in _ONLY_XMP else None
         packet = copy.deepcopy(self.packet) or Packet.parse(self.raw_xmp) or (None if self.raw_xmp else Packet())
-        if packet is None or not (texts or comment or iptc):
+        if not (texts or comment or iptc):
             return self
+        if packet is None:
+            lost = " and ".join(
+                what for what, block in (("texts", texts), ("a comment", comment), ("IPTC", iptc)) if block
+            )
+            left_out = f"{lost}, which would go into its XMP, and that cannot be parsed"
+            return replace(self, left_out=(*self.left_out, left_out))
         add_records(packet, iptc or b"")
         add_texts(packet, {**comment, **texts})
         return replace(self, packet=packet)
