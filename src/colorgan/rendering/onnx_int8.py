@@ -1,7 +1,7 @@
 """The ONNX graph of a generator in 8 bits: a quarter of the bytes, and quicker on a CPU.
 
-Weights and activations of most convolutions become integers ("static quantisation", QDQ form, a scale for each channel),
-as onnxruntime does it. The ranges of the activations are measured on photographs. What stays float:
+Weights and activations of most convolutions become whole numbers ("static quantisation", QDQ form, a scale for each
+channel), as onnxruntime does it. The ranges of the activations are measured on photographs. What stays float:
 
 - the rendering, which strengthens colours and so all that was rounded before it;
 - the heads, for which a step of 8 bits is visible;
@@ -68,8 +68,8 @@ def write_onnx_int8(path: Path, generator: LoadedGenerator, photographs: Path) -
     report = _compare(open_session(small), open_session(model), judged)
     if not report.distance <= _MOST_SHARE * report.chroma:
         raise WeightsError(
-            f"in 8 bits the graph differs from itself in float by an ab distance of {report.distance:.2f}, where the mean "
-            f"chroma is {report.chroma:.2f}; nothing was written, leave --int8 out"
+            f"in 8 bits the graph differs from itself in float by an ab distance of {report.distance:.2f}, where the "
+            f"mean chroma is {report.chroma:.2f}; nothing was written, leave --int8 out"
         )
     save_onnx(path, small)
     return report
