@@ -27,7 +27,16 @@ from colorgan.data.batched import (
     to_device,
 )
 from colorgan.data.cache import PhotoCache, shrink_photo
-from colorgan.data.dataset import CACHE_MARGIN, PATIENCE, Batch, PositionSampler, begin_worker, draw_all, photo_order
+from colorgan.data.dataset import (
+    CACHE_MARGIN,
+    PATIENCE,
+    WORKER_START,
+    Batch,
+    PositionSampler,
+    begin_worker,
+    draw_all,
+    photo_order,
+)
 from colorgan.data.folder import PhotoFile, open_photo
 from colorgan.data.loading import plan_loading
 from colorgan.errors import DataError, ImageReadError
@@ -191,6 +200,7 @@ class DeviceDataset:
             collate_fn=list,
             worker_init_fn=begin_worker if workers else None,
             timeout=PATIENCE if workers else 0,
+            multiprocessing_context=WORKER_START if workers else None,
         )
         with closing(draw_all(loader)) as lots:
             reasons = list(itertools.chain.from_iterable(lots))
