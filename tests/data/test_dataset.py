@@ -3,6 +3,7 @@
 import itertools
 import multiprocessing
 import os
+import sys
 import time
 
 import numpy as np
@@ -230,6 +231,18 @@ class Stuck(TrainingPhotos):
             leave_signals_alone(0)
             time.sleep(300)
         return super().__getitem__(positions)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes cannot be forked safely")
+def test_processes_that_decode_are_forked_whatever_python_prefers(photos, monkeypatch):
+    monkeypatch.setattr(multiprocessing.context._default_context, "_actual_context", None)
+    multiprocessing.set_start_method("forkserver")  # as from Python 3.14 on
+    loader = make_loader(TrainingPhotos(photos, 16, VARIED, 0), PositionSampler(4), workers=1)
+    batches = draw_batches(loader)
+    next(batches)
+    begun = {type(process).__name__ for process in multiprocessing.active_children()}
+    batches.close()
+    assert begun == {"ForkProcess"}
 
 
 class TestLoaderThatHangs:

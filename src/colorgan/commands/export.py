@@ -8,7 +8,7 @@ import typer
 
 from colorgan import console
 from colorgan.commands.options import PrintConfigOption, QuietOption, VerboseOption
-from colorgan.errors import WeightsError
+from colorgan.errors import UsageError, WeightsError
 
 __all__ = ["export"]
 
@@ -34,14 +34,27 @@ def export(
         ),
     ],
     weights: Annotated[str, typer.Option(help="The network: a name, a file or a folder.")] = "default",
+    int8: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PHOTOS",
+            help="With --to onnx, compute in 8 bits: a smaller, quicker graph. Its ranges are measured on these "
+            "photographs, a folder or a .tar file; some 50 of the kind that it is to colour are enough.",
+            show_default=False,
+        ),
+    ] = None,
     _quiet: QuietOption = False,
     _verbose: VerboseOption = False,
     print_config: PrintConfigOption = False,
 ) -> None:
     """Write a trained generator in the form that other programs read. Nothing is sent anywhere.
 
+    [bold]colorgan export model.onnx --to onnx --int8 photos/[/bold]
+
     [bold]colorgan export model/ --to hub --weights runs/first/best.safetensors[/bold]
     """
+    if int8 is not None and form is not ExportForm.ONNX:
+        raise UsageError(f"--int8 is for --to onnx, not for --to {form}; leave it out")
     from colorgan.weights.file import load_generator, save_generator
     from colorgan.weights.hub import write_hub_folder
     from colorgan.weights.store import resolve_weights
@@ -50,6 +63,14 @@ def export(
     written = target
     if form is ExportForm.HUB:
         written = write_hub_folder(target, generator)
+    elif int8 is not None:
+        from colorgan.rendering.onnx_int8 import write_onnx_int8
+
+        report = write_onnx_int8(target, generator, int8)
+        console.say(
+            f"the 8-bit graph differs from the one in float by a mean ab distance of {report.distance:.2f}, on "
+            f"{report.photographs} photographs whose mean chroma is {report.chroma:.1f}"
+        )
     elif form is ExportForm.ONNX:
         from colorgan.rendering.onnx_file import write_onnx
 

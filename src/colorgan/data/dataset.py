@@ -4,6 +4,7 @@ import functools
 import math
 import multiprocessing
 import signal
+import sys
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -40,6 +41,12 @@ __all__ = [
 _MOST_REPLACEMENTS = 50
 PATIENCE = 600.0
 """Seconds until the next batch has come."""
+WORKER_START = "fork" if sys.platform == "linux" else None
+"""How processes that decode begin; None is Python's choice.
+
+From Python 3.14 on that would be a server on Linux: each would import torch anew, and, not being a child of this
+process, could die without the loader's hearing of it before its time is out.
+"""
 CACHE_MARGIN = 1.2  # short side of cached photographs, as a multiple of the training size
 
 
@@ -194,6 +201,7 @@ def make_loader(
             prefetch_factor=PREFETCHED if plan.workers > 0 else None,
             worker_init_fn=begin_worker if plan.workers > 0 else None,
             timeout=PATIENCE if plan.workers > 0 else 0,
+            multiprocessing_context=WORKER_START if plan.workers > 0 else None,
         )
 
 

@@ -22,6 +22,7 @@ from colorgan.data.cache import PhotoCache, shrink_photo
 from colorgan.data.dataset import (
     CACHE_MARGIN,
     PATIENCE,
+    WORKER_START,
     PositionSampler,
     begin_worker,
     draw_all,
@@ -158,6 +159,7 @@ class DeviceDataset:
             collate_fn=list,
             worker_init_fn=begin_worker if workers else None,
             timeout=PATIENCE if workers else 0,
+            multiprocessing_context=WORKER_START if workers else None,
         )
         with closing(draw_all(loader)) as lots:
             reasons = list(itertools.chain.from_iterable(lots))

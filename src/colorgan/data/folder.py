@@ -73,7 +73,7 @@ def find_photos(path: Path) -> list[PhotoFile]:
     """
     status = status_of(path)
     if status is None:
-        raise DataError(f"there is no {path}; pass a folder of photographs, or a .tar file of them, with --data")
+        raise DataError(f"there is no {path}; pass a folder of photographs, or a .tar file of them")
     if stat.S_ISDIR(status.st_mode):
         found = list(_search(path))
     elif stat.S_ISREG(status.st_mode) and _is_tar(path.name):

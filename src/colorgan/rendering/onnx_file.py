@@ -24,7 +24,7 @@ from colorgan.weights.file import LoadedGenerator
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["write_onnx"]
+__all__ = ["build_onnx", "open_session", "save_onnx", "write_onnx"]
 
 _OPSET = 18
 _MOST_DISTANCE = 0.1  # mean ab distance between the two programs' answers
@@ -112,9 +112,16 @@ def write_onnx(path: Path, generator: LoadedGenerator) -> float:
         UsageError: onnx, onnxscript or onnxruntime is not installed, or the settings average several sizes.
         WeightsError: The graph answers otherwise than torch, or the file cannot be written.
     """
+    model, distance = build_onnx(generator)
+    save_onnx(path, model)
+    return distance
+
+
+def build_onnx(generator: LoadedGenerator) -> tuple["ModelProto", float]:
+    """Return the graph that `write_onnx` writes, and its distance from torch. Raises what that raises."""
     try:
         import onnx
-        import onnxruntime
+        import onnxruntime  # noqa: F401 - asked below
         import onnxscript  # noqa: F401 - torch's exporter needs it
     except ImportError as error:
         raise UsageError(f"{error.name} is not installed; run `pip install 'colorgan[onnx]'`") from error
@@ -125,18 +132,33 @@ def write_onnx(path: Path, generator: LoadedGenerator) -> float:
     answers = [_answer(rendered, picture) for picture in pictures]  # first: what is cached meanwhile must hold numbers
     network = _export(rendered)
     model = onnx.compose.merge_models(_fit(generator, network.ir_version), network, io_map=[("fit/small", "fitted")])
+    del model.opset_import[1:]  # that of either graph, which is the same
     onnx.helper.set_model_props(model, {"colorgan": json.dumps(_describe(generator))})
     onnx.checker.check_model(model)
-    content = model.SerializeToString()
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = open_session(model)
     distance = max(_distance(session, *pair) for pair in zip(pictures, answers, strict=True))
     if not distance < _MOST_DISTANCE:
         raise WeightsError(f"the graph differs from torch by an ab distance of {distance:.3f}; nothing was written")
+    return model, distance
+
+
+def open_session(model: "ModelProto") -> Any:
+    """Let onnxruntime read a graph, for the CPU."""
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def save_onnx(path: Path, model: "ModelProto") -> None:
+    """Write a graph whole or not at all.
+
+    Raises:
+        WeightsError: It cannot be written.
+    """
     try:
-        write_whole(path, content)
+        write_whole(path, model.SerializeToString())
     except OSError as error:
         raise WeightsError(f"{path} cannot be written: {error.strerror or error}") from error
-    return distance
 
 
 def _fit(generator: LoadedGenerator, ir_version: int) -> "ModelProto":
