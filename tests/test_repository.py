@@ -63,3 +63,11 @@ class TestRelease:
         assert all(home in read(name) for name in ("SECURITY.md", ".github/ISSUE_TEMPLATE/config.yml"))
         owner, name = home.removeprefix("https://github.com/").split("/")
         assert project["urls"]["Documentation"] == f"https://{owner}.github.io/{name}/"
+
+
+@pytest.mark.parametrize("folder", ["data", "evaluation", "model", "rendering", "training", "weights"])
+def test_each_module_has_tests_of_its_name(folder: str) -> None:
+    modules = {path.name for path in (ROOT / "src" / "colorgan" / folder).glob("[!_]*.py")}
+    tests = {path.name.removeprefix("test_") for path in (ROOT / "tests" / folder).glob("test_*.py")}
+    assert modules
+    assert modules - tests == set()
