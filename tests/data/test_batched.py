@@ -2,6 +2,7 @@
 
 import io
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,7 +98,7 @@ class TestJitterTone:
         assert torch.allclose(jitter_tone(grey, still, source()), grey)
 
     def test_each_change_alone_does_what_it_says(self):
-        none = {"tone_gamma": 0, "tone_contrast": 0, "tone_noise": 0, "tone_blur": 0, "tone_jpeg": 0}
+        none: dict[str, Any] = {"tone_gamma": 0, "tone_contrast": 0, "tone_noise": 0, "tone_blur": 0, "tone_jpeg": 0}
         grey = grey_photos(8)
         flatter = jitter_tone(grey, AugmentConfig(**{**none, "tone_contrast": 0.5}), source())
         assert ((flatter.amax((1, 2, 3)) - flatter.amin((1, 2, 3))) < (grey.amax() - grey.amin())).all()
@@ -121,7 +122,12 @@ class TestJitterTone:
 class TestDrawOcclusion:
     @pytest.mark.parametrize("kind", ["pixels", "rectangles", "scratches", "blots"])
     def test_each_kind_hides_something_but_not_all(self, kind):
-        none = {"occlusion_pixels": 0.0, "occlusion_rectangles": 0, "occlusion_scratches": 0, "occlusion_blots": 0}
+        none: dict[str, Any] = {
+            "occlusion_pixels": 0.0,
+            "occlusion_rectangles": 0,
+            "occlusion_scratches": 0,
+            "occlusion_blots": 0,
+        }
         config = AugmentConfig(**{**none, f"occlusion_{kind}": 0.4 if kind == "pixels" else 4})
         known = draw_occlusion(64, 48, config, source())
         assert known.shape == (64, 1, 48, 48)
