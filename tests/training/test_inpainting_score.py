@@ -1,5 +1,6 @@
 """Scoring the repair during training."""
 
+import math
 from pathlib import Path
 from typing import cast
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from colorgan.color import luminance_to_grey, rgb_to_lab
 from colorgan.config import AugmentConfig
 from colorgan.data import find_photos
 from colorgan.model.inpainting import InpaintingNetwork, inpaint_smoothly
@@ -63,3 +65,12 @@ class TestValidateInpainting:
         assert torch.equal(known, torch.cat(two.seen))
         assert known.shape == (6, 1, 32, 32)
         assert all(0 < share < 1 for share in known.mean((1, 2, 3)).tolist())
+
+    def test_the_psnr_is_of_the_grey_level_in_holes_alone(self, pictures: ValidationSet, runtime: Runtime) -> None:
+        filler, network = fill(50, 0.5)
+        score = validate_inpainting(network, pictures, HOLES, runtime)
+        luminance, known = rgb_to_lab(pictures.rgb.float() / 255)[:, :1], torch.cat(filler.seen)
+        with torch.inference_mode():
+            error = luminance_to_grey(filler(luminance, known)) - luminance_to_grey(luminance)
+        each = [-10 * math.log10(float(e[k == 0].square().mean())) for e, k in zip(error, known, strict=True)]
+        assert score.hole_psnr == pytest.approx(sum(each) / len(each), abs=1e-3)
