@@ -137,12 +137,11 @@ class PeakMemory:
     """The most memory that this process takes from now on; on Linux only, 0 elsewhere."""
 
     def __init__(self) -> None:
-        self._before: int | None = None
         try:
             Path("/proc/self/clear_refs").write_text("5")
-            self._before = self._read()
-        except OSError:  # not on Linux
-            pass
+            self._before: int | None = self._read()
+        except OSError:
+            self._before = None
 
     @staticmethod
     def _read() -> int:
