@@ -4,12 +4,12 @@ python examples/track_with_mlflow_or_wandb.py photos/ --minutes 60 --to mlflow
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from colorgan.training import Event, TrainingOptions, begin_run, event_numbers, follow, prepare_training
+from colorgan.training import Event, Tracker, TrainingOptions, begin_run, event_numbers, follow, prepare_training
 
 
 class MlflowTracker:
@@ -45,7 +45,7 @@ class WandbTracker:
         self.run.finish()
 
 
-TRACKERS = {"mlflow": MlflowTracker, "wandb": WandbTracker}
+TRACKERS: dict[str, Callable[[ModuleType], Tracker]] = {"mlflow": MlflowTracker, "wandb": WandbTracker}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

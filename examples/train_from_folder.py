@@ -5,12 +5,14 @@ python examples/train_from_folder.py photos/ --minutes 60 --try grandmother.jpg
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from PIL import Image
 
 from colorgan import Colorizer
 from colorgan.training import Finished, TrainingOptions, Validated, begin_run, prepare_training
+from colorgan.training.score import describe_score
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for event in setup.trainer.run():
         match event:
             case Validated(step=step, score=score):
-                print(f"step {step}: PSNR {score.psnr:.2f} dB, grey {score.grey_psnr:.2f} dB")
+                print(f"step {step}: {describe_score(asdict(score))}")
             case Finished():
                 weights = event.weights
     if weights is not None and options.photograph is not None:

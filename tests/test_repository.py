@@ -89,3 +89,11 @@ class TestWorkflows:
         texts = [path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml")]
         pairs = {tuple(name.split("@")) for text in texts for name in re.findall(r"uses: ([^./].+)", text)}
         assert len(pairs) == len({name for name, _ in pairs}) == 7
+
+
+@pytest.mark.parametrize("folder", ["data", "evaluation", "model", "rendering", "training", "weights"])
+def test_each_module_has_tests_of_its_name(folder: str) -> None:
+    modules = {path.name for path in (ROOT / "src" / "colorgan" / folder).glob("[!_]*.py")}
+    tests = {path.name.removeprefix("test_") for path in (ROOT / "tests" / folder).glob("test_*.py")}
+    assert modules
+    assert modules - tests == set()

@@ -5,12 +5,13 @@ import hashlib
 import json
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -143,9 +144,28 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def make_entry(*urls: str, **changes: object) -> RegistryEntry:
+@pytest.fixture
+def file_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FileServer]:
+    """A server of `CONTENT` that answers as each test says."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    files = FileServer(folder=str(tmp_path))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("BoundHandler", (Handler,), {"files": files}))
+    server.daemon_threads = True
+    files.address = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield files
+    files.over.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def make_entry(*urls: str, **changes: Any) -> RegistryEntry:
     """Make the entry of `CONTENT`, to be fetched from some URLs."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "name": "thing",
         "kind": WeightsKind.BACKBONE,
         "size": len(CONTENT),

@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -69,14 +70,14 @@ def moving_frames(photo: Image.Image, size: tuple[int, int], places: list[Window
 
 def write_clip(path: Path, frames: Iterator[np.ndarray], codec: str = "ffv1", *, grey: bool = False) -> None:
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=RATE, options={"crf": "14"} if codec != "ffv1" else {})
+        stream: Any = container.add_stream(codec, rate=RATE, options={"crf": "14"} if codec != "ffv1" else {})
         for pixels in frames:
             if not stream.codec_context.is_open:
                 stream.height, stream.width, stream.pix_fmt = *pixels.shape[:2], "yuv420p"
             frame = av.VideoFrame.from_ndarray(pixels).reformat(format="yuv420p", dst_colorspace=6)
             if grey:
                 for plane in frame.planes[1:]:
-                    np.frombuffer(plane, np.uint8)[:] = 128
+                    np.frombuffer(memoryview(plane), np.uint8)[:] = 128
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
@@ -227,7 +228,8 @@ def quality(clips: list[Path], photos: list[tuple[str, Image.Image]], seconds: f
     print("mean ratio of CDC to the clip's own: " + ", ".join(f"{sum(r) / len(r):.2f}" for r in ratios))
     print("mean PSNR: " + ", ".join(f"{noise:.2f} dB" for noise in noises))
     if changes:
-        mean = [tuple(sum(c[way][kind] for c in changes) / len(changes) for kind in range(2)) for way in range(3)]
+        count = len(changes)
+        mean = [(sum(c[way][0] for c in changes) / count, sum(c[way][1] for c in changes) / count) for way in range(3)]
         print("mean change of ab along the motion: own | frame by frame | film | less: " + tell(mean))
 
 

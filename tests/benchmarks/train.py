@@ -21,6 +21,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from collections.abc import Generator
+
 from colorgan.config import CacheChoice
 from colorgan.data import find_sets
 from colorgan.losses import PerceptualLoss
@@ -49,7 +51,7 @@ def bare_loop(recipe: Recipe, runtime: Runtime) -> Iterator[float]:
         yield time.perf_counter() - begin
 
 
-def real_loop(trainer: Trainer) -> Iterator[tuple[float, float]]:
+def real_loop(trainer: Trainer) -> Generator[tuple[float, float], None, None]:
     """Train; yield the seconds of each step, data included, and the share of it that went into waiting."""
     batch = trainer.recipe.run.batch_size
     for event in trainer.run():

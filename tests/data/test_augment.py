@@ -3,6 +3,7 @@
 import io
 import math
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ class TestIsNearlyGrey:
 
 
 class TestCutSquares:
-    def cut(self, image: Image.Image, seed: int = 0, size: int = 64, **config: float) -> np.ndarray:
+    def cut(self, image: Image.Image, seed: int = 0, size: int = 64, **config: Any) -> np.ndarray:
         (found,) = cut_squares([image], size, AugmentConfig(**config), source(1, seed))
         assert found.shape == (3, size, size)
         return found.permute(1, 2, 0).numpy()
@@ -110,8 +111,10 @@ class TestVary:
         rgb = torch.tensor(np.stack([np.asarray(draw_photo(n, (32, 32))) for n in range(40)])).permute(0, 3, 1, 2)
         batch = vary(rgb, AugmentConfig(tone=0.5, occlusion=0.5, hints=0.5), source(40))
         assert torch.equal(batch.rgb, rgb)
-        assert 8 < batch.retoned.sum() < 32
-        assert torch.equal(batch.grey.flatten(1).any(1), batch.retoned)
+        assert 8 < torch.as_tensor(batch.retoned).sum() < 32
+        assert torch.equal(batch.grey.flatten(1).any(1), torch.as_tensor(batch.retoned))
+        assert batch.known is not None
+        assert batch.hints is not None
         assert 8 < (batch.known == 0).flatten(1).any(1).sum() < 32
         assert 8 < batch.hints[:, 3].flatten(1).any(1).sum() < 32
 

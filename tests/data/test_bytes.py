@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +24,7 @@ class TestReadPart:
     def test_refuses_what_is_no_file_at_once(self, tmp_path):
         os.mkfifo(tmp_path / "photo.jpg")
         begin = time.monotonic()
-        for path in (tmp_path / "photo.jpg", tmp_path, "/dev/zero"):
+        for path in (tmp_path / "photo.jpg", tmp_path, Path("/dev/zero")):
             with pytest.raises(ImageReadError, match=r"seen\.jpg cannot be read: .*(pipe|Is a directory|folder)"):
                 open_photo(PhotoFile("seen.jpg", path))
         assert time.monotonic() - begin < 5
@@ -37,7 +38,7 @@ class TestReadPart:
         leave_time_to_others()
         (tmp_path / "a").write_bytes(b"0123456789")
         assert read_part(tmp_path / "a", 3, 4) == b"3456"
-        for path, words in ((tmp_path / "gone", "there is no such file"), ("/dev/zero", "a device")):
+        for path, words in ((tmp_path / "gone", "there is no such file"), (Path("/dev/zero"), "a device")):
             with pytest.raises(ImageReadError, match=rf"a\.jpg cannot be read: .*{words}"):
                 read_part(path, name="a.jpg")
 

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import sys
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from colorgan.data import (
     make_loader,
     worker_deaths_explained,
 )
+from colorgan.data.cache import PhotoCache
 from colorgan.data.dataset import leave_signals_alone
 from colorgan.errors import DataError
 from support import draw_photo
@@ -38,6 +40,17 @@ def draw(samples, workers=0, count=3, first=0, rank=0, world=1, size=4):
     return list(itertools.islice(draw_batches(loader), count))
 
 
+def batch_of(samples: TrainingPhotos, positions: list[int]) -> Batch:
+    batch = samples[positions]
+    assert isinstance(batch, Batch)
+    return batch
+
+
+def cache_of(samples: TrainingPhotos) -> PhotoCache:
+    assert samples.cache is not None
+    return samples.cache
+
+
 @pytest.fixture
 def photos(photo_folder):
     return find_photos(photo_folder(10))
@@ -45,7 +58,7 @@ def photos(photo_folder):
 
 class TestTrainingPhotos:
     def test_samples_have_the_promised_shapes(self, photos):
-        sample = TrainingPhotos(photos, 32, VARIED, 0)[[0]]
+        sample = batch_of(TrainingPhotos(photos, 32, VARIED, 0), [0])
         rgb, grey, retoned, known, hints = tensors(sample)
         assert rgb.shape == (1, 3, 32, 32)
         assert grey.shape == known.shape == (1, 1, 32, 32)
@@ -61,21 +74,21 @@ class TestTrainingPhotos:
 
     def test_samples_depend_on_seed_and_position(self, photos):
         one, same, other = (TrainingPhotos(photos, 32, VARIED, seed) for seed in (1, 1, 2))
-        assert torch.equal(one[[3]].rgb, same[[3]].rgb)
-        assert not torch.equal(one[[3]].rgb, other[[3]].rgb)
-        assert not torch.equal(one[[3]].rgb, one[[13]].rgb)
+        assert torch.equal(batch_of(one, [3]).rgb, batch_of(same, [3]).rgb)
+        assert not torch.equal(batch_of(one, [3]).rgb, batch_of(other, [3]).rgb)
+        assert not torch.equal(batch_of(one, [3]).rgb, batch_of(one, [13]).rgb)
 
     def test_samples_do_not_depend_on_those_beside_them(self, photos):
         samples = TrainingPhotos(photos, 32, VARIED, 7)
-        together = tensors(samples[[11, 3, 8, 25]])
+        together = tensors(batch_of(samples, [11, 3, 8, 25]))
         for place, position in enumerate((11, 3, 8, 25)):
-            alone = tensors(samples[[position]])
+            alone = tensors(batch_of(samples, [position]))
             assert all(torch.equal(a[0], b[place]) for a, b in zip(alone, together, strict=True))
 
     def test_every_pass_takes_each_photograph_once(self, photos):
         plain = AugmentConfig(crop_from=1.0, flip=0.0, tone=0.0, occlusion=0.0, hints=0.0)
         samples = TrainingPhotos(photos, 16, plain, 0)
-        passes = [[samples[[p]].rgb.numpy().tobytes() for p in range(10 * e, 10 * e + 10)] for e in (0, 1)]
+        passes = [[batch_of(samples, [p]).rgb.numpy().tobytes() for p in range(10 * e, 10 * e + 10)] for e in (0, 1)]
         assert all(len(set(one)) == 10 for one in passes)
         assert passes[0] != passes[1]
 
@@ -83,14 +96,16 @@ class TestTrainingPhotos:
         always = AugmentConfig(occlusion=1.0, hints=1.0, tone=1.0)
         never = AugmentConfig(occlusion=0.0, hints=0.0, tone=0.0)
         for p in range(10):
-            sample = TrainingPhotos(photos, 32, always, 0)[[p]]
+            sample = batch_of(TrainingPhotos(photos, 32, always, 0), [p])
+            assert sample.known is not None
             assert not sample.known.all()
+            assert sample.hints is not None
             assert sample.hints[:, 3].any()
-            assert sample.retoned.all()
-            sample = TrainingPhotos(photos, 32, never, 0)[[p]]
+            assert torch.as_tensor(sample.retoned).all()
+            sample = batch_of(TrainingPhotos(photos, 32, never, 0), [p])
             assert sample.known is None
             assert sample.hints is None
-            assert not sample.retoned.any()
+            assert not torch.as_tensor(sample.retoned).any()
 
     def test_replaces_and_names_damaged_and_grey_photographs(self, photo_folder):
         folder = photo_folder(4)
@@ -161,54 +176,56 @@ class TestCache:
     def test_gives_the_same_samples_from_memory(self, photos):
         samples = TrainingPhotos(photos, 32, VARIED, 0, cached=True)
         try:
-            first = [samples[[p]] for p in range(10)]
+            first = [batch_of(samples, [p]) for p in range(10)]
             for photo in photos:
                 photo.path.unlink()
-            again = [samples[[p]] for p in range(10)]
+            again = [batch_of(samples, [p]) for p in range(10)]
             assert all(torch.equal(a.rgb, b.rgb) for a, b in zip(first, again, strict=True))
         finally:
-            samples.cache.close()
+            cache_of(samples).close()
 
     def test_is_shared_by_the_processes_that_decode(self, photos):
         samples = TrainingPhotos(photos, 32, VARIED, 0, cached=True)
         try:
             helped = draw(samples, workers=2, count=5)
-            assert all(samples.cache.get(number) is not None for number in range(10))
+            assert all(cache_of(samples).get(number) is not None for number in range(10))
             for one, two in zip(draw(samples, count=5), helped, strict=True):
                 assert torch.equal(one.rgb, two.rgb)
         finally:
-            samples.cache.close()
+            cache_of(samples).close()
 
     def test_keeps_photographs_a_little_larger_than_the_samples(self, photo_folder):
         photos = find_photos(photo_folder(1, size=(400, 300)))
         samples = TrainingPhotos(photos, 64, VARIED, 0, cached=True)
         try:
-            samples[[0]]
-            assert samples.cache.get(0).size == (103, 77)
+            batch_of(samples, [0])
+            kept = cache_of(samples).get(0)
+            assert kept is not None
+            assert kept.size == (103, 77)
         finally:
-            samples.cache.close()
+            cache_of(samples).close()
 
     def test_leaves_panoramas_out(self, photo_folder):
         photos = find_photos(photo_folder(1, size=(900, 90)))
         samples = TrainingPhotos(photos, 64, VARIED, 0, cached=True)
         try:
-            once, twice = samples[[0]], samples[[0]]
-            assert samples.cache.get(0) is None
+            once, twice = batch_of(samples, [0]), batch_of(samples, [0])
+            assert cache_of(samples).get(0) is None
             assert torch.equal(once.rgb, twice.rgb)
         finally:
-            samples.cache.close()
+            cache_of(samples).close()
 
     def test_frees_its_memory(self, photos):
         samples = TrainingPhotos(photos, 32, VARIED, 0, cached=True)
-        path = samples.cache._path
+        path = cache_of(samples)._path
         assert path.exists()
-        samples.cache.close()
+        cache_of(samples).close()
         assert not path.exists()
 
 
 def test_left_over_positions_are_reproducible_across_epochs(photos):
-    order = [np.asarray(TrainingPhotos(photos, 16, VARIED, 3)[[p]].rgb) for p in (9, 10, 11)]
-    again = [np.asarray(TrainingPhotos(photos, 16, VARIED, 3)[[p]].rgb) for p in (9, 10, 11)]
+    order = [np.asarray(batch_of(TrainingPhotos(photos, 16, VARIED, 3), [p]).rgb) for p in (9, 10, 11)]
+    again = [np.asarray(batch_of(TrainingPhotos(photos, 16, VARIED, 3), [p]).rgb) for p in (9, 10, 11)]
     assert all(np.array_equal(a, b) for a, b in zip(order, again, strict=True))
 
 
@@ -217,7 +234,7 @@ def test_passes_over_a_photograph_that_became_a_pipe(photos):
     photos[3].path.unlink()
     os.mkfifo(photos[3].path)
     samples = TrainingPhotos(photos, 16, VARIED, 3)
-    left_out = [item for p in range(len(photos)) for item in samples[[p]].left_out]
+    left_out = [item for p in range(len(photos)) for item in batch_of(samples, [p]).left_out]
     assert left_out
     assert {name for name, _ in left_out} == {photos[3].name}
     assert "it is a pipe" in left_out[0][1]
@@ -226,7 +243,7 @@ def test_passes_over_a_photograph_that_became_a_pipe(photos):
 class Stuck(TrainingPhotos):
     """Photographs of which one is never read, whatever the process is told."""
 
-    def __getitem__(self, positions: list[int]) -> Batch:
+    def __getitem__(self, positions: Sequence[int]) -> Batch | DataError:
         if 4 in positions:
             leave_signals_alone(0)
             time.sleep(300)

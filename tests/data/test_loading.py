@@ -24,6 +24,7 @@ class TestPlan:
         monkeypatch.setattr(loading, "_free_bytes", lambda: free)
         plan = plan_loading(128, 32, 8)
         assert (plan.workers, plan.shares_memory) == (8, False)
+        assert plan.note is not None
         assert "through pipes" in plan.note
         assert "--shm-size" in plan.note
 
@@ -51,6 +52,7 @@ class TestPlan:
         monkeypatch.setattr(multiprocessing, "Lock", refuse)
         plan = plan_loading(128, 32, 8)
         assert plan.workers == 0
+        assert plan.note is not None
         assert "share no locks" in plan.note
         assert plan_loading(128, 32, 0).note is None
 

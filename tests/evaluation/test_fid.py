@@ -4,6 +4,7 @@ import builtins
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,7 +75,7 @@ class TestFrechetDistance:
 
         real, made = draw_features(60, 0, 30), draw_features(50, 1, 30)
         layer = nn.Identity()
-        layer.num_features = 30
+        layer.num_features = 30  # type: ignore[assignment]  # torchmetrics asks for it
         metric = FrechetInceptionDistance(layer)
         metric.update(torch.from_numpy(real.T), real=True)
         metric.update(torch.from_numpy(made.T), real=False)
@@ -108,7 +109,7 @@ class TestBuildInception:
 def test_a_missing_extra_is_one_sentence(call: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
     real_import = builtins.__import__
 
-    def refuse(name: str, *args: object, **kwargs: object) -> object:
+    def refuse(name: str, *args: Any, **kwargs: Any) -> object:
         if name.partition(".")[0] in ("torchmetrics", "torch_fidelity"):
             raise ImportError(name)
         return real_import(name, *args, **kwargs)
@@ -128,7 +129,9 @@ def test_stands_in_the_report_as_one_figure_for_the_set(folder: Path, inception_
     assert list(rows) == ["grey", "mean colour", str(folder)]
     assert rows[str(folder)].figure.value == pytest.approx(0, abs=0.01 * rows["grey"].figure.value)
     assert rows["grey"].figure.value > 0
-    assert rows[str(folder)].against_grey.value == rows[str(folder)].figure.value - rows["grey"].figure.value
+    difference = rows[str(folder)].against_grey
+    assert difference is not None
+    assert difference.value == rows[str(folder)].figure.value - rows["grey"].figure.value
     figures = [f for f in json.loads(report_to_json(report))["figures"] if f["figure"] == "fid"]
     assert [figure["low"] for figure in figures] == [None] * 3
     assert report_to_csv(report).startswith("picture,candidate,psnr\n")

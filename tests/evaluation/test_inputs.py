@@ -56,12 +56,14 @@ class TestMakeBatch:
 
     def test_the_seed_and_the_name_change_the_damage(self):
         images = [draw_photo(1, (48, 40))]
-        known = [
-            make_batch([name], images, Protocol(occlusion=Occlusion.PAPER, seed=seed)).known
-            for name, seed in (("a", 0), ("b", 0), ("a", 1))
-        ]
-        assert not torch.equal(known[0], known[1])
-        assert not torch.equal(known[0], known[2])
+
+        def known(name: str, seed: int) -> torch.Tensor:
+            found = make_batch([name], images, Protocol(occlusion=Occlusion.PAPER, seed=seed)).known
+            assert found is not None
+            return found
+
+        assert not torch.equal(known("a", 0), known("b", 0))
+        assert not torch.equal(known("a", 0), known("a", 1))
 
     def test_clean_input_is_the_photographs_luminance(self):
         image = draw_photo(1, (48, 40))

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ from support import draw_photo
 CPU = torch.device("cpu")
 
 
-def build(names: list[str], **tools: object) -> list[Measure]:
+def build(names: list[str], **tools: Any) -> list[Measure]:
     return build_measures(choose_metrics(names), **tools)
 
 

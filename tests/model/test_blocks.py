@@ -74,6 +74,7 @@ class TestDecoderStage:
         near = influence(DecoderStage(8, 4, 8, attention_heads=None).eval(), x, skip)
         stage = DecoderStage(8, 4, 8, attention_heads=2).eval()
         asleep = influence(stage, x, skip)
+        assert isinstance(stage.attention, SelfAttention2d)
         wake(stage.attention)
         awake = influence(stage, x, skip)
         assert near[-1, -1] == asleep[-1, -1] == 0

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -15,7 +17,7 @@ KINDS = {
 }
 
 
-def small(kind: DiscriminatorKind, **settings: object) -> DiscriminatorConfig:
+def small(kind: DiscriminatorKind, **settings: Any) -> DiscriminatorConfig:
     return DiscriminatorConfig(kind=kind, width=4, **settings)
 
 
@@ -123,6 +125,8 @@ class TestMultiscaleDiscriminator:
         assert isinstance(judge, MultiscaleDiscriminator)
         seen: list[tuple[int, ...]] = []
         for scale in judge.scales:
-            scale.layers.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape[-2:])))
+            scale.get_submodule("layers").register_forward_pre_hook(
+                lambda _, inputs: seen.append(tuple(inputs[0].shape[-2:]))
+            )
         judge(pictures(130, 97, batch=1))
         assert seen == [(130, 97), (65, 49), (33, 32)]

@@ -29,6 +29,8 @@ def network(request: pytest.FixtureRequest) -> Generator:
     with torch.no_grad():
         for layer in network.modules():
             if isinstance(layer, nn.BatchNorm2d):
+                assert layer.running_mean is not None
+                assert layer.running_var is not None
                 layer.running_mean.normal_(0, 0.1)
                 layer.running_var.uniform_(0.5, 2)
                 layer.weight.uniform_(0.5, 1.5)

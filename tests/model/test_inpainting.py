@@ -69,6 +69,7 @@ class TestRepairNetwork:
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None, name
             assert parameter.grad.isfinite().all(), name
+        assert network.stem.weight.grad is not None
         assert network.stem.weight.grad.abs().max() > 0
 
 

@@ -34,7 +34,7 @@ class TestRepairGrey:
     def test_only_what_is_missing_changes(self, network: InpaintingNetwork, dtype: type) -> None:
         grey = some_grey(dtype)
         given, missing = grey.copy(), some_holes(grey.shape)
-        damaged = np.where(missing, 0, grey).astype(dtype)
+        damaged: np.ndarray = np.where(missing, 0, grey).astype(dtype)
         result = inpaint_grey(network, damaged, missing)
         assert result.dtype == dtype
         assert np.array_equal(result[~missing], grey[~missing])

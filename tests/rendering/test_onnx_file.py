@@ -50,6 +50,7 @@ class TestWriteOnnx:
             wanted = predict_rendering(
                 generator.network, torch.from_numpy(luminance), generator.render, Query(confidence=True)
             )
+        assert wanted.confidence is not None
         assert ab.shape == tuple(wanted.ab.shape)
         assert np.hypot(*(ab - 1.2 * wanted.ab.numpy())[0]).mean() < 0.1
         assert np.abs(confidence - wanted.confidence.numpy()).max() < 1e-3

@@ -11,7 +11,7 @@ from PIL import Image
 from colorgan.config import ModelConfig, RenderConfig
 from colorgan.errors import DataError, WeightsError
 from colorgan.model import build_generator
-from colorgan.rendering import onnx_int8, predict_rendering
+from colorgan.rendering import Query, onnx_int8, predict_rendering
 from colorgan.rendering.onnx_int8 import Int8Report, write_onnx_int8
 from colorgan.weights.file import LoadedGenerator
 from support import draw_photo
@@ -25,6 +25,7 @@ def generator(tiny_config: ModelConfig) -> LoadedGenerator:
     torch.manual_seed(0)
     network = build_generator(tiny_config).eval()
     torch.nn.init.normal_(network.color.weight, std=0.1)
+    assert network.color.bias is not None
     torch.nn.init.constant_(network.color.bias, 0.1)
     return LoadedGenerator(network, RenderConfig(size=64, chroma_gamma=1.5), {"name": "tiny"}, "")
 
@@ -61,9 +62,12 @@ class TestWriteOnnxInt8:
         session = onnxruntime.InferenceSession(written[0], providers=["CPUExecutionProvider"])
         ab, confidence = session.run(["ab", "confidence"], {"luminance": grey[None, None]})
         with torch.no_grad():
-            wanted = predict_rendering(generator.network, torch.from_numpy(grey)[None, None], generator.render)
+            wanted = predict_rendering(
+                generator.network, torch.from_numpy(grey)[None, None], generator.render, Query(confidence=True)
+            )
         assert ab.shape == tuple(wanted.ab.shape)
         assert np.hypot(*(ab - wanted.ab.numpy())[0]).mean() < 0.1 * np.hypot(*wanted.ab.numpy()[0]).mean()
+        assert wanted.confidence is not None
         assert np.abs(confidence - wanted.confidence.numpy()).max() < 0.1
 
     def test_what_is_whole_numbers_and_what_is_not(self, written: tuple[Path, Int8Report]) -> None:

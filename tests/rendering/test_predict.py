@@ -1,5 +1,5 @@
 import math
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import torch
@@ -41,7 +41,7 @@ class FakeGenerator(nn.Module):
         )
 
 
-def fake(**settings: object) -> tuple[FakeGenerator, Generator]:
+def fake(**settings: Any) -> tuple[FakeGenerator, Generator]:
     """A fake generator, once as itself and once as what the code under test expects."""
     network = FakeGenerator(**settings)
     return network, cast("Generator", network)

@@ -1,6 +1,7 @@
 """Checkpoints: torn ones are known, the last few are kept."""
 
 import os
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from colorgan.runs import RunFolder
 from colorgan.training.checkpoint import load_checkpoint, load_latest, save_checkpoint
 from colorgan.training.resume import CHECKPOINT_FORMAT
 
-STATE = {
+STATE: dict[str, Any] = {
     "format": CHECKPOINT_FORMAT, "budget": {"steps": 9, "minutes": None}, "photos": "", "cache": "none",
     "step": 3, "seconds": 1.5, "best_score": -float("inf"), "seed": 0, "world": 1, "recipe": {}, "average": {},
     "generator": {"weights": torch.arange(1000.0)}, "optimizer": {}, "loss": {}, "scaler": {},

@@ -11,7 +11,6 @@ from torch import nn
 
 from colorgan.data import find_sets
 from colorgan.training import Budget, RunRequest, StepDone, Trainer, load_recipe
-from colorgan.training.batch_norm import SharedBatchNorm2d, share_batch_norms
 from colorgan.training.checkpoint import load_latest
 from colorgan.training.distributed import Processes
 from colorgan.training.journal import read_journal
@@ -186,34 +185,3 @@ class TestProcesses:
         assert alone.gather((1, 2)) == (1, 2)
         assert alone.from_main(lambda: 7) == 7
         assert alone.mean(torch.tensor(3.0)) == 3
-
-
-class TestSharedBatchNorm2d:
-    @pytest.fixture
-    def group(self, tmp_path):
-        torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1)
-        yield
-        torch.distributed.destroy_process_group()
-
-    @pytest.mark.parametrize("training", [True, False])
-    def test_alone_it_is_ordinary_batch_norm(self, group, training):
-        torch.manual_seed(0)
-        network = nn.Sequential(nn.Conv2d(2, 5, 1), nn.BatchNorm2d(5)).train(training)
-        nn.init.uniform_(network[1].weight)
-        nn.init.uniform_(network[1].bias)
-        plain = [nn.Conv2d(2, 5, 1), nn.BatchNorm2d(5)]
-        plain = nn.Sequential(*plain).train(training)
-        plain.load_state_dict(network.state_dict())
-        before = list(network.parameters())
-        share_batch_norms(network, torch.device("cpu"))
-        assert isinstance(network[1], SharedBatchNorm2d)
-        assert all(a is b for a, b in zip(before, network.parameters(), strict=True))
-
-        x = torch.randn(3, 2, 6, 7)
-        for one in (network, plain):
-            one(x).square().sum().backward()
-        assert torch.allclose(network(x), plain(x), atol=1e-5)
-        for a, b in zip(network.parameters(), plain.parameters(), strict=True):
-            assert torch.allclose(a.grad, b.grad, rtol=1e-4, atol=1e-4)
-        for name, tensor in plain.state_dict().items():
-            assert torch.allclose(network.state_dict()[name].float(), tensor.float(), atol=1e-5), name

@@ -100,7 +100,7 @@ class TestTrainer:
         assert not (tmp_path / "journal.jsonl").exists()
 
     def test_what_happened_since_it_was_prepared_is_seen(self, photos, tmp_path):
-        from training.test_setup import make_options
+        from training_support import make_options
 
         folder = tmp_path / "run"
         setup = prepare_training(make_options(photos, folder, steps=1))

@@ -2,7 +2,6 @@
 
 import math
 import shutil
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,35 +9,13 @@ import torch
 
 from colorgan.config import RenderConfig
 from colorgan.data.run_record import read_record
-from colorgan.errors import CheckpointError, ConfigError, DataError, DeviceError, TrainingError, UsageError
+from colorgan.errors import CheckpointError, ConfigError, DeviceError, UsageError
 from colorgan.model import build_generator
 from colorgan.runs import RunFolder
-from colorgan.training import Budget, Finished, TrainingOptions, Validated, begin_run, load_recipe, prepare_training
-from colorgan.training.preflight import check_before_run
-from colorgan.training.status import summarize_run
-from colorgan.weights.file import load_generator, save_generator
+from colorgan.training import Budget, TrainingOptions, begin_run, load_recipe, prepare_training
+from colorgan.weights.file import save_generator
 from support import draw_photo
-from training_support import TINY
-
-
-def make_options(photos: Path, folder: Path, /, *changes: str, **given) -> TrainingOptions:
-    settings = {
-        "data": photos,
-        "recipe": "debug",
-        "run_dir": folder,
-        "device": "cpu",
-        "precision": "float32",
-        "workers": 0,
-        "overrides": (*TINY, *changes),
-        **given,
-    }
-    return TrainingOptions(**settings)
-
-
-@pytest.fixture
-def options(photos, tmp_path):
-    """Make the options of a tiny run."""
-    return partial(make_options, photos, tmp_path / "run")
+from training_support import TINY, make_options
 
 
 @pytest.fixture(scope="module")
@@ -177,32 +154,6 @@ class TestPrepareTraining:
         assert prepare_training(options(**given)).trainer.budget == budget
 
 
-class TestRepairRecipe:
-    def test_gives_a_generator_a_repair_and_leaves_the_rest_as_it_is(self, photos, tmp_path):
-        changes = ("model.repair_widths=[]", "render.size=48")
-        trunk = build_generator(load_recipe("debug", (*TINY, *changes)).model)
-        save_generator(tmp_path / "trunk.pt", trunk, render=RenderConfig(size=48))
-        small = ("run.size=32", "run.validation_count=4", "run.validation_size=32", "model.repair_widths=[4, 4]")
-        options = TrainingOptions(
-            data=photos, recipe="repair", run_dir=tmp_path / "run", device="cpu", precision="float32", workers=0,
-            overrides=small, batch_size=2, steps=3, init_from=str(tmp_path / "trunk.pt"),
-        )  # fmt: skip
-        setup = prepare_training(options)
-        events = list(setup.trainer.run())
-        assert any(isinstance(event, Finished) for event in events)
-        (score,) = (event.score for event in events if isinstance(event, Validated))
-        assert score.score == pytest.approx(score.hole_psnr - score.smooth_psnr)
-        status = summarize_run(tmp_path / "run")
-        assert status.last["hole_psnr"] == score.hole_psnr
-        result = load_generator(tmp_path / "run" / "last.safetensors")
-        assert result.render == RenderConfig(size=48)
-        assert result.network.config.repair_widths == (4, 4)
-        before = load_generator(tmp_path / "trunk.pt").network.state_dict()
-        after = result.network.state_dict()
-        assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
-        assert after["repair.change.weight"].abs().max() > 0
-
-
 class TestResume:
     def test_a_run_remembers_itself(self, finished):
         trainer = prepare_training(TrainingOptions(resume=str(finished), workers=0, device="cpu")).trainer
@@ -249,46 +200,3 @@ class TestResume:
         other = TrainingOptions(resume=str(finished), recipe="default", batch_size=4, workers=0, device="cpu")
         with pytest.raises(CheckpointError, match="another recipe: it differs in model"):
             prepare_training(other)
-
-
-class TestCheckBeforeRun:
-    def test_measures_without_touching_the_run(self, options, photos):
-        trainer = prepare_training(options(steps=40)).trainer
-        before = {name: t.clone() for name, t in trainer.generator.state_dict().items()}
-        frequency = trainer.networks.loss.bin_frequency.clone()
-        found = check_before_run(trainer)
-        assert found.data.looked_at == 23
-        assert found.data.short_sides == (48, 48, 48)
-        assert found.seconds_in_all == pytest.approx(40 * found.seconds_per_step)
-        assert 0 < found.disk_needed < found.disk_free
-        assert trainer.step == 0
-        assert not trainer.run_dir.exists()
-        assert torch.equal(trainer.networks.loss.bin_frequency, frequency)
-        assert all(torch.equal(t, trainer.generator.state_dict()[name]) for name, t in before.items())
-
-    def test_counts_and_names_bad_photographs(self, options, photo_folder):
-        folder = photo_folder(9)
-        (folder / "bad.png").write_bytes(b"damaged")
-        draw_photo(1).convert("L").save(folder / "grey.png")
-        judged = photo_folder(2, name="judged")
-        trainer = prepare_training(options(data=folder, validation_data=judged, minutes=1.0)).trainer
-        found = check_before_run(trainer)
-        assert [name for name, _ in found.data.unreadable] == ["bad.png"]
-        assert found.data.grey == ("grey.png",)
-        assert found.steps_in_all == int(60 / found.seconds_per_step)
-
-    def test_refuses_a_set_without_colour(self, options, tmp_path, photos):
-        folder = tmp_path / "grey"
-        folder.mkdir()
-        for number in range(6):
-            draw_photo(number).convert("L").save(folder / f"{number}.png")
-        trainer = prepare_training(options(data=folder, validation_data=photos)).trainer
-        with pytest.raises(DataError, match=r"none of 6 photographs.*6 without colour.*photographs in colour"):
-            check_before_run(trainer)
-
-    def test_refuses_a_full_disk(self, options, monkeypatch):
-        trainer = prepare_training(options()).trainer
-        usage = shutil.disk_usage("/")._replace(free=1000)
-        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-        with pytest.raises(TrainingError, match=r"need 0\.\d+ GB.*0\.00 GB free.*--run-dir"):
-            check_before_run(trainer)

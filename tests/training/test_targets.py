@@ -18,6 +18,7 @@ class TestBuildTargets:
 
     def test_hides_hint_colours_where_there_is_no_hint(self):
         targets = build_targets(draw_batch())
+        assert targets.hints is not None
         mask = targets.hints[:, :1]
         assert not (targets.hints[:, 1:] * (1 - mask)).any()
         assert (targets.hints[:, 1:] * mask).any()
@@ -28,6 +29,10 @@ class TestHalve:
         targets = build_targets(draw_batch(size=16))
         small = halve(targets)
         assert small.lab.shape == (4, 3, 8, 8)
+        assert targets.known is not None
+        assert targets.hints is not None
+        assert small.known is not None
+        assert small.hints is not None
         blocks = targets.known.unfold(2, 2, 2).unfold(3, 2, 2)
         assert torch.equal(small.known, blocks.amin((-1, -2)))
         assert torch.equal(small.hints[:, :1], targets.hints[:, :1].unfold(2, 2, 2).unfold(3, 2, 2).amax((-1, -2)))
@@ -37,5 +42,6 @@ class TestHalve:
         hints[0, :, 1, 1] = torch.tensor([1.0, 40.0, -20.0])
         small = halve(Targets(torch.zeros(1, 3, 4, 4), None, hints))
         assert small.known is None
+        assert small.hints is not None
         assert small.hints[0, :, 0, 0].tolist() == [1, 40, -20]
         assert small.hints[0, :, 1:, 1:].abs().sum() == 0

@@ -32,7 +32,7 @@ def step(number: int) -> StepDone:
 class TestTensorBoardLog:
     def test_writes_steps_and_validations(self, monkeypatch, tmp_path):
         module = types.ModuleType("torch.utils.tensorboard")
-        module.SummaryWriter = Writer
+        module.__dict__["SummaryWriter"] = Writer
         monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
         monkeypatch.setattr("torch.utils.tensorboard", module, raising=False)
         log = TensorBoardLog(tmp_path, every=2)

@@ -1,3 +1,4 @@
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,7 @@ class TestFollow:
         notes = Notes()
         events = follow([STEP, VALIDATED], notes)
         next(events)
+        assert isinstance(events, Generator)
         events.close()
         assert (notes.taken, notes.closed) == ([STEP], 1)
 

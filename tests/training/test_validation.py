@@ -1,5 +1,7 @@
 """Scoring a generator during training."""
 
+from typing import cast
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from colorgan.config import RenderConfig
 from colorgan.data import find_photos
 from colorgan.errors import DataError
 from colorgan.evaluation import EvaluationRequest, evaluate
+from colorgan.losses import PerceptualLoss
 from colorgan.model import build_generator
 from colorgan.rendering import BatchCompositor
 from colorgan.rendering.strength_sweep import STRENGTHS
@@ -83,10 +86,14 @@ class TestValidate:
     def test_few_strengths_give_the_score_of_all(self, network, photos, runtime, monkeypatch, deviation):
         torch.nn.init.normal_(network.color.weight, std=deviation)
         pictures, render = ValidationSet(find_photos(photos), 6, 256), RenderConfig(size=64)
-        counted, compose = [], BatchCompositor.compose
-        monkeypatch.setattr(
-            BatchCompositor, "compose", lambda self, s: counted.append(self.ab[0, 0].numel()) or compose(self, s)
-        )
+        counted: list[int] = []
+        compose = BatchCompositor.compose
+
+        def count(self: BatchCompositor, strength: float) -> torch.Tensor:
+            counted.append(self.ab[0, 0].numel())
+            return compose(self, strength)
+
+        monkeypatch.setattr(BatchCompositor, "compose", count)
         quick = validate(network, pictures, render, runtime)
         full = [pixels for pixels in counted if pixels == 256 * 256]
         assert len(full) <= 6  # one batch at each: grey, own, best, and two or three around the share
@@ -102,6 +109,9 @@ class TestValidate:
 
     def test_the_perceptual_part_is_the_share_of_greys_distance_that_is_gone(self, network, photos, runtime):
         pictures = ValidationSet(find_photos(photos), 3, 32)
-        score = validate(network, pictures, RenderConfig(size=32), runtime, perceptual=Distance())
+        score = validate(
+            network, pictures, RenderConfig(size=32), runtime, perceptual=cast("PerceptualLoss", Distance())
+        )
+        assert score.perceptual is not None
         assert score.perceptual > 0
         assert score.score == pytest.approx(score.gain + PERCEPTUAL_DB * (1 - score.perceptual))

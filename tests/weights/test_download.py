@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from email.message import Message
+from http.client import HTTPMessage
 from pathlib import Path
 
 import pytest
@@ -206,8 +206,8 @@ class TestBadServer:
         request = urllib.request.Request("https://example.org/a")
         follow = download._SafeRedirectHandler().redirect_request
         with pytest.raises(download._MirrorError, match="not encrypted"):
-            follow(request, io.BytesIO(), 302, "Found", Message(), "http://example.org/a")
-        assert follow(request, io.BytesIO(), 302, "Found", Message(), "https://example.net/a") is not None
+            follow(request, io.BytesIO(), 302, "Found", HTTPMessage(), "http://example.org/a")
+        assert follow(request, io.BytesIO(), 302, "Found", HTTPMessage(), "https://example.net/a") is not None
 
     @pytest.mark.parametrize("place", ["http://[::1", "http://" + 70 * "a" + "..b/"])
     def test_redirecting_to_an_address_that_cannot_be(self, world: World, place: str) -> None:

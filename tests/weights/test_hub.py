@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ def generator(tiny_generator: Generator) -> LoadedGenerator:
     return LoadedGenerator(tiny_generator, RenderConfig(size=64, strength=1.5), provenance, "")
 
 
-def front_matter(card: str) -> dict[str, object]:
+def front_matter(card: str) -> dict[str, Any]:
     """Read the front matter, each value of which is JSON on one line (and so YAML)."""
     start, matter, _ = card.split("---\n", 2)
     assert start == ""

@@ -9,6 +9,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from colorgan.errors import WeightsInvalidError
 from colorgan.weights.pickled import read_pickled
 
 
-def save(content: object, **options: object) -> bytes:
+def save(content: object, **options: Any) -> bytes:
     buffer = io.BytesIO()
     torch.save(content, buffer, **options)
     return buffer.getvalue()

@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import platformdirs
 import pytest
 
 from colorgan.errors import UsageError, WeightsInvalidError, WeightsNotFoundError
-from colorgan.weights import store as store_module
 from colorgan.weights.registry import Registry
 from colorgan.weights.store import WeightsStore, data_directory, hash_file, resolve_weights
 from weights_support import CONTENT, make_entry
@@ -44,7 +45,7 @@ class TestDataDirectory:
         monkeypatch.delenv("COLORGAN_DATA_DIR")
         if value is not None:
             monkeypatch.setenv("COLORGAN_DATA_DIR", value)
-        monkeypatch.setattr(store_module.platformdirs, "user_data_path", lambda name, appauthor: tmp_path / name)
+        monkeypatch.setattr(platformdirs, "user_data_path", lambda name, appauthor: tmp_path / name)
         assert data_directory() == tmp_path / "colorgan"
 
 
@@ -107,10 +108,10 @@ class TestClosedFolders:
     def _closed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         look = os.stat
 
-        def refuse(path: object, **options: object) -> os.stat_result:
+        def refuse(path: Any, **options: Any) -> os.stat_result:
             if "closed" in str(path):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-            return look(path, **options)  # type: ignore[call-overload, no-any-return]
+            return look(path, **options)
 
         monkeypatch.setattr(os, "stat", refuse)
 

@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from colorgan.cli import app
 from colorgan.config import ModelConfig, RenderConfig

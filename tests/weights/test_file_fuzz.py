@@ -1,6 +1,6 @@
 """Mutants of weights files: each gives one sentence or a network that works, within a few times the file's size.
 
-`COLORGAN_MUTANTS=500 python -m pytest -s tests/weights/test_fuzz.py` makes more of them and prints the figures of
+`COLORGAN_MUTANTS=500 python -m pytest -s tests/weights/test_file_fuzz.py` makes more of them and prints the figures of
 docs/security.md.
 """
 

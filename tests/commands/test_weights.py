@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from colorgan import cli
+from colorgan import cli, console
 from colorgan.commands import weights as command
 from colorgan.model import Generator
 from colorgan.weights.file import save_generator
@@ -34,6 +34,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         monkeypatch.setattr("sys.argv", ["colorgan", "download-weights", *map(str, arguments)])
         with pytest.raises(SystemExit) as exit_:
             cli.main()
+        assert isinstance(exit_.value.code, int)
         return Answer(exit_.value.code, *capsys.readouterr())
 
     return run
@@ -335,7 +336,7 @@ def test_a_terminal_gets_a_bar_with_rate_and_rest(
     from rich.console import Console
 
     drawn = Console(force_terminal=True, width=120, record=True)
-    monkeypatch.setattr(command.console, "stderr", lambda: drawn)
+    monkeypatch.setattr(console, "stderr", lambda: drawn)
     with command._report("thing") as reporter:
         reporter.progress(1_000_000, 4_000_000)
         reporter.progress(2_000_000, 4_000_000)

@@ -1,6 +1,6 @@
 """Damaged and hostile run files, recipes and hints: whatever is in them, there is a result or a sentence.
 
-Mutants are drawn by seed, bytes and values alike. A longer run: COLORGAN_FUZZ=20000 pytest tests/training/test_fuzz.py
+Mutants are drawn by seed, bytes and values alike. A longer run: COLORGAN_FUZZ=20000 pytest tests/test_fuzz.py
 """
 
 import json
@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ STRANGE_TEXT = (
     b'"' + b"x" * 70_000 + b'"', b"null", b"true", b"{}", b"[]", b"\r\n", b"# ", b'"""', b"\\ud800",
     b"0x" + b"f" * 5000,
 )  # fmt: skip
-STRANGE_VALUES = (
+STRANGE_VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 10**400, -0.5, 1e308, float("nan"), float("inf"), "", "nan", "\ud800", "../" * 2000, "\0", [],
     {}, [[]], {"a": {}}, ["x"] * 3, [1, "x", None], "x" * 70_000,
 )  # fmt: skip
