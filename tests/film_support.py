@@ -5,12 +5,15 @@ import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import torch
 from PIL import Image
 
+from colorgan.colorization import ColorizeOptions, Colorizer, Job, Notice
+from colorgan.film import FilmOptions, FilmOutcome, run_films
 from support import draw_photo
 
 TURNED = struct.pack("=9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)  # a display matrix, as FFmpeg has it
@@ -150,3 +153,12 @@ def packets_of(path: Path, kind: str) -> list[tuple[int, bytes]]:
             for packet in film.demux(stream)
             if packet.size
         ]
+
+
+def run(
+    source: Path, target: Path, colorizer: Colorizer, options: ColorizeOptions, **film: Any
+) -> tuple[FilmOutcome, list[str]]:
+    """Colour one film; return what became of it, and what was said on the way."""
+    events = list(run_films([Job(0, source, target)], colorizer, options, FilmOptions(**film)))
+    (outcome,) = (event for event in events if isinstance(event, FilmOutcome))
+    return outcome, [event.message for event in events if isinstance(event, Notice)]

@@ -143,9 +143,9 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def make_entry(*urls: str, **changes: object) -> RegistryEntry:
+def make_entry(*urls: str, **changes: Any) -> RegistryEntry:
     """Make the entry of `CONTENT`, to be fetched from some URLs."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "name": "thing",
         "kind": WeightsKind.BACKBONE,
         "size": len(CONTENT),

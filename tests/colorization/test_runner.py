@@ -1,5 +1,3 @@
-import dataclasses
-import hashlib
 import os
 import signal
 import subprocess
@@ -16,8 +14,6 @@ from PIL import Image
 from colorgan.colorization import (
     ColorizeOptions,
     Colorizer,
-    Notice,
-    Outcome,
     Status,
     plan_paths,
     run_jobs,
@@ -26,27 +22,8 @@ from colorgan.config import ColorInput, Existing
 from colorgan.errors import UsageError
 from colorgan.rendering import PredictedColor
 from colorgan.session import colorize_paths
+from colorization_support import hashes, run
 from support import draw_photo
-
-
-@pytest.fixture
-def grey_folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "in"
-    for number in range(7):
-        path = folder / f"box{number % 2}" / f"{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draw_photo(number, (60 + 9 * (number % 3), 48)).convert("L").save(path)
-    return folder
-
-
-def run(inputs: Path, output: Path, colorizer: Colorizer, **changes: object) -> list[Outcome]:
-    events = colorize_paths([inputs], output, colorizer=colorizer, **changes)
-    return [event for event in events if isinstance(event, Outcome)]
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 class TestRunJobs:
@@ -143,36 +120,6 @@ class TestRunJobs:
         )
         outcomes = run(grey_folder, tmp_path / "out", colorizer)
         assert {o.status for o in outcomes} == {Status.FAILED}
-        assert hashes(tmp_path / "out") == {}
-
-
-class TestOutOfMemory:
-    def test_smaller_and_smaller(
-        self, grey_folder: Path, tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        real = Colorizer.predict
-
-        def tight(self: Colorizer, inputs: list, config: object, query: object) -> list[PredictedColor]:
-            if config.size > 64:  # type: ignore[attr-defined]
-                raise torch.OutOfMemoryError("CUDA out of memory")
-            return real(self, inputs, config, query)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(Colorizer, "predict", tight)
-        colorizer.render = dataclasses.replace(colorizer.render, size=256)
-        events = list(colorize_paths([grey_folder], tmp_path / "out", colorizer=colorizer))
-        assert {e.status for e in events if isinstance(e, Outcome)} == {Status.COLORIZED}
-        assert any("trying 128" in e.message for e in events if isinstance(e, Notice))
-
-    def test_nothing_fits(
-        self, grey_folder: Path, tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def none(*_: object, **__: object) -> list[PredictedColor]:
-            raise MemoryError
-
-        monkeypatch.setattr(Colorizer, "predict", none)
-        outcomes = run(grey_folder, tmp_path / "out", colorizer)
-        assert {o.status for o in outcomes} == {Status.FAILED}
-        assert all("memory" in o.reason for o in outcomes)
         assert hashes(tmp_path / "out") == {}
 
 

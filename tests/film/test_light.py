@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from colorgan.images import PhotoKind
 from colorgan.rendering import ChromaField
 
 
-def facts(**changes: object) -> FilmFacts:
+def facts(**changes: Any) -> FilmFacts:
     from fractions import Fraction
 
     values = {

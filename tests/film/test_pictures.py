@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def shown(path: Path) -> tuple[list[Image.Image], list[float], int]:
         return frames, durations, image.info["loop"]
 
 
-def run(source: Path, target: Path, colorizer: Colorizer, options: ColorizeOptions, **film: object) -> FilmOutcome:
+def run(source: Path, target: Path, colorizer: Colorizer, options: ColorizeOptions, **film: Any) -> FilmOutcome:
     frames = find_frames(source) if is_frame_pattern(source) else ()
     job = Job(0, source, target, film=True, frames=frames)
     (outcome,) = (e for e in run_films([job], colorizer, options, FilmOptions(**film)) if isinstance(e, FilmOutcome))

@@ -1,6 +1,7 @@
 """Animations: which files are, judged by Pillow, and what is read of them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from support import draw_photo
 SUFFIXES = [".gif", ".webp", ".png"]
 
 
-def save(path: Path, count: int, *, duration: object = 120, **options: object) -> Path:
+def save(path: Path, count: int, *, duration: object = 120, **options: Any) -> Path:
     frames = [draw_photo(n, (40, 30)).convert("L") for n in range(count)]
     if path.suffix == ".webp":
         options["lossless"] = True

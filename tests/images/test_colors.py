@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 from colorgan.errors import ImageReadError
 from colorgan.images import ReadLimits, describe, read_colors, read_photos
 from colorgan.images.profiles import srgb_profile
-from images.test_profiles import ADOBE, _fixed, _gamma, _profile
+from profile_support import ADOBE, fixed, gamma_curve, pack_profile
 from support import draw_photo
 
 # ROMM RGB (ProPhoto), D50: ISO 22028-2. And sRGB adapted to D50: IEC 61966-2-1 after Bradford.
@@ -22,8 +23,8 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\n{ } lo
 
 
 def matrix_profile(primaries: NDArray, gamma: float) -> bytes:
-    tags = {f"{c}XYZ".encode(): b"XYZ " + bytes(4) + _fixed(*primaries[:, i]) for i, c in enumerate("rgb")}
-    return _profile(b"RGB ", tags | {f"{c}TRC".encode(): _gamma(gamma) for c in "rgb"})
+    tags = {f"{c}XYZ".encode(): b"XYZ " + bytes(4) + fixed(*primaries[:, i]) for i, c in enumerate("rgb")}
+    return pack_profile(b"RGB ", tags | {f"{c}TRC".encode(): gamma_curve(gamma) for c in "rgb"})
 
 
 def in_srgb(rgb: NDArray, primaries: NDArray, gamma: float) -> NDArray:
@@ -32,7 +33,7 @@ def in_srgb(rgb: NDArray, primaries: NDArray, gamma: float) -> NDArray:
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * np.maximum(light, 1e-9) ** (1 / 2.4) - 0.055) * 255
 
 
-def colours_of(path: Path, **options: object) -> NDArray:
+def colours_of(path: Path, **options: Any) -> NDArray:
     return np.asarray(read_colors(path, **options).image, dtype=float)
 
 
@@ -121,7 +122,7 @@ class TestGeometry:
 class TestSafety:
     @pytest.mark.parametrize("name", ["photo.jpg", "photo.png", "photo.tif"])
     def test_runs_no_postscript(self, tmp_path, monkeypatch, name):
-        def start(*arguments: object, **options: object) -> None:
+        def start(*arguments: object, **options: Any) -> None:
             raise AssertionError("another program was started")
 
         monkeypatch.setattr("subprocess.Popen.__init__", start)
