@@ -74,7 +74,7 @@ def touch(root: Path, *names: str) -> Path:
 
 
 def search(*inputs: Path, **options: Any) -> Sources:
-    return find_sources(inputs, is_image_name=is_image_name, **options)  # type: ignore[arg-type]
+    return find_sources(inputs, is_image_name=is_image_name, **options)
 
 
 def names_of(sources: Sources) -> list[str]:

@@ -55,7 +55,7 @@ def write_film(
     tags: dict[str, int] | None = None,
     aspect: Fraction | None = None,
     metadata: dict[str, str] | None = None,
-    chapters: list[dict] | None = None,
+    chapters: list[Any] | None = None,
     container: str | None = None,
 ) -> Path:
     """Write a film; `times` are time stamps of the frames, 25 a second if left out."""
@@ -64,6 +64,7 @@ def write_film(
     kind = container or {".mp4": "mp4", ".mkv": "matroska", ".avi": "avi", ".mov": "mov", ".webm": "webm"}[path.suffix]
     with av.open(buffer, "w", format=kind) as film:
         stream = film.add_stream(codec, rate=25, options=options or {"crf": "10", "preset": "ultrafast"})
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         stream.codec_context.time_base = stream.time_base = time_base
         for name, value in (tags or {}).items():
@@ -72,6 +73,7 @@ def write_film(
             stream.codec_context.sample_aspect_ratio = aspect
         noise = film.add_stream("aac" if kind in ("mp4", "mov") else "flac", rate=8000) if sound else None
         if noise is not None:
+            assert isinstance(noise, av.AudioStream)
             noise.layout = "mono"
         words = film.add_mux_stream("mov_text", time_base=Fraction(1, 1000)) if subtitles else None
         film.metadata.update(metadata or {})
@@ -82,7 +84,7 @@ def write_film(
             frame = av.VideoFrame(width, height, pixel_format)
             for place, plane in enumerate(frame.planes):
                 dtype = np.uint16 if "10le" in pixel_format else np.uint8
-                rows = np.frombuffer(plane, dtype).reshape(-1, plane.line_size // np.dtype(dtype).itemsize)
+                rows = rows_of(plane, np.dtype(dtype))
                 neutral = 512 if dtype == np.uint16 else 128
                 rows[: plane.height, : plane.width] = grey if place == 0 else neutral
             frame.pts = number * step if times is None else times[number]
@@ -128,20 +130,29 @@ def _add_sound(film: av.container.OutputContainer, stream: av.AudioStream) -> No
     film.mux(stream.encode())
 
 
-def read_film(path: Path) -> tuple[list[int], list[np.ndarray]]:
-    """Read a film back with PyAV alone: time stamps, and frames as planes stacked `[luma, cb, cr]`."""
+def read_film(path: Path) -> tuple[list[int], list[list[np.ndarray]]]:
+    """Read a film back with PyAV alone: time stamps, and of each frame its planes: luma, Cb, Cr."""
     with av.open(str(path)) as film:
         frames = list(film.decode(video=0))
-        return [frame.pts for frame in frames], [planes_of(frame) for frame in frames]
+        return [frame.pts or 0 for frame in frames], [planes_of(frame) for frame in frames]
 
 
 def planes_of(frame: av.VideoFrame) -> list[np.ndarray]:
     """Return the planes of a frame."""
-    dtype = np.dtype(np.uint16 if frame.format.components[0].bits > 8 else np.uint8)
-    return [
-        np.frombuffer(plane, dtype).reshape(-1, plane.line_size // dtype.itemsize)[: plane.height, : plane.width].copy()
-        for plane in frame.planes
-    ]
+    dtype: np.dtype[Any] = np.dtype(np.uint16 if frame.format.components[0].bits > 8 else np.uint8)
+    return [rows_of(plane, dtype)[: plane.height, : plane.width].copy() for plane in frame.planes]
+
+
+def rows_of(plane: Any, dtype: np.dtype[Any]) -> np.ndarray:
+    """Look at the memory of a plane, whose rows may be longer than those of its picture."""
+    return np.frombuffer(plane, dtype).reshape(-1, plane.line_size // dtype.itemsize)
+
+
+def time_of(frame: av.VideoFrame) -> Fraction:
+    """Return when a frame is shown, in seconds."""
+    assert frame.pts is not None
+    assert frame.time_base is not None
+    return frame.pts * frame.time_base
 
 
 def packets_of(path: Path, kind: str) -> list[tuple[int, bytes]]:
@@ -151,7 +162,7 @@ def packets_of(path: Path, kind: str) -> list[tuple[int, bytes]]:
         return [
             (round(packet.pts * packet.time_base * 1_000_000), bytes(packet))
             for packet in film.demux(stream)
-            if packet.size
+            if packet.size and packet.pts is not None
         ]
 
 

@@ -14,7 +14,7 @@ import torch
 
 from colorgan.errors import ColorganError
 
-_NASTY = (
+_NASTY: tuple[Any, ...] = (
     None, True, -1, 0, 2**31, 2**63, 2**200, 0.5, float("nan"), float("inf"), "", "x", "\x1b[2J", "\ud800", "9" * 5000,
     [], {}, [[]], (1, 2), {"a": 1}, {0: 0}, torch.zeros(0), torch.zeros(3), torch.zeros(1, 1, 1, 1), torch.tensor(3),
     torch.full((2,), float("nan")), torch.ones(2, dtype=torch.bool),
@@ -139,7 +139,7 @@ class PeakMemory:
     def __init__(self) -> None:
         try:
             Path("/proc/self/clear_refs").write_text("5")
-            self._before = self._read()
+            self._before: int | None = self._read()
         except OSError:
             self._before = None
 

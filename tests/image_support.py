@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import tifffile
 from numpy.typing import NDArray
 from skimage import color as skcolor
 
+from colorgan.errors import ImageReadError
 from colorgan.images import (
     read_photos,
 )
@@ -33,6 +35,16 @@ def luminance_of_grey(grey: NDArray) -> NDArray:
 def read_one(path: Path, **options: Any):
     (photo,) = read_photos(path, **options)
     return photo
+
+
+def refused(path: Path, **options: Any) -> str:
+    """Return the sentence with which a file is refused."""
+    with pytest.raises(ImageReadError) as caught:
+        read_photos(path, **options)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert "\n" not in message
+    return message
 
 
 def noise(shape: tuple[int, ...] = (30, 41, 3), dtype: type = np.uint8, seed: int = 0) -> NDArray:

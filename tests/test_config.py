@@ -66,14 +66,14 @@ class TestModelConfig:
 
     def test_is_frozen(self) -> None:
         with pytest.raises(dataclasses.FrozenInstanceError):
-            ModelConfig().bins = False
+            ModelConfig().bins = False  # type: ignore[misc]
 
 
 class TestDiscriminatorConfig:
     @pytest.mark.parametrize("name", ["width", "layers", "scales"])
     def test_refuses_nothing(self, name: str) -> None:
         with pytest.raises(ConfigError, match=rf"{name} must be in 1\.\."):
-            DiscriminatorConfig(**{name: 0})
+            DiscriminatorConfig(**{name: 0})  # type: ignore[arg-type]
 
     def test_refuses_what_no_memory_holds(self) -> None:
         with pytest.raises(ConfigError, match=r"layers must be in 1\.\.6, got 40"):

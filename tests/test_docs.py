@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from colorgan.cli import app
 from film_support import draw_frames, write_film
@@ -58,6 +59,7 @@ class TestReference:
     def test_every_command_and_option_is_there(self, reference):
         page, manual = reference.to_markdown(), reference.to_man()
         group = typer.main.get_command(app)
+        assert isinstance(group, TyperGroup)
         for name, command in group.commands.items():
             assert f"## colorgan {name}\n" in page
             assert f".SH COLORGAN {name.upper()}".replace("-", "\\-") in manual

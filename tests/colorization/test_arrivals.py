@@ -4,7 +4,7 @@ import importlib.util
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -124,7 +124,7 @@ class TestArrivals:
 
 
 class TestWaiting:
-    def waited(self, looks: Callable[[Callable[[], bool]], object], seconds: float) -> list[bool]:
+    def waited(self, looks: Callable[[Callable[[], bool]], Iterable[bool]], seconds: float) -> list[bool]:
         ends = time.monotonic() + seconds
         return list(looks(lambda: time.monotonic() > ends))
 

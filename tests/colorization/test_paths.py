@@ -13,6 +13,7 @@ from colorgan.colorization import (
     ColorizeOptions,
     Colorizer,
     Outcome,
+    Side,
     Status,
     add_masks,
     check_reports,
@@ -30,7 +31,7 @@ from support import draw_photo
 
 class TestPages:
     def test_all_are_planned(self, book: Path, tmp_path: Path) -> None:
-        (job,) = plan_paths([book.parent], tmp_path / "out", uncertainty=tmp_path / "doubt").jobs
+        (job,) = plan_paths([book.parent], tmp_path / "out", side_folders={Side.UNCERTAINTY: tmp_path / "doubt"}).jobs
         assert [path.name for path in job.results] == ["book.tif", "book-page2.tif", "book-page3.tif"]
         assert [path.name for path in job.side_files] == [
             "book.tif.png", "book.tif-page2.png", "book.tif-page3.png",
@@ -115,7 +116,7 @@ class TestPages:
         for path in [path for path in out.rglob("*.*") if path != out / name]:
             path.unlink()
         with pytest.raises(UsageError, match="exists already"):
-            plan_paths([book], out, uncertainty=out / "doubt", existing=Existing.ERROR)
+            plan_paths([book], out, side_folders={Side.UNCERTAINTY: out / "doubt"}, existing=Existing.ERROR)
 
     @pytest.mark.parametrize("full_at", range(6))
     def test_a_disk_that_is_full_for_a_while(
@@ -176,7 +177,10 @@ class TestCheckReports:
         draw_photo(1, (40, 30)).save(tmp_path / "in" / "other.jpg")
         Image.new("L", (40, 30)).save(tmp_path / "mask.png")
         (tmp_path / "hints.json").write_text("{}")
-        plan = add_masks(plan_paths([photo], tmp_path / "out", uncertainty=tmp_path / "doubt"), tmp_path / "mask.png")
+        plan = add_masks(
+            plan_paths([photo], tmp_path / "out", side_folders={Side.UNCERTAINTY: tmp_path / "doubt"}),
+            tmp_path / "mask.png",
+        )
         inputs = {"file of hints": tmp_path / "hints.json"}
         with pytest.raises(UsageError, match=message):
             check_reports(plan, **{what: tmp_path / name}, inputs=inputs)

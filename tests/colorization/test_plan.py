@@ -151,8 +151,8 @@ class TestMakePlan:
         try:
             plan = make_plan(sources, Path("/out"), image_format=image_format)
         except UsageError:
-            targets = [r.with_name(r.stem + target_suffix(r.suffix, image_format)) for r in relative]
-            assert len({str(t) for t in targets}) < len(targets)
+            wanted = [r.with_name(r.stem + target_suffix(r.suffix, image_format)) for r in relative]
+            assert len({str(t) for t in wanted}) < len(wanted)
             return
         targets = [job.target for job in plan.jobs]
         assert len(set(targets)) == len(targets) == len(relative)
@@ -206,6 +206,7 @@ def test_hints_and_masks_that_are_none(tmp_path: Path, colorizer: Colorizer) -> 
         colorizer.colorize(photo, mask="m.png")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"hints must be a list of Hint, or the path of a file, got \[1\]"):
         colorize_paths([tmp_path], tmp_path / "out", colorizer=colorizer, hints=[1])
-    for what in ("hints", "repair"):  # as texts, which name files
+    texts: list[dict[str, Any]] = [{what: str(tmp_path / "nothing")} for what in ("hints", "repair")]
+    for text in texts:  # which name files
         with pytest.raises(UsageError, match=r"there is no mask|are read from"):
-            colorize_paths([tmp_path], tmp_path / "out", colorizer=colorizer, **{what: str(tmp_path / "nothing")})
+            colorize_paths([tmp_path], tmp_path / "out", colorizer=colorizer, **text)

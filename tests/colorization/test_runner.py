@@ -129,8 +129,8 @@ def test_killed_and_run_again(grey_folder: Path, tmp_path: Path, tiny_weights: P
     for number in range(7, 60):
         draw_photo(number, (300, 200)).convert("L").save(grey_folder / f"{number}.png")
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "colorgan", "colorize", grey_folder, "-o", out, "--weights", tiny_weights]
-    command += ["--device", "cpu", "--precision", "float32", "-q"]
+    command = [sys.executable, "-m", "colorgan", "colorize", str(grey_folder), "-o", str(out)]
+    command += ["--weights", str(tiny_weights), "--device", "cpu", "--precision", "float32", "-q"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
         while len(list(out.rglob("*.png"))) < 3 and time.monotonic() < deadline:

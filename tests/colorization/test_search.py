@@ -100,14 +100,16 @@ class TestFindSources:
         draw_photo(0, (20, 16)).convert("L").save(tmp_path / "a.png")
         look = os.stat
 
-        def refuse(path: object, **options: Any) -> os.stat_result:
+        def refuse(path: Any, **options: Any) -> os.stat_result:
             if "closed" in str(path):
                 raise OSError(number, os.strerror(number), str(path))
-            return look(path, **options)  # type: ignore[call-overload, no-any-return]
+            return look(path, **options)
 
         monkeypatch.setattr(os, "stat", refuse)
         closed = tmp_path / "closed" / "x.png"
-        given = {"input": tmp_path / "a.png", "output": tmp_path / "out", "uncertainty": None} | {where: closed}
+        given: dict[str, Any] = {"input": tmp_path / "a.png", "output": tmp_path / "out", "uncertainty": None} | {
+            where: closed
+        }
 
         def plan_all() -> None:
             sides = {} if given["uncertainty"] is None else {Side.UNCERTAINTY: given["uncertainty"]}

@@ -8,7 +8,9 @@ import struct
 import subprocess
 import sys
 import zlib
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -164,7 +166,7 @@ def test_names_of_any_kind(tmp_path: Path, tiny_weights: Path) -> None:
         grey(0).save(tmp_path / "in" / "plain.png")
         (tmp_path / "in" / "plain.png").rename(tmp_path / "in" / os.fsdecode(name))
     draw_photo(3).save(tmp_path / os.fsdecode(b"p\xe9.png"))
-    command = [sys.executable, "-m", "colorgan", "colorize", "in", "-o", "out", "--weights", tiny_weights]
+    command = [sys.executable, "-m", "colorgan", "colorize", "in", "-o", "out", "--weights", str(tiny_weights)]
     command += ["--palette", os.fsdecode(b"p\xe9.png"), "--report", "r.html", "--contact-sheet", "s.jpg"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -303,8 +305,8 @@ def test_two_processes_give_what_one_gives(tmp_path: Path, tiny_weights: Path) -
         grey(number, (50 + number, 40)).save(folder / f"{number}.png")
     single = run_colorgan("colorize", folder, "-o", tmp_path / "one", "--weights", tiny_weights)
     assert single.returncode == 0, single.stderr
-    command = [sys.executable, "-m", "colorgan", "colorize", folder, "-o", tmp_path / "two", "--json"]
-    command += ["--weights", tiny_weights]
+    command = [sys.executable, "-m", "colorgan", "colorize", str(folder), "-o", str(tmp_path / "two"), "--json"]
+    command += ["--weights", str(tiny_weights)]
     world = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     processes = [
         subprocess.Popen(command, env={**world, "RANK": str(rank)}, stdout=subprocess.PIPE, text=True)
@@ -358,7 +360,7 @@ def test_no_extra_is_needed_for_photographs(tmp_path: Path, tiny_weights: Path) 
         "-o",
         "out",
         "--weights",
-        tiny_weights,
+        str(tiny_weights),
     ]
     command += ["--report", "r.html", "--contact-sheet", "s.jpg", "--manifest", "m.jsonl"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -427,11 +429,18 @@ class TestFilmOptions:
          ({"start": "1:00", "end": "59"}, "before --end")],
     )  # fmt: skip
     def test_what_cannot_be_meant(self, given: dict[str, str], said: str) -> None:
-        plain = {"codec": "auto", "crf": None, "key_frames": "auto", "start": None, "end": None, "deinterlace": False}
+        plain: dict[str, Any] = {
+            "codec": "auto",
+            "crf": None,
+            "key_frames": "auto",
+            "start": None,
+            "end": None,
+            "deinterlace": False,
+        }
         with pytest.raises(UsageError, match=said):
             command._film_options(**(plain | given))
 
     def test_times(self) -> None:
-        plain = {"codec": "auto", "crf": None, "key_frames": "12", "deinterlace": False}
+        plain: dict[str, Any] = {"codec": "auto", "crf": None, "key_frames": "12", "deinterlace": False}
         options = command._film_options(**plain, start="1:03.2", end="00:02:00")
-        assert (float(options.begin), float(options.end), options.key_frames) == (63.2, 120.0, 12)
+        assert (options.begin, options.end, options.key_frames) == (Fraction("63.2"), Fraction(120), 12)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import pytest
 import typer
 from PIL import Image
+from typer.core import TyperGroup
 
 from colorgan import cli
 from colorgan.commands.options import PrintConfigOption
@@ -241,6 +242,7 @@ class TestLooks:
 
 def test_every_command_of_colorgan_keeps_its_settings():
     group = typer.main.get_command(cli.app)
+    assert isinstance(group, TyperGroup)
     for name, command in group.commands.items():
         assert isinstance(command, KeptCommand), name
         assert any("--print-config" in parameter.opts for parameter in command.params), name

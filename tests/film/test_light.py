@@ -15,7 +15,7 @@ from colorgan.rendering import ChromaField
 def facts(**changes: Any) -> FilmFacts:
     from fractions import Fraction
 
-    values = {
+    values: dict[str, Any] = {
         "width": 32, "height": 16, "layout": "420", "bits": 8, "converted": "", "full_range": False,
         "tags": ColorTags(1, 6, 6, 6), "matrix": 6, "time_base": Fraction(1, 600), "rate": Fraction(25), "aspect": None,
         "display": b"", "turn": 0, "frames": 0, "interlaced": False, "kind": PhotoKind.GREY,

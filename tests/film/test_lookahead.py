@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from colorgan.colorization import ColorizeOptions, Colorizer, Hint, Job
-from colorgan.film import FilmOptions, VideoCodec, run_films
+from colorgan.film import FilmOptions, FilmOutcome, VideoCodec, run_films
 from film_support import draw_frames, read_film, run, write_film
 
 
@@ -29,4 +29,5 @@ class TestHints:
         source = write_film(tmp_path / "a.mp4", draw_frames(3))
         job = Job(0, source, tmp_path / "b.mp4", hints=(Hint(500, 2, "#2050d0"),))
         (outcome,) = run_films([job], colorizer, options, FilmOptions())
+        assert isinstance(outcome, FilmOutcome)
         assert "lies outside the picture of 96 x 64 pixels" in outcome.reason

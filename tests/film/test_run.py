@@ -32,6 +32,7 @@ class TestBadInput:
         next(events)
         source.touch()
         (*_, outcome) = events
+        assert isinstance(outcome, FilmOutcome)
         assert outcome.reason == "it changed while it was being coloured; run again"
         assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4"]
 

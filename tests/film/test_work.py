@@ -34,15 +34,15 @@ class TestColorFilm:
             assert np.abs(new[1].astype(int) - 128).max() > 5
         assert packets_of(target, "audio") == packets_of(old_film, "audio")
         assert packets_of(target, "subtitle") == packets_of(old_film, "subtitle")
-        with av.open(str(old_film)) as old, av.open(str(target)) as new:
-            assert new.metadata["title"] == "Lumière"
-            assert new.metadata["comment"].startswith("of 1895\ncolourised by colorgan")
-            assert [c["metadata"]["title"] for c in new.chapters()] == ["0", "1", "2"]
-            assert [c["start"] for c in new.chapters()] == [c["start"] for c in old.chapters()]
-            one, other = old.streams.video[0], new.streams.video[0]
+        with av.open(str(old_film)) as source, av.open(str(target)) as result:
+            assert result.metadata["title"] == "Lumière"
+            assert result.metadata["comment"].startswith("of 1895\ncolourised by colorgan")
+            assert [c["metadata"]["title"] for c in result.chapters()] == ["0", "1", "2"]
+            assert [c["start"] for c in result.chapters()] == [c["start"] for c in source.chapters()]
+            one, other = source.streams.video[0], result.streams.video[0]
             assert other.sample_aspect_ratio == one.sample_aspect_ratio == Fraction(4, 3)
             assert other.duration == one.duration
-            old_frame, new_frame = next(old.decode(video=0)), next(new.decode(video=0))
+            old_frame, new_frame = next(source.decode(video=0)), next(result.decode(video=0))
             for name in ("color_range", "colorspace", "color_primaries", "color_trc", "rotation"):
                 assert getattr(new_frame, name) == getattr(old_frame, name)
             assert new_frame.rotation == -90

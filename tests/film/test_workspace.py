@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ class TestGoingOn:
         for event in events:
             if isinstance(event, Progress) and event.done == 31:
                 break
+        assert isinstance(events, Generator)
         events.close()
         assert not target.exists()
         assert (tmp_path / ".new.mkv.colorgan" / "state.json").exists()
@@ -57,6 +59,7 @@ class TestGoingOn:
         source, target = write_film(tmp_path / "a.mp4", draw_frames(30, cuts=(10, 20))), tmp_path / "new.mp4"
         events = run_films([Job(0, source, target)], colorizer, options, FilmOptions())
         next(event for event in events if isinstance(event, Progress) and event.done == 25)
+        assert isinstance(events, Generator)
         events.close()
         _, notices = run(source, target, colorizer, options, crf=30)
         assert notices == []

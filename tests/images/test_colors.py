@@ -45,7 +45,11 @@ class TestProfiles:
     def test_are_applied(self, tmp_path, primaries, gamma, off, suffix):
         muted = np.asarray(draw_photo(1, (64, 48)), dtype=float) * 0.5 + 64  # within the gamut of sRGB
         path = tmp_path / f"a{suffix}"
-        exact = {".jpg": {"quality": 98, "subsampling": 0}, ".webp": {"lossless": True}}.get(suffix, {})
+        formats: dict[str, dict[str, Any]] = {
+            ".jpg": {"quality": 98, "subsampling": 0},
+            ".webp": {"lossless": True},
+        }
+        exact = formats.get(suffix, {})
         Image.fromarray(muted.round().astype(np.uint8)).save(
             path, icc_profile=matrix_profile(primaries, gamma), **exact
         )
@@ -75,7 +79,8 @@ class TestTransparency:
     def test_hides_what_nobody_sees(self, tmp_path, suffix):
         path = tmp_path / f"a{suffix}"
         rgba = self.hidden()
-        Image.fromarray(rgba).save(path, **({"lossless": True, "exact": True} if suffix == ".webp" else {}))
+        exact: dict[str, Any] = {"lossless": True, "exact": True} if suffix == ".webp" else {}
+        Image.fromarray(rgba).save(path, **exact)
         found = colours_of(path)
         assert (found[:, :40] == 255).all()
         assert np.array_equal(found[:, 40:], rgba[:, 40:, :3])
@@ -108,6 +113,7 @@ class TestGeometry:
         path = tmp_path / f"a{suffix}"
         draw_photo(1, (60, 40)).save(path, exif=exif)
         (photo,) = read_photos(path, keep_rgb=True)
+        assert photo.rgb is not None
         assert np.array_equal(colours_of(path), photo.rgb)
         assert read_colors(path).size == (photo.width, photo.height)
 
@@ -156,4 +162,5 @@ def test_agrees_with_what_colorize_sees(tmp_path, mode):
     path = tmp_path / ("a.jpg" if mode in ("CMYK", "YCbCr") else "a.tif" if mode == "LAB" else "a.png")
     image.save(path)
     (photo,) = read_photos(path, keep_rgb=True)
+    assert photo.rgb is not None
     assert np.array_equal(colours_of(path), photo.rgb)

@@ -66,4 +66,6 @@ class TestGreyLevels:
     def test_keeps_rgb_when_asked(self) -> None:
         rgb = ramp((9, 7, 3))
         assert photo_from_image(rgb).rgb is None
-        assert np.array_equal(photo_from_image(rgb, keep_rgb=True).rgb, rgb)
+        kept = photo_from_image(rgb, keep_rgb=True).rgb
+        assert kept is not None
+        assert np.array_equal(kept, rgb)

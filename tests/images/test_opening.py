@@ -13,7 +13,7 @@ from colorgan.images import (
     read_photos,
     sources,
 )
-from image_support import page, ramp, read_one, tiff
+from image_support import page, ramp, read_one, refused, tiff
 from support import draw_photo
 
 
@@ -64,4 +64,4 @@ class TestPillow:
 
     def test_only_known_formats_are_tried(self, tmp_path: Path) -> None:
         draw_photo(1).save(tmp_path / "a.jpg", "EPS")  # Pillow would start Ghostscript on it
-        assert "not a picture" in self.refused(tmp_path / "a.jpg")
+        assert "not a picture" in refused(tmp_path / "a.jpg")

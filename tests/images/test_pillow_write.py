@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, JpegImagePlugin
 
 from colorgan.images import (
     Metadata,
@@ -34,6 +34,7 @@ class TestLossy:
     def test_jpeg_keeps_all_chroma(self, tmp_path: Path) -> None:
         write_image(tmp_path / "a.jpg", noise(), format="JPEG")
         with Image.open(tmp_path / "a.jpg") as image:
+            assert isinstance(image, JpegImagePlugin.JpegImageFile)
             assert {layer[1:3] for layer in image.layer} == {(1, 1)}
 
 

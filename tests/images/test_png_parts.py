@@ -167,6 +167,7 @@ class TestTransparency:
         image.save(buffer, "PNG", transparency=255 if mode == "1" else where)
         photo = read(buffer.getvalue())
         with Image.open(buffer) as opened:
+            assert photo.alpha is not None
             assert np.array_equal(photo.alpha, np.asarray(opened.convert("RGBA"))[..., 3])
 
 

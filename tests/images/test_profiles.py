@@ -2,9 +2,12 @@
 
 import io
 import struct
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from colorgan.images import PhotoKind, photo_from_image
@@ -17,7 +20,7 @@ class TestGreyProfiles:
     @pytest.mark.parametrize("gamma", [1.0, 1.8, 2.19921875])
     def test_gamma(self, dtype: type, gamma: float) -> None:
         white = np.iinfo(dtype).max
-        grey = np.linspace(0, white, 256).astype(dtype).reshape(16, 16)
+        grey: NDArray[Any] = np.linspace(0, white, 256).astype(dtype).reshape(16, 16)
         photo = photo_from_image(with_profile(grey, gray_gamma(gamma)))
         expected = srgb_of((grey / white) ** (round(gamma * 256) / 256))
         assert np.abs(photo.grey / 65535 - expected).max() < 1e-4
@@ -50,7 +53,9 @@ class TestCurves:
             (4, [2.0, 0.9, 0.0, 0.5, 0.1, 0.1, 0.0], lambda x: np.where(x >= 0.1, (0.9 * x) ** 2 + 0.1, 0.5 * x)),
         ],
     )
-    def test_parametric(self, form: int, parameters: list[float], expected: object) -> None:
+    def test_parametric(
+        self, form: int, parameters: list[float], expected: Callable[[NDArray[Any]], NDArray[Any]] | None
+    ) -> None:
         tag = b"para" + bytes(4) + struct.pack(">HH", form, 0) + fixed(*parameters)
         tables = tone_tables(pack_profile(b"GRAY", {b"kTRC": tag}), 256)
         assert tables is not None

@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from colorgan.images import (
     is_image_name,
     photo_from_image,
 )
-from image_support import ramp, read_one
+from image_support import ramp, read_one, refused
 from support import draw_photo
 
 
@@ -32,7 +33,7 @@ class TestOrientation:
         grey = ramp((6, 9), dtype)
         exif = Image.Exif()
         exif[0x0112] = orientation
-        options = {"lossless": True} if suffix == ".webp" else {}
+        options: dict[str, Any] = {"lossless": True} if suffix == ".webp" else {}
         Image.fromarray(grey).save(tmp_path / f"a{suffix}", exif=exif, **options)
         photo = read_one(tmp_path / f"a{suffix}")
         turns: dict[int, Callable[[NDArray], NDArray]] = {  # as the EXIF standard describes row 0 and column 0
@@ -72,7 +73,7 @@ class TestHostile:
 
     def test_text(self, tmp_path: Path) -> None:
         (tmp_path / "a.jpg").write_text("I am no picture")
-        assert "not a picture" in self.refused(tmp_path / "a.jpg")
+        assert "not a picture" in refused(tmp_path / "a.jpg")
 
     @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".gif", ".bmp", ".avif", ".pgm"])
     def test_truncated(self, tmp_path: Path, suffix: str) -> None:
@@ -80,7 +81,7 @@ class TestHostile:
         draw_photo(1).convert("L" if suffix == ".pgm" else "RGB").save(path)
         data = path.read_bytes()
         path.write_bytes(data[: len(data) // 2])
-        self.refused(path)
+        refused(path)
 
     def test_bomb(self, tmp_path: Path) -> None:
         body = struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
@@ -89,11 +90,11 @@ class TestHostile:
         path.write_bytes(
             b"\x89PNG\r\n\x1a\n" + header + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
         )
-        assert "60000 x 60000" in self.refused(path)
+        assert "60000 x 60000" in refused(path)
 
     def test_bomb_tiff(self, tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / "a.tif", ramp((30, 40), np.uint16))
-        assert "limit of 1,000" in self.refused(tmp_path / "a.tif", limits=ReadLimits(pixels=1000))
+        assert "limit of 1,000" in refused(tmp_path / "a.tif", limits=ReadLimits(pixels=1000))
 
     def test_noise_behind_every_signature(self, tmp_path: Path) -> None:
         rng = np.random.default_rng(0)
@@ -112,7 +113,7 @@ class TestHostile:
         for start in starts:
             path = tmp_path / "a.jpg"
             path.write_bytes(start + rng.bytes(300))
-            self.refused(path)
+            refused(path)
 
     def test_damaged_metadata_does_not_matter(self, tmp_path: Path) -> None:
         rng = np.random.default_rng(1)
@@ -128,7 +129,7 @@ class TestHostile:
     def test_animation_gives_the_first_frame(self, tmp_path: Path) -> None:
         frames = [Image.new("L", (8, 8), level) for level in (10, 200)]
         for suffix in (".gif", ".webp", ".png"):
-            options = {"lossless": True} if suffix == ".webp" else {}
+            options: dict[str, Any] = {"lossless": True} if suffix == ".webp" else {}
             frames[0].save(tmp_path / f"a{suffix}", save_all=True, append_images=frames[1:], **options)
             photo = read_one(tmp_path / f"a{suffix}")
             assert (photo.grey // (257 if photo.grey.dtype == np.uint16 else 1) == 10).all()

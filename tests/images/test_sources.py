@@ -90,7 +90,7 @@ class TestModes:
     @pytest.mark.parametrize("wrong", ["a.jpg", Path("a.jpg"), b"", [[0, 1]], None, 3])
     def test_what_is_no_picture_is_refused(self, wrong: object) -> None:
         with pytest.raises(TypeError, match=f"must be a Pillow image or an array, got {type(wrong).__name__}"):
-            photo_from_image(wrong)
+            photo_from_image(wrong)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("size", [(0, 0), (0, 5), (5, 0)])
     def test_no_pixels(self, size: tuple[int, int]) -> None:

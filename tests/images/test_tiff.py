@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -24,11 +25,13 @@ class TestTiff:
     @pytest.mark.parametrize("order", ["<", ">"])
     @pytest.mark.parametrize("compression", [None, "zlib", "lzma"])
     @pytest.mark.parametrize("predictor", [False, True])
-    def test_sixteen_bits(self, tmp_path: Path, order: str, compression: str | None, predictor: bool) -> None:
+    def test_sixteen_bits(
+        self, tmp_path: Path, order: Literal["<", ">"], compression: str | None, predictor: bool
+    ) -> None:
         if predictor and not compression:
             pytest.skip("no predictor without compression")
         grey = ramp((50, 33), np.uint16)
-        options = {"predictor": predictor} if compression else {}
+        options: dict[str, Any] = {"predictor": predictor} if compression else {}
         tifffile.imwrite(tmp_path / "a.tif", grey, byteorder=order, compression=compression, rowsperstrip=7, **options)
         photo = read_one(tmp_path / "a.tif")
         assert np.array_equal(photo.grey, grey)

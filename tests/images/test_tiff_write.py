@@ -1,6 +1,7 @@
 """TIFF of 16 bits, written band by band."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ class TestPixels:
 
 class TestTags:
     @pytest.mark.parametrize(("order", "big"), [("<", False), (">", False), ("<", True), (">", True)])
-    def test_deep_tiff(self, tmp_path: Path, order: str, big: bool) -> None:
+    def test_deep_tiff(self, tmp_path: Path, order: Literal["<", ">"], big: bool) -> None:
         tifffile.imwrite(
             tmp_path / "a.tif", np.zeros((4, 6), np.uint16), byteorder=order, bigtiff=big, resolution=(200, 200),
             resolutionunit="inch", description="Gr\xfcn".encode(), metadata=None,
@@ -36,10 +37,12 @@ class TestTags:
         )  # fmt: skip
         (photo,) = read_photos(tmp_path / "a.tif")
         assert photo.grey.shape == (6, 4)
-        assert photo.metadata.dpi == (200, 200)
+        assert photo.metadata.dpi == pytest.approx((200, 200))
         write(tmp_path / "b.tif", "TIFF", photo.metadata, depth=16)
         with tifffile.TiffFile(tmp_path / "b.tif") as tiff:
-            tags = tiff.pages.first.tags
+            (page,) = tiff.pages
+            assert isinstance(page, tifffile.TiffPage)
+            tags = page.tags
             assert tags.valueof(271) == "Kodak"
             assert tags.valueof(270) == "Gr\xfcn"
             assert tags.valueof(305) == "colorgan 1.2.3"

@@ -1,10 +1,12 @@
 """The way of a picture's colours to sRGB."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from numpy.typing import NDArray
 from PIL import Image
 from skimage import color as skcolor
 
@@ -28,7 +30,7 @@ class TestRgbProfiles:
     def test_wide_gamut(self, tmp_path: Path, dtype: type) -> None:
         white = np.iinfo(dtype).max
         rgb = np.random.default_rng(0).uniform(0.4, 0.6, (20, 30, 3))  # inside sRGB
-        stored = (rgb * white).round().astype(dtype)
+        stored: NDArray[Any] = (rgb * white).round().astype(dtype)
         tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", iccprofile=adobe_rgb())
         (photo,) = read_photos(tmp_path / "a.tif")
         xyz = ((stored / white) ** (563 / 256)) @ ADOBE.T

@@ -1,7 +1,8 @@
 """What is kept of photographs while the page shows them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from colorgan.colorization import (
     plan_paths,
 )
 from colorgan.colorization.serve import views
+from colorgan.images import Photo, iter_photos
+from colorgan.rendering import PredictedColor
 from colorization_support import pixels
 from support import draw_photo
 
@@ -23,10 +26,13 @@ RED = Hint(50, 50, "#aa2020", percent=True)
 
 class TestViews:
     def test_the_network_is_not_asked_twice(self, session: EditSession, monkeypatch: pytest.MonkeyPatch) -> None:
-        asked, predict = [], session.colorizer.predict
-        monkeypatch.setattr(
-            session.colorizer, "predict", lambda *given, **how: asked.append(how) or predict(*given, **how)
-        )
+        asked, predict = list[object](), session.colorizer.predict
+
+        def note(*given: Any, **how: Any) -> list[PredictedColor]:
+            asked.append(how)
+            return predict(*given, **how)
+
+        monkeypatch.setattr(session.colorizer, "predict", note)
         shown = [session.show_after(0, EditRequest(strength=strength)) for strength in (0.4, 1.0, 1.6)]
         assert len(set(shown)) == 3
         session.show_choice(0, EditRequest(strength=0.7))
@@ -44,10 +50,13 @@ class TestViews:
         session = EditSession(
             plan_paths([folder], folder.with_name("out")), colorizer, ColorizeOptions(render=colorizer.render)
         )
-        read, iter_photos = [], views.iter_photos
-        monkeypatch.setattr(
-            views, "iter_photos", lambda source, **how: read.append(source) or iter_photos(source, **how)
-        )
+        read = list[Path]()
+
+        def note(source: Path, **how: Any) -> Iterator[Photo]:
+            read.append(source)
+            return iter_photos(source, **how)
+
+        monkeypatch.setattr(views, "iter_photos", note)
         first = session.show_after(0, EditRequest())
         session.show_after(1, EditRequest())
         session.show_before(1)

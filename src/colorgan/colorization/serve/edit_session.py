@@ -77,7 +77,7 @@ class EditSession:
             "strengths": list(STRENGTHS),
             "looks": self._describe_looks(),
             "variants": self.variants,
-            "repair": self.colorizer.network.inpainting is not None,
+            "repair": self.colorizer.network.repair is not None,
             "photographs": [self._describe(number) for number in range(len(self.jobs))],
         }
 
