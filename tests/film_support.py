@@ -14,6 +14,8 @@ from PIL import Image
 
 from colorgan.colorization import ColorizeOptions, Colorizer, Job, Notice
 from colorgan.film import FilmOptions, FilmOutcome, run_films
+from colorgan.film.source import ColorTags, FilmFacts
+from colorgan.images import PhotoKind
 from support import draw_photo
 
 TURNED = struct.pack("=9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)  # a display matrix, as FFmpeg has it
@@ -173,3 +175,13 @@ def run(
     events = list(run_films([Job(0, source, target)], colorizer, options, FilmOptions(**film)))
     (outcome,) = (event for event in events if isinstance(event, FilmOutcome))
     return outcome, [event.message for event in events if isinstance(event, Notice)]
+
+
+def film_facts(**changes: Any) -> FilmFacts:
+    """Make the facts of a film of 32 x 16 pixels."""
+    values: dict[str, Any] = {
+        "width": 32, "height": 16, "layout": "420", "bits": 8, "converted": "", "full_range": False,
+        "tags": ColorTags(1, 6, 6, 6), "matrix": 6, "time_base": Fraction(1, 600), "rate": Fraction(25), "aspect": None,
+        "display": b"", "turn": 0, "frames": 0, "interlaced": False, "kind": PhotoKind.GREY,
+    }  # fmt: skip
+    return FilmFacts(**(values | changes))
