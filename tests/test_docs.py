@@ -17,7 +17,6 @@ from support import draw_photo
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted(page.relative_to(ROOT).as_posix() for page in (*ROOT.glob("*.md"), *DOCS.glob("*.md")))
 
 
 def code_blocks(page: str) -> list[str]:

@@ -59,7 +59,7 @@ LATER = (
     "training/", "weights/",
 )  # fmt: skip
 NO_NAMESAKE = {
-    "__main__.py": "three lines; tests/test_cli.py starts it in a process of its own",
+    "__main__.py": "starts the command alone; tests/test_cli.py starts it in a process of its own",
     "version.py": "one constant; tests/test_public.py holds it against the metadata and the changelog",
 }
 

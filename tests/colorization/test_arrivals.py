@@ -1,4 +1,4 @@
-"""Watched folders: what counts as arrived and whole, and the real command, which stays."""
+"""Watched folders: what counts as arrived and whole."""
 
 import importlib.util
 import os

@@ -20,7 +20,7 @@ class TestAhead:
             assert list(items) == list(range(50))
 
     def test_of_nothing(self) -> None:
-        with Ahead([], 2) as items:
+        with Ahead(list[int](), 2) as items:
             assert list(items) == []
 
     def test_no_more_than_so_many_ahead(self) -> None:

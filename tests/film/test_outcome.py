@@ -79,7 +79,8 @@ class TestClock:
         now[0] += 2
         progress = clock.tick()
         assert progress is not None
-        assert (progress.done, progress.rate) == (31, pytest.approx(0.5))
+        assert progress.done == 31
+        assert progress.rate == pytest.approx(0.5)
 
 
 class TestHintsOf:

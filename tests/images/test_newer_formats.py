@@ -1,4 +1,4 @@
-"""HEIC, JPEG XL and raw files; written by the packages that read them, or, raw ones, by tifffile."""
+"""HEIC and JPEG XL, written by the packages that read them, and what is said where these are missing."""
 
 import importlib.util
 import io

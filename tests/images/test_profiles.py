@@ -1,4 +1,4 @@
-"""ICC profiles are applied, at the picture's depth."""
+"""ICC profiles of grey pictures, and the curves in profiles."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Camera raw files."""
+"""Camera raw files; those of the tests are written by tifffile."""
 
 import importlib.util
 import io

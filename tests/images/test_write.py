@@ -1,4 +1,4 @@
-"""What is written is what was given, read back by readers that are not colorgan's; and nothing is half-written."""
+"""What is written is what was given, read back by readers that are not colorgan's."""
 
 import io
 from collections.abc import Iterator
