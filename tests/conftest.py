@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tests reach servers of their own, and nothing else."""
     connect = socket.socket.connect
 
-    def guarded(self: socket.socket, address: object) -> None:
+    def guarded(self: socket.socket, address: Any) -> None:
         internet = self.family in (socket.AF_INET, socket.AF_INET6)
         if internet and address[0] not in ("127.0.0.1", "::1", "localhost"):
             raise AssertionError(f"a test tried to reach {address}")
@@ -70,6 +71,7 @@ def tiny_weights(tiny_config: ModelConfig, tmp_path_factory: pytest.TempPathFact
     torch.manual_seed(0)
     network = build_generator(tiny_config)
     torch.nn.init.normal_(network.color.weight, std=0.1)
+    assert network.color.bias is not None
     torch.nn.init.constant_(network.color.bias, 0.2)
     path = tmp_path_factory.mktemp("weights") / "tiny.pt"
     save_generator(path, network, render=RenderConfig(size=64), provenance={"name": "tiny"})

@@ -5,12 +5,17 @@ import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import torch
 from PIL import Image
 
+from colorgan.colorization import ColorizeOptions, Colorizer, Job, Notice
+from colorgan.film import FilmOptions, FilmOutcome, run_films
+from colorgan.film.source import ColorTags, FilmFacts
+from colorgan.images import PhotoKind
 from support import draw_photo
 
 TURNED = struct.pack("=9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)  # a display matrix, as FFmpeg has it
@@ -52,7 +57,7 @@ def write_film(
     tags: dict[str, int] | None = None,
     aspect: Fraction | None = None,
     metadata: dict[str, str] | None = None,
-    chapters: list[dict] | None = None,
+    chapters: list[Any] | None = None,
     container: str | None = None,
 ) -> Path:
     """Write a film; `times` are time stamps of the frames, 25 a second if left out."""
@@ -61,6 +66,7 @@ def write_film(
     kind = container or {".mp4": "mp4", ".mkv": "matroska", ".avi": "avi", ".mov": "mov", ".webm": "webm"}[path.suffix]
     with av.open(buffer, "w", format=kind) as film:
         stream = film.add_stream(codec, rate=25, options=options or {"crf": "10", "preset": "ultrafast"})
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         stream.codec_context.time_base = stream.time_base = time_base
         for name, value in (tags or {}).items():
@@ -69,6 +75,7 @@ def write_film(
             stream.codec_context.sample_aspect_ratio = aspect
         noise = film.add_stream("aac" if kind in ("mp4", "mov") else "flac", rate=8000) if sound else None
         if noise is not None:
+            assert isinstance(noise, av.AudioStream)
             noise.layout = "mono"
         words = film.add_mux_stream("mov_text", time_base=Fraction(1, 1000)) if subtitles else None
         film.metadata.update(metadata or {})
@@ -79,7 +86,7 @@ def write_film(
             frame = av.VideoFrame(width, height, pixel_format)
             for place, plane in enumerate(frame.planes):
                 dtype = np.uint16 if "10le" in pixel_format else np.uint8
-                rows = np.frombuffer(plane, dtype).reshape(-1, plane.line_size // np.dtype(dtype).itemsize)
+                rows = rows_of(plane, np.dtype(dtype))
                 neutral = 512 if dtype == np.uint16 else 128
                 rows[: plane.height, : plane.width] = grey if place == 0 else neutral
             frame.pts = number * step if times is None else times[number]
@@ -125,20 +132,29 @@ def _add_sound(film: av.container.OutputContainer, stream: av.AudioStream) -> No
     film.mux(stream.encode())
 
 
-def read_film(path: Path) -> tuple[list[int], list[np.ndarray]]:
-    """Read a film back with PyAV alone: time stamps, and frames as planes stacked `[luma, cb, cr]`."""
+def read_film(path: Path) -> tuple[list[int], list[list[np.ndarray]]]:
+    """Read a film back with PyAV alone: time stamps, and of each frame its planes: luma, Cb, Cr."""
     with av.open(str(path)) as film:
         frames = list(film.decode(video=0))
-        return [frame.pts for frame in frames], [planes_of(frame) for frame in frames]
+        return [frame.pts or 0 for frame in frames], [planes_of(frame) for frame in frames]
 
 
 def planes_of(frame: av.VideoFrame) -> list[np.ndarray]:
     """Return the planes of a frame."""
-    dtype = np.dtype(np.uint16 if frame.format.components[0].bits > 8 else np.uint8)
-    return [
-        np.frombuffer(plane, dtype).reshape(-1, plane.line_size // dtype.itemsize)[: plane.height, : plane.width].copy()
-        for plane in frame.planes
-    ]
+    dtype: np.dtype[Any] = np.dtype(np.uint16 if frame.format.components[0].bits > 8 else np.uint8)
+    return [rows_of(plane, dtype)[: plane.height, : plane.width].copy() for plane in frame.planes]
+
+
+def rows_of(plane: Any, dtype: np.dtype[Any]) -> np.ndarray:
+    """Look at the memory of a plane, whose rows may be longer than those of its picture."""
+    return np.frombuffer(plane, dtype).reshape(-1, plane.line_size // dtype.itemsize)
+
+
+def time_of(frame: av.VideoFrame) -> Fraction:
+    """Return when a frame is shown, in seconds."""
+    assert frame.pts is not None
+    assert frame.time_base is not None
+    return frame.pts * frame.time_base
 
 
 def packets_of(path: Path, kind: str) -> list[tuple[int, bytes]]:
@@ -148,5 +164,24 @@ def packets_of(path: Path, kind: str) -> list[tuple[int, bytes]]:
         return [
             (round(packet.pts * packet.time_base * 1_000_000), bytes(packet))
             for packet in film.demux(stream)
-            if packet.size
+            if packet.size and packet.pts is not None
         ]
+
+
+def run(
+    source: Path, target: Path, colorizer: Colorizer, options: ColorizeOptions, **film: Any
+) -> tuple[FilmOutcome, list[str]]:
+    """Colour one film; return what became of it, and what was said on the way."""
+    events = list(run_films([Job(0, source, target)], colorizer, options, FilmOptions(**film)))
+    (outcome,) = (event for event in events if isinstance(event, FilmOutcome))
+    return outcome, [event.message for event in events if isinstance(event, Notice)]
+
+
+def film_facts(**changes: Any) -> FilmFacts:
+    """Make the facts of a film of 32 x 16 pixels."""
+    values: dict[str, Any] = {
+        "width": 32, "height": 16, "layout": "420", "bits": 8, "converted": "", "full_range": False,
+        "tags": ColorTags(1, 6, 6, 6), "matrix": 6, "time_base": Fraction(1, 600), "rate": Fraction(25), "aspect": None,
+        "display": b"", "turn": 0, "frames": 0, "interlaced": False, "kind": PhotoKind.GREY,
+    }  # fmt: skip
+    return FilmFacts(**(values | changes))

@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -14,13 +15,13 @@ from support import draw_photo
 Rng = np.random.Generator
 
 
-def _pillow(image: Image.Image, name: str, **options: object) -> bytes:
+def _pillow(image: Image.Image, name: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, name, **options)
     return buffer.getvalue()
 
 
-def _tiff(pixels: np.ndarray, **options: object) -> bytes:
+def _tiff(pixels: np.ndarray, **options: Any) -> bytes:
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, pixels, **options)
     return buffer.getvalue()

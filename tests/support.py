@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -24,9 +27,14 @@ def draw_photo(seed: int, size: tuple[int, int] = (80, 64)) -> Image.Image:
     return Image.fromarray((picture.clip(0, 1) * 255).round().astype(np.uint8))
 
 
-def run_colorgan(
-    *arguments: str | Path, cwd: Path | None = None, **options: object
-) -> subprocess.CompletedProcess[str]:
+def run_colorgan(*arguments: str | Path, cwd: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run the real command in a process of its own and return what it printed."""
     command = [sys.executable, "-m", "colorgan", *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=240, **options)
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> None:
+    ends = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < ends
+        time.sleep(0.1)

@@ -2,7 +2,7 @@ import dataclasses
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 
@@ -56,7 +56,7 @@ class TestModelConfig:
             ({"repair_widths": (8, 0)}, "repair_widths must be in"),
         ],
     )
-    def test_refuses_what_no_network_can_be(self, wrong: dict[str, object], message: str) -> None:
+    def test_refuses_what_no_network_can_be(self, wrong: dict[str, Any], message: str) -> None:
         with pytest.raises(ConfigError, match=message):
             ModelConfig(**wrong)
 
@@ -66,14 +66,14 @@ class TestModelConfig:
 
     def test_is_frozen(self) -> None:
         with pytest.raises(dataclasses.FrozenInstanceError):
-            ModelConfig().bins = False
+            ModelConfig().bins = False  # type: ignore[misc]
 
 
 class TestDiscriminatorConfig:
     @pytest.mark.parametrize("name", ["width", "layers", "scales"])
     def test_refuses_nothing(self, name: str) -> None:
         with pytest.raises(ConfigError, match=rf"{name} must be in 1\.\."):
-            DiscriminatorConfig(**{name: 0})
+            DiscriminatorConfig(**{name: 0})  # type: ignore[arg-type]
 
     def test_refuses_what_no_memory_holds(self) -> None:
         with pytest.raises(ConfigError, match=r"layers must be in 1\.\.6, got 40"):
@@ -100,7 +100,7 @@ class TestLossConfig:
             ({"perceptual_taps": (), "perceptual_weights": ()}, "one weight a tap"),
         ],
     )
-    def test_refuses_what_cannot_be_meant(self, wrong: dict[str, object], message: str) -> None:
+    def test_refuses_what_cannot_be_meant(self, wrong: dict[str, Any], message: str) -> None:
         with pytest.raises(ConfigError, match=message):
             LossConfig(**wrong)
 
@@ -119,7 +119,7 @@ class TestRenderConfig:
             ({"strength": 2.5}, r"strength must be in 0\.\.2, got 2.5"),
         ],
     )
-    def test_refuses_what_cannot_be_meant(self, wrong: dict[str, object], message: str) -> None:
+    def test_refuses_what_cannot_be_meant(self, wrong: dict[str, Any], message: str) -> None:
         with pytest.raises(ConfigError, match=message):
             RenderConfig(**wrong)
 
@@ -139,7 +139,7 @@ class TestAugmentConfig:
             ),
         ],
     )
-    def test_refuses_what_cannot_be_drawn(self, wrong: dict[str, object], message: str) -> None:
+    def test_refuses_what_cannot_be_drawn(self, wrong: dict[str, Any], message: str) -> None:
         with pytest.raises(ConfigError, match=message):
             AugmentConfig(**wrong)
 
@@ -172,7 +172,7 @@ class TestChecked:
             ({"inside": -(10**400)}, "inside must be 1 or more, got -1000"),
         ],
     )
-    def test_names_field_range_and_value(self, wrong: dict[str, object], message: str) -> None:
+    def test_names_field_range_and_value(self, wrong: dict[str, Any], message: str) -> None:
         with pytest.raises(ConfigError, match=re.escape(message)):
             Ranged(**wrong)
 

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from colorgan.cli import app
 from film_support import draw_frames, write_film
@@ -16,7 +17,6 @@ from support import draw_photo
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted(page.relative_to(ROOT).as_posix() for page in (*ROOT.glob("*.md"), *DOCS.glob("*.md")))
 
 
 def code_blocks(page: str) -> list[str]:
@@ -58,6 +58,7 @@ class TestReference:
     def test_every_command_and_option_is_there(self, reference):
         page, manual = reference.to_markdown(), reference.to_man()
         group = typer.main.get_command(app)
+        assert isinstance(group, TyperGroup)
         for name, command in group.commands.items():
             assert f"## colorgan {name}\n" in page
             assert f".SH COLORGAN {name.upper()}".replace("-", "\\-") in manual

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def test_colour_from_python(photos, tmp_path):
     load("colour_from_python").main([str(tmp_path / "old.jpg"), "--to", "coloured", "--hint", "50,95=#30a030"])
     with Image.open("coloured/old.png") as coloured:
         assert coloured.size == (90, 60)
-        red, green, blue = coloured.getpixel((45, 57))
+        red, green, blue = np.asarray(coloured)[57, 45].astype(int)
     assert green > max(red, blue)
 
 
@@ -119,14 +120,19 @@ def test_score_other_program(photos, capsys):
 def test_track_with_mlflow_or_wandb(photos, quick_training, monkeypatch, service):
     sent: list[tuple[int, set[str]]] = []
     calls: list[str] = []
-    stand_in = types.ModuleType(service)
+    stand_in: Any = types.ModuleType(service)
     stand_in.start_run = lambda: calls.append("begin")
     stand_in.end_run = lambda: calls.append("end")
     stand_in.log_metrics = lambda numbers, step: sent.append((step, set(numbers)))
     run = types.SimpleNamespace(
         log=lambda numbers, step: sent.append((step, set(numbers))), finish=lambda: calls.append("end")
     )
-    stand_in.init = lambda project: calls.append("begin") or run
+
+    def init(project: str) -> types.SimpleNamespace:
+        calls.append("begin")
+        return run
+
+    stand_in.init = init
     monkeypatch.setitem(sys.modules, service, stand_in)
     load("track_with_mlflow_or_wandb").main([str(photos), "--recipe", "debug", "--steps", "2", "--to", service])
     assert calls == ["begin", "end"]
@@ -170,11 +176,19 @@ def test_onnx_colorize(tmp_path, a, b):
     grey.paste(0, (0, 0, 20, 20))
     grey.paste(255, (20, 0, 40, 20))
     grey.save(tmp_path / "old.png")
-    program = [sys.executable, "-c", ALONE, FOLDER / "onnx_colorize.py", "graph.onnx", "old.png", "coloured.png"]
+    program: list[Any] = [
+        sys.executable,
+        "-c",
+        ALONE,
+        FOLDER / "onnx_colorize.py",
+        "graph.onnx",
+        "old.png",
+        "coloured.png",
+    ]
     subprocess.run(program, cwd=tmp_path, check=True)
     with Image.open(tmp_path / "coloured.png") as opened:
         coloured = np.asarray(opened)
-    wanted = color.rgb2lab(np.stack([grey] * 3, -1))
+    wanted = color.rgb2lab(np.stack([np.asarray(grey)] * 3, -1))
     wanted[..., 1:] = np.array([a, b]) * wanted[..., 0].mean() / 50
     found = color.rgb2lab(coloured)
     assert coloured.shape == (120, 90, 3)

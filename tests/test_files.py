@@ -98,7 +98,8 @@ class TestAtomicWrite:
     def test_a_name_swept_away_before_it_was_locked_is_given_up(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        lock, swept = files._lock, []
+        lock = files._lock
+        swept: list[Path] = []
 
         def sweep_first(descriptor: int) -> bool | None:
             if not swept:

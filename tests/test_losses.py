@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -60,6 +61,7 @@ def load_backbone_state(backbone: PerceptualBackbone) -> dict[str, Tensor]:
     for layer in features.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight)
+            assert layer.bias is not None
             nn.init.zeros_(layer.bias)
     return {f"features.{name}": tensor for name, tensor in features.state_dict().items()}
 
@@ -177,6 +179,7 @@ class TestConsistencyLoss:
 
     def test_is_nothing_where_both_sizes_agree(self) -> None:
         one, two = self.halves(some_lab())
+        assert one.bins is not None
         flat = one.bins[:1, :, :1, :1]
         agreeing = [p._replace(bins=flat.expand(2, -1, *p.coarse_ab.shape[-2:])) for p in (one, two)]
         assert consistency_loss(*agreeing) < 1e-6
@@ -324,7 +327,7 @@ class TestTerms:
             ({"adversarial": 1.0, "bins": 1.0}, {Head.COLOR, Head.BINS, Head.REPAIR}),
         ],
     )
-    def test_heads_learn_from_what_looks_at_them(self, weights: dict[str, float], heads: set[Head]) -> None:
+    def test_heads_learn_from_what_looks_at_them(self, weights: dict[str, Any], heads: set[Head]) -> None:
         assert heads_looked_at(LossConfig(**{**NONE, **weights})) == heads
 
     def test_only_terms_that_count_need_anything(self) -> None:
@@ -334,7 +337,7 @@ class TestTerms:
 
 
 class TestGeneratorLoss:
-    def compute(self, perceptual: PerceptualLoss, weights: dict[str, float]) -> tuple[Tensor, dict[str, Tensor]]:
+    def compute(self, perceptual: PerceptualLoss, weights: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         torch.manual_seed(0)
         lab, known = some_lab(), torch.ones(2, 1, 32, 32)
         known[..., :9] = 0
@@ -406,6 +409,7 @@ class TestGeneratorLoss:
         lab = some_lab()
         prediction = predict(lab)
         loss = GeneratorLoss(LossConfig(perceptual=1.0), perceptual)
+        assert prediction.bins is not None
         leaves = [
             prediction.ab.requires_grad_(),
             prediction.coarse_ab.requires_grad_(),
@@ -471,6 +475,12 @@ class TestRebalancing:
         assert "bin_frequency" in GeneratorLoss(LossConfig()).state_dict()
 
 
+def one_of(prediction: Prediction, number: int) -> Prediction:
+    """Return the prediction of one picture of a batch."""
+    parts: list[Any] = [None if x is None else x[number : number + 1] for x in prediction]
+    return Prediction(*parts)
+
+
 class TestManyProcesses:
     """Terms that divide by a number of the batch must divide by the same one in every process."""
 
@@ -485,16 +495,22 @@ class TestManyProcesses:
             loss = GeneratorLoss(config, perceptual)
             if shared is not None:
                 loss.mean_over_processes = lambda x: shared[x.item()]
-            parts = [Prediction(*(None if x is None else x[i : i + 1] for x in prediction)) for i in (0, 1)]
+            parts = [one_of(prediction, i) for i in (0, 1)]
             return torch.stack(
                 [loss(part, lab[i : i + 1], known[i : i + 1]).total for i, part in enumerate(parts)]
             ).mean()
 
         seen: list[list[Tensor]] = []
         for i in (0, 1):
-            loss, own = GeneratorLoss(config, perceptual), []
-            loss.mean_over_processes = lambda x, own=own: (own.append(x), x)[1]
-            part = Prediction(*(None if x is None else x[i : i + 1] for x in prediction))
+            loss = GeneratorLoss(config, perceptual)
+            own: list[Tensor] = []
+
+            def note(value: Tensor, own: list[Tensor] = own) -> Tensor:
+                own.append(value)
+                return value
+
+            loss.mean_over_processes = note
+            part = one_of(prediction, i)
             loss(part, lab[i : i + 1], known[i : i + 1])
             seen.append(own)
         shared = {x.item(): torch.stack(pair).mean() for pair in zip(*seen, strict=True) for x in pair}

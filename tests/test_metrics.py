@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-import scipy.spatial.distance
+import scipy.spatial.distance  # type: ignore[import-untyped]
 import skimage.color
 import skimage.metrics
 import torch

@@ -53,6 +53,35 @@ class TestPythons:
         assert "--resolution lowest-direct" in lowest
 
 
+SOURCE = ROOT / "src" / "colorgan"
+NO_NAMESAKE = {
+    "__main__.py": "starts the command alone; tests/test_cli.py starts it in a process of its own",
+    "version.py": "one constant; tests/test_public.py holds it against the metadata and the changelog",
+}
+
+
+def modules() -> list[str]:
+    """Return all modules of the package but those that stand for a folder."""
+    names = (path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
+    return sorted(names)
+
+
+class TestMap:
+    """Who looks for the tests of a module finds them at the same place below `tests`."""
+
+    @pytest.mark.parametrize("name", modules())
+    def test_every_module_has_tests_of_its_name(self, name: str) -> None:
+        module = Path(name)
+        namesake = ROOT / "tests" / module.parent / f"test_{module.name}"
+        if name in NO_NAMESAKE:
+            assert not namesake.exists(), "it is no exception any more"
+        else:
+            assert re.search(r"^ *def test_", namesake.read_text(encoding="utf-8"), re.MULTILINE)
+
+    def test_exceptions_are_modules(self) -> None:
+        assert set(NO_NAMESAKE) <= set(modules())
+
+
 class TestRelease:
     def test_citation_and_version_agree(self) -> None:
         assert f"\nversion: {colorgan.__version__}\n" in read("CITATION.cff")
@@ -89,11 +118,3 @@ class TestWorkflows:
         texts = [path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml")]
         pairs = {tuple(name.split("@")) for text in texts for name in re.findall(r"uses: ([^./].+)", text)}
         assert len(pairs) == len({name for name, _ in pairs}) == 7
-
-
-@pytest.mark.parametrize("folder", ["data", "evaluation", "model", "rendering", "training", "weights"])
-def test_each_module_has_tests_of_its_name(folder: str) -> None:
-    modules = {path.name for path in (ROOT / "src" / "colorgan" / folder).glob("[!_]*.py")}
-    tests = {path.name.removeprefix("test_") for path in (ROOT / "tests" / folder).glob("test_*.py")}
-    assert modules
-    assert modules - tests == set()

@@ -1,23 +1,19 @@
-"""Watched folders: what counts as arrived and whole, and the real command, which stays."""
+"""Watched folders: what counts as arrived and whole."""
 
 import importlib.util
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from colorgan.colorization import Arrivals, Colorizer, find_pictures, wait_for_changes
 from colorgan.colorization import arrivals as arrivals_module
 from colorgan.errors import UsageError
 from colorgan.session import colorize_paths
-from support import draw_photo, run_colorgan
+from support import draw_photo
 
 
 class Clock:
@@ -128,7 +124,7 @@ class TestArrivals:
 
 
 class TestWaiting:
-    def waited(self, looks: Callable[[Callable[[], bool]], object], seconds: float) -> list[bool]:
+    def waited(self, looks: Callable[[Callable[[], bool]], Iterable[bool]], seconds: float) -> list[bool]:
         ends = time.monotonic() + seconds
         return list(looks(lambda: time.monotonic() > ends))
 
@@ -154,43 +150,3 @@ class TestWaiting:
         monkeypatch.setattr(arrivals_module, "find_spec", lambda _: None)
         with pytest.raises(UsageError, match=r"colorgan\[watch\].*--watch-poll"):
             list(wait_for_changes([folder], should_stop=lambda: False))
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> None:
-    ends = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < ends
-        time.sleep(0.1)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows knows other signals")
-def test_the_command_stays_and_ends_cleanly(folder: Path, tiny_weights: Path) -> None:
-    """Within the watched folder itself, on what is there and what arrives, until SIGTERM."""
-    out = folder / "coloured"
-    draw(folder / "first.png")
-    (folder / "bad.png").write_text("I am no picture")
-    command = [sys.executable, "-m", "colorgan", "colorize", folder, "-o", out, "--watch", "--watch-poll", "0.5"]
-    with subprocess.Popen([*map(str, command), "--weights", str(tiny_weights)], stderr=subprocess.PIPE) as process:
-        wait_until((out / "first.png").exists)
-        (folder / "1923").mkdir()
-        draw(folder / "first.gif")  # whose result would be that of the first one
-        draw(folder / "1923" / "second.png")
-        wait_until((out / "1923" / "second.png").exists)
-        draw(folder / "bad.png")  # now it is one
-        wait_until((out / "bad.png").exists)
-        process.send_signal(signal.SIGTERM)
-        assert process.stderr is not None
-        said = process.stderr.read().decode()
-        assert process.wait(timeout=60) == 1
-    assert sorted(p.name for p in out.rglob("*") if p.is_file()) == ["bad.png", "first.png", "second.png"]
-    assert f"first.gif: {out / 'first.png'} is the result of" in said
-    assert "watched; 3 colorized, 1 failed" in said
-    assert "Traceback" not in said
-    with Image.open(out / "1923" / "second.png") as image:
-        assert image.mode == "RGB"
-
-
-def test_what_cannot_be_watched_is_wrong_use(folder: Path) -> None:
-    done = run_colorgan("colorize", folder, "-o", folder, "--watch")
-    assert done.returncode == 2
-    assert "another folder" in done.stderr

@@ -77,7 +77,11 @@ class TestColorize:
     @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
     def test_arrays(self, colorizer: Colorizer, dtype: type) -> None:
         grey = np.asarray(draw_photo(1).convert("L"))
-        levels = {np.uint8: grey, np.uint16: grey.astype(np.uint16) * 257, np.float32: grey.astype(np.float32) / 255}
+        levels: dict[type, np.ndarray] = {
+            np.uint8: grey,
+            np.uint16: grey.astype(np.uint16) * 257,
+            np.float32: grey.astype(np.float32) / 255,
+        }
         result = colorizer.colorize(levels[dtype])
         assert np.abs(grey_of(result) - grey).max() <= 1
 

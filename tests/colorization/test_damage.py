@@ -1,8 +1,12 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from colorgan.colorization.damage import find_damage
+
+Drawing = Callable[[ImageDraw.ImageDraw], object]
 
 
 def plain_photo(level: int = 110, size: tuple[int, int] = (320, 240)) -> np.ndarray:
@@ -12,7 +16,7 @@ def plain_photo(level: int = 110, size: tuple[int, int] = (320, 240)) -> np.ndar
     return wall.clip(0, 255).astype(np.uint8)
 
 
-def with_drawing(grey: np.ndarray, draw: object) -> np.ndarray:
+def with_drawing(grey: np.ndarray, draw: Drawing) -> np.ndarray:
     image = Image.fromarray(grey)
     draw(ImageDraw.Draw(image))
     return np.asarray(image)
@@ -29,7 +33,11 @@ class TestFindDamage:
         assert found.mean() < 0.02
 
     def test_specks_of_dust(self) -> None:
-        grey = with_drawing(plain_photo(), lambda d: [d.rectangle((x, x, x + 1, x + 1), fill=240) for x in (50, 150)])
+        def dust(d: ImageDraw.ImageDraw) -> None:
+            for x in (50, 150):
+                d.rectangle((x, x, x + 1, x + 1), fill=240)
+
+        grey = with_drawing(plain_photo(), dust)
         found = find_damage(grey)
         assert found[50:52, 50:52].all()
         assert found[150:152, 150:152].all()
@@ -59,11 +67,11 @@ class TestFindDamage:
             lambda d: [d.line((x, 40, x, 200), fill=230, width=2) for x in range(60, 260, 8)],  # shutters
         ],
     )
-    def test_leaves_what_may_be_the_picture(self, draw: object) -> None:
+    def test_leaves_what_may_be_the_picture(self, draw: Drawing) -> None:
         assert find_damage(with_drawing(plain_photo(), draw)).mean() < 1e-3
 
     def test_leaves_stars(self) -> None:
-        sky = with_drawing(plain_photo(30), lambda d: [d.point((x, 3 * x % 240), fill=250) for x in range(5, 320, 37)])
+        sky = with_drawing(plain_photo(30), lambda d: d.point([(x, 3 * x % 240) for x in range(5, 320, 37)], fill=250))
         assert not find_damage(sky).any()
 
     def test_leaves_drawings_and_skies(self) -> None:

@@ -20,7 +20,7 @@ _PROGRAM = Path(__file__).parents[1] / "benchmarks" / "kills.py"
 def test_a_run_that_is_killed_and_run_again(tiny_weights: Path) -> None:
     """Results, pages, maps and masks: whatever is there is whole, what is missing is made, and nothing else is left."""
     sizes = ["--rounds", "3", "--photographs", "12", "--books", "3"]
-    command = [sys.executable, _PROGRAM, *sizes, "--weights", tiny_weights]
+    command = [sys.executable, str(_PROGRAM), *sizes, "--weights", str(tiny_weights)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     facts = json.loads(done.stdout)

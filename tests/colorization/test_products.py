@@ -1,44 +1,22 @@
-import html.parser
-import os
-import re
-import shutil
-import subprocess
-import tracemalloc
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from colorgan.colorization import Job, Outcome, PreviewStore, Status
 from colorgan.colorization.products import (
-    Preview,
     beside_the_original,
     color_layer,
     lean_of,
-    make_preview,
     uncertainty_map,
     variant_sheet,
 )
-from colorgan.colorization.run_report import write_report
-from colorgan.colorization.sheet import _Sheet, write_sheet
 from colorgan.images import photo_from_image
-from colorgan.rendering import ChromaField, Compositor
+from colorgan.rendering import Compositor
+from colorization_support import RED
 from support import draw_photo
-
-RED = ChromaField(torch.zeros(2, 4, 4), torch.tensor([30.0, 20.0])[:, None, None].expand(2, 4, 4).contiguous())
 
 
 def grey_levels(seed: int = 0, size: tuple[int, int] = (70, 50)) -> np.ndarray:
     return np.array(draw_photo(seed, size).convert("L"))
-
-
-def outcome(number: int, name: str, status: Status = Status.COLORIZED, reason: str = "") -> Outcome:
-    job = Job(number, Path("in", name), Path("out", name))
-    photo = photo_from_image(draw_photo(number).convert("L"))
-    preview = make_preview(photo, RED) if status is Status.COLORIZED else None
-    return Outcome(job=job, status=status, reason=reason, width=80, height=64, pages=1, preview=preview)
 
 
 class TestColorLayer:
@@ -87,111 +65,3 @@ class TestVariants:
         sheet = variant_sheet(photo, [RED.scaled(0), RED])
         assert sheet.shape[1] > 2 * 80 or sheet.shape[0] > 2 * 64
         assert np.ptp(sheet.astype(int), axis=-1).max() > 20
-
-
-class TestReport:
-    def test_holds_everything_and_needs_nothing(self, tmp_path: Path) -> None:
-        outcomes = [
-            outcome(1, "b<i>.jpg"),
-            outcome(0, "a.jpg"),
-            outcome(2, "bad.jpg", Status.FAILED, "it is <empty>"),
-            outcome(3, "there.jpg", Status.SKIPPED, "its result is there already"),
-        ]
-        write_report(tmp_path / "report.html", outcomes, {"Model": "tiny & small"})
-        page = (tmp_path / "report.html").read_text()
-        html.parser.HTMLParser().feed(page)
-        assert page.index("a.jpg") < page.index("b&lt;i&gt;.jpg")
-        assert "<i>" not in page
-        assert "it is &lt;empty&gt;" in page
-        assert "tiny &amp; small" in page
-        assert "1 failed" in page
-        assert not re.search(r'(src|href)="(?!data:)', page)
-        assert "http" not in page.replace("http-equiv", "")
-
-    def test_in_a_browser(self, tmp_path: Path) -> None:
-        """The slider is dragged by script in a real browser: the place where the pictures meet follows."""
-        browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        if browser is None:
-            pytest.skip("no chromium on this machine")
-        page = tmp_path / "report.html"
-        write_report(page, [outcome(0, "a.jpg")], {})
-        probe = """<script>
-          const pair = document.querySelector(".pair"), range = pair.querySelector("input");
-          const box = pair.getBoundingClientRect(), seen = [getComputedStyle(pair.querySelector(".before")).clipPath];
-          pair.dispatchEvent(new PointerEvent("pointermove", {buttons: 1, clientX: box.left + 0.25 * box.width}));
-          seen.push(getComputedStyle(pair.querySelector(".before")).clipPath);
-          range.value = 90; range.dispatchEvent(new Event("input"));
-          seen.push(getComputedStyle(pair.querySelector(".before")).clipPath);
-          const images = [...document.images].map(i => i.naturalWidth);
-          document.title = JSON.stringify({seen, images});
-        </script></body>"""
-        page.write_text(page.read_text().replace("</body>", probe))
-        command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        command += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()]
-        environment = {**os.environ, "HOME": str(tmp_path)}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True, env=environment)
-        title = re.search(r"<title>(.*?)</title>", done.stdout)
-        assert title is not None
-        assert re.findall(r"calc\(100% - ([\d.]+)%\)|0px ([\d.]+)% 0px 0px", title[1]), title[1]
-        places = [float(x) for x in re.findall(r"0px ([\d.]+)%", title[1])]
-        assert places == pytest.approx([50, 75, 10], abs=1)
-        assert '"images":[80,80]' in title[1].replace("&quot;", '"')
-
-    def test_names_of_any_kind(self, tmp_path: Path) -> None:
-        """What is no Unicode, and what a terminal would obey, is shown with escapes, on the page and on the sheet."""
-        outcomes = [outcome(0, os.fsdecode(b"caf\xe9.jpg")), outcome(1, "\x1b[2J.jpg", Status.FAILED, "it is \udcff")]
-        write_report(tmp_path / "report.html", outcomes, {"Palette": "\udce9"})
-        page = (tmp_path / "report.html").read_text(encoding="utf-8")
-        assert page.count(r"caf\xe9.jpg") >= 2
-        assert r"\x1b[2J.jpg" in page
-        assert "\x1b" not in page
-        write_sheet(tmp_path / "sheet.png", outcomes)
-        Image.open(tmp_path / "sheet.png").load()
-
-    def test_is_written_piece_by_piece(self, tmp_path: Path) -> None:
-        """The pictures of an archive lie on the disk, and are read when their turn comes."""
-        size = 200_000
-        job = Job(0, Path("a.jpg"), Path("b.jpg"))
-        with PreviewStore(tmp_path / "new") as store:
-            kept = [
-                store.keep(
-                    Outcome(job=job, status=Status.COLORIZED, preview=Preview(b"%9d" % n * (size // 9), b"after"))
-                )
-                for n in range(100)
-            ]
-            assert list((tmp_path / "new").iterdir()) == []  # it has no name that could be left behind
-            assert kept[7].preview is not None
-            assert (kept[7].preview.before[:9], kept[7].preview.after) == (b"        7", b"after")
-            tracemalloc.start()
-            write_report(tmp_path / "report.html", kept, {})
-            _, peak = tracemalloc.get_traced_memory()
-            tracemalloc.stop()
-        assert (tmp_path / "report.html").stat().st_size > 100 * size
-        assert peak < 20 * size
-
-
-class TestContactSheet:
-    def test_thousands_of_photographs(self) -> None:
-        """Its size is bounded: cells become smaller, and at last the rest is left out."""
-        preview = outcome(0, "a.jpg").preview
-        for count, cell in ((700, 240), (3000, 106), (50_000, 48)):
-            job = Job(0, Path("a.jpg"), Path("b.jpg"))
-            sheet = _Sheet.lay_out([Outcome(job=job, status=Status.COLORIZED, preview=preview)] * count)
-            assert sheet.cell == pytest.approx(cell, abs=12)
-            assert 50e6 < sheet.width * sheet.height < 105e6
-            assert max(sheet.width, sheet.height) < 65_500
-            assert next(iter(sheet.bands())).shape == (12, sheet.width, 3)
-            assert (len(sheet.pairs) == count) is (count < 10_000)
-
-    def test_its_folder_is_made(self, tmp_path: Path) -> None:
-        outcomes = [outcome(n, f"{n}.jpg") for n in range(5)]
-        assert write_sheet(tmp_path / "new" / "sheet.jpg", outcomes) == 0
-        layout = _Sheet.lay_out(outcomes)
-        with Image.open(tmp_path / "new" / "sheet.jpg") as written:
-            assert written.size == (layout.width, layout.height)
-
-
-def test_contact_sheet(tmp_path: Path) -> None:
-    write_sheet(tmp_path / "sheet.png", [outcome(n, f"{n}.jpg") for n in range(3)])
-    with Image.open(tmp_path / "sheet.png") as sheet:
-        assert np.ptp(np.asarray(sheet).astype(int), axis=-1).max() > 20

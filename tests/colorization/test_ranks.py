@@ -23,9 +23,11 @@ def meeting_place(monkeypatch: pytest.MonkeyPatch) -> None:
 class TestGather:
     @pytest.mark.usefixtures("meeting_place")
     def test_everyone_gets_all_in_the_order_of_ranks(self) -> None:
-        parts = [["a"], [], ["b", ("c", 3)]]
+        parts: list[list[object]] = [["a"], [], ["b", ("c", 3)]]
         with ThreadPoolExecutor(3) as threads:
-            running = [threads.submit(Ranks(rank, 3).gather, part) for rank, part in enumerate(parts)]
+            running = [
+                threads.submit(lambda r, p: Ranks(r, 3).gather(p), rank, part) for rank, part in enumerate(parts)
+            ]
             results = [future.result(60) for future in running]
         assert results == [["a", "b", ("c", 3)]] * 3
         assert not dist.is_initialized()  # gloo's groups hang now and then while they are taken down

@@ -1,5 +1,3 @@
-import dataclasses
-import hashlib
 import os
 import signal
 import subprocess
@@ -16,8 +14,6 @@ from PIL import Image
 from colorgan.colorization import (
     ColorizeOptions,
     Colorizer,
-    Notice,
-    Outcome,
     Status,
     plan_paths,
     run_jobs,
@@ -26,27 +22,8 @@ from colorgan.config import ColorInput, Existing
 from colorgan.errors import UsageError
 from colorgan.rendering import PredictedColor
 from colorgan.session import colorize_paths
+from colorization_support import hashes, run
 from support import draw_photo
-
-
-@pytest.fixture
-def grey_folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "in"
-    for number in range(7):
-        path = folder / f"box{number % 2}" / f"{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draw_photo(number, (60 + 9 * (number % 3), 48)).convert("L").save(path)
-    return folder
-
-
-def run(inputs: Path, output: Path, colorizer: Colorizer, **changes: object) -> list[Outcome]:
-    events = colorize_paths([inputs], output, colorizer=colorizer, **changes)
-    return [event for event in events if isinstance(event, Outcome)]
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 class TestRunJobs:
@@ -146,44 +123,14 @@ class TestRunJobs:
         assert hashes(tmp_path / "out") == {}
 
 
-class TestOutOfMemory:
-    def test_smaller_and_smaller(
-        self, grey_folder: Path, tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        real = Colorizer.predict
-
-        def tight(self: Colorizer, inputs: list, config: object, query: object) -> list[PredictedColor]:
-            if config.size > 64:  # type: ignore[attr-defined]
-                raise torch.OutOfMemoryError("CUDA out of memory")
-            return real(self, inputs, config, query)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(Colorizer, "predict", tight)
-        colorizer.render = dataclasses.replace(colorizer.render, size=256)
-        events = list(colorize_paths([grey_folder], tmp_path / "out", colorizer=colorizer))
-        assert {e.status for e in events if isinstance(e, Outcome)} == {Status.COLORIZED}
-        assert any("trying 128" in e.message for e in events if isinstance(e, Notice))
-
-    def test_nothing_fits(
-        self, grey_folder: Path, tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def none(*_: object, **__: object) -> list[PredictedColor]:
-            raise MemoryError
-
-        monkeypatch.setattr(Colorizer, "predict", none)
-        outcomes = run(grey_folder, tmp_path / "out", colorizer)
-        assert {o.status for o in outcomes} == {Status.FAILED}
-        assert all("memory" in o.reason for o in outcomes)
-        assert hashes(tmp_path / "out") == {}
-
-
 @pytest.mark.skipif(os.name == "nt", reason="needs kill -9")
 def test_killed_and_run_again(grey_folder: Path, tmp_path: Path, tiny_weights: Path, colorizer: Colorizer) -> None:
     """After kill -9 there are only whole results, and a second run completes them to what one run gives."""
     for number in range(7, 60):
         draw_photo(number, (300, 200)).convert("L").save(grey_folder / f"{number}.png")
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "colorgan", "colorize", grey_folder, "-o", out, "--weights", tiny_weights]
-    command += ["--device", "cpu", "--precision", "float32", "-q"]
+    command = [sys.executable, "-m", "colorgan", "colorize", str(grey_folder), "-o", str(out)]
+    command += ["--weights", str(tiny_weights), "--device", "cpu", "--precision", "float32", "-q"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
         while len(list(out.rglob("*.png"))) < 3 and time.monotonic() < deadline:

@@ -305,7 +305,17 @@ class TestCommand:
         threads, processes = tmp_path / "threads", tmp_path / "processes"
         options = ColorizeOptions(render=colorizer.render)
         list(run_jobs(plan_paths([many], threads).jobs, colorizer, options, workers=1))
-        command = [sys.executable, "-m", "colorgan", "colorize", many, "-o", processes, "--weights", tiny_weights]
+        command = [
+            sys.executable,
+            "-m",
+            "colorgan",
+            "colorize",
+            str(many),
+            "-o",
+            str(processes),
+            "--weights",
+            str(tiny_weights),
+        ]
         command += ["--device", "cpu", "--precision", "float32", "--workers", "2"]
         assert subprocess.run(command, check=False).returncode == 1
         assert "bad.png" in capfd.readouterr().err
@@ -327,8 +337,18 @@ class TestCommand:
         for number in range(11, 120):
             shutil.copy(large, many / f"{number}.png")
         out, report = tmp_path / "out", tmp_path / "report.html"
-        command = [sys.executable, "-m", "colorgan", "colorize", many, "-o", out, "--weights", tiny_weights]
-        command += ["--device", "cpu", "--precision", "float32", "--workers", workers, "--report", report]
+        command = [
+            sys.executable,
+            "-m",
+            "colorgan",
+            "colorize",
+            str(many),
+            "-o",
+            str(out),
+            "--weights",
+            str(tiny_weights),
+        ]
+        command += ["--device", "cpu", "--precision", "float32", "--workers", workers, "--report", str(report)]
         with subprocess.Popen(
             command,
             stdout=subprocess.PIPE,

@@ -1,7 +1,7 @@
 """Settings that are kept, seen through a small program of the same kind as colorgan itself."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 import typer
@@ -17,7 +17,7 @@ from support import draw_photo
 
 
 @pytest.fixture
-def heard(tmp_path, monkeypatch) -> list[dict[str, object]]:
+def heard(tmp_path, monkeypatch) -> list[dict[str, Any]]:
     """Work in an empty folder, with an app whose command notes what it was given."""
     monkeypatch.chdir(tmp_path)
     app, notes = typer.Typer(pretty_exceptions_enable=False), []

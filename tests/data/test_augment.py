@@ -175,7 +175,7 @@ class TestJitterTone:
         assert torch.allclose(jitter_tone(grey, still, source(3)), grey)
 
     def test_each_change_alone_does_what_it_says(self):
-        none = {"tone_gamma": 0, "tone_contrast": 0, "tone_noise": 0, "tone_blur": 0, "tone_jpeg": 0}
+        none: dict[str, Any] = {"tone_gamma": 0, "tone_contrast": 0, "tone_noise": 0, "tone_blur": 0, "tone_jpeg": 0}
         grey = grey_photos(8)
         flatter = jitter_tone(grey, AugmentConfig(**{**none, "tone_contrast": 0.5}), source(8))
         assert ((flatter.amax((1, 2, 3)) - flatter.amin((1, 2, 3))) < (grey.amax() - grey.amin())).all()

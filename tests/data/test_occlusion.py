@@ -1,5 +1,7 @@
 """Missing luminance."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -7,10 +9,15 @@ from colorgan.config import AugmentConfig
 from colorgan.data.occlusion import draw_occlusion
 from colorgan.data.random_source import RandomSource
 
-NONE = {"occlusion_pixels": 0.0, "occlusion_rectangles": 0, "occlusion_scratches": 0, "occlusion_blots": 0}
+NONE: dict[str, Any] = {
+    "occlusion_pixels": 0.0,
+    "occlusion_rectangles": 0,
+    "occlusion_scratches": 0,
+    "occlusion_blots": 0,
+}
 
 
-def draw(count: int, size: int, **kinds: float) -> torch.Tensor:
+def draw(count: int, size: int, **kinds: Any) -> torch.Tensor:
     return draw_occlusion(size, AugmentConfig(**{**NONE, "occlusion": 0.0, **kinds}), RandomSource.at(range(count), 0))
 
 

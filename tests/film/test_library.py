@@ -28,6 +28,7 @@ class TestColorizeFilm:
         for number, frame in enumerate(draw_frames(3)):
             Image.fromarray(frame).save(tmp_path / f"{number:03}.png")
         (*_, outcome) = colorize_film(tmp_path / "%03d.png", tmp_path / "out", colorizer=colorizer)
+        assert isinstance(outcome, FilmOutcome)
         assert outcome.files == tuple(tmp_path / "out" / f"{number:03}.png" for number in range(3))
         assert all(path.exists() for path in outcome.files)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def animate(path: Path, frames: list[np.ndarray], *, alpha: bool = False) -> Pat
         images = [image.convert("RGBA") for image in images]
         for image in images:
             image.putalpha(Image.fromarray(np.uint8(255 * (np.indices((64, 96)).sum(0) > 40))))
-    named = {"lossless": True} if path.suffix == ".webp" else {}
+    named: dict[str, Any] = {"lossless": True} if path.suffix == ".webp" else {}
     images[0].save(path, save_all=True, append_images=images[1:], duration=DURATIONS[: len(images)], loop=2, **named)
     return path
 
@@ -33,7 +34,7 @@ def animate(path: Path, frames: list[np.ndarray], *, alpha: bool = False) -> Pat
 def shown(path: Path) -> tuple[list[Image.Image], list[float], int]:
     with Image.open(path) as image:
         frames, durations = [], []
-        for number in range(image.n_frames):
+        for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             image.load()
             frames.append(image.convert("RGBA"))
@@ -41,7 +42,7 @@ def shown(path: Path) -> tuple[list[Image.Image], list[float], int]:
         return frames, durations, image.info["loop"]
 
 
-def run(source: Path, target: Path, colorizer: Colorizer, options: ColorizeOptions, **film: object) -> FilmOutcome:
+def run(source: Path, target: Path, colorizer: Colorizer, options: ColorizeOptions, **film: Any) -> FilmOutcome:
     frames = find_frames(source) if is_frame_pattern(source) else ()
     job = Job(0, source, target, film=True, frames=frames)
     (outcome,) = (e for e in run_films([job], colorizer, options, FilmOptions(**film)) if isinstance(e, FilmOutcome))

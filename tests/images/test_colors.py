@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 from colorgan.errors import ImageReadError
 from colorgan.images import ReadLimits, describe, read_colors, read_photos
 from colorgan.images.profiles import srgb_profile
-from images.test_profiles import ADOBE, _fixed, _gamma, _profile
+from profile_support import ADOBE, fixed, gamma_curve, pack_profile
 from support import draw_photo
 
 # ROMM RGB (ProPhoto), D50: ISO 22028-2. And sRGB adapted to D50: IEC 61966-2-1 after Bradford.
@@ -22,8 +23,8 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\n{ } lo
 
 
 def matrix_profile(primaries: NDArray, gamma: float) -> bytes:
-    tags = {f"{c}XYZ".encode(): b"XYZ " + bytes(4) + _fixed(*primaries[:, i]) for i, c in enumerate("rgb")}
-    return _profile(b"RGB ", tags | {f"{c}TRC".encode(): _gamma(gamma) for c in "rgb"})
+    tags = {f"{c}XYZ".encode(): b"XYZ " + bytes(4) + fixed(*primaries[:, i]) for i, c in enumerate("rgb")}
+    return pack_profile(b"RGB ", tags | {f"{c}TRC".encode(): gamma_curve(gamma) for c in "rgb"})
 
 
 def in_srgb(rgb: NDArray, primaries: NDArray, gamma: float) -> NDArray:
@@ -32,7 +33,7 @@ def in_srgb(rgb: NDArray, primaries: NDArray, gamma: float) -> NDArray:
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * np.maximum(light, 1e-9) ** (1 / 2.4) - 0.055) * 255
 
 
-def colours_of(path: Path, **options: object) -> NDArray:
+def colours_of(path: Path, **options: Any) -> NDArray:
     return np.asarray(read_colors(path, **options).image, dtype=float)
 
 
@@ -44,7 +45,11 @@ class TestProfiles:
     def test_are_applied(self, tmp_path, primaries, gamma, off, suffix):
         muted = np.asarray(draw_photo(1, (64, 48)), dtype=float) * 0.5 + 64  # within the gamut of sRGB
         path = tmp_path / f"a{suffix}"
-        exact = {".jpg": {"quality": 98, "subsampling": 0}, ".webp": {"lossless": True}}.get(suffix, {})
+        formats: dict[str, dict[str, Any]] = {
+            ".jpg": {"quality": 98, "subsampling": 0},
+            ".webp": {"lossless": True},
+        }
+        exact = formats.get(suffix, {})
         Image.fromarray(muted.round().astype(np.uint8)).save(
             path, icc_profile=matrix_profile(primaries, gamma), **exact
         )
@@ -74,7 +79,8 @@ class TestTransparency:
     def test_hides_what_nobody_sees(self, tmp_path, suffix):
         path = tmp_path / f"a{suffix}"
         rgba = self.hidden()
-        Image.fromarray(rgba).save(path, **({"lossless": True, "exact": True} if suffix == ".webp" else {}))
+        exact: dict[str, Any] = {"lossless": True, "exact": True} if suffix == ".webp" else {}
+        Image.fromarray(rgba).save(path, **exact)
         found = colours_of(path)
         assert (found[:, :40] == 255).all()
         assert np.array_equal(found[:, 40:], rgba[:, 40:, :3])
@@ -107,6 +113,7 @@ class TestGeometry:
         path = tmp_path / f"a{suffix}"
         draw_photo(1, (60, 40)).save(path, exif=exif)
         (photo,) = read_photos(path, keep_rgb=True)
+        assert photo.rgb is not None
         assert np.array_equal(colours_of(path), photo.rgb)
         assert read_colors(path).size == (photo.width, photo.height)
 
@@ -121,7 +128,7 @@ class TestGeometry:
 class TestSafety:
     @pytest.mark.parametrize("name", ["photo.jpg", "photo.png", "photo.tif"])
     def test_runs_no_postscript(self, tmp_path, monkeypatch, name):
-        def start(*arguments: object, **options: object) -> None:
+        def start(*arguments: object, **options: Any) -> None:
             raise AssertionError("another program was started")
 
         monkeypatch.setattr("subprocess.Popen.__init__", start)
@@ -155,4 +162,5 @@ def test_agrees_with_what_colorize_sees(tmp_path, mode):
     path = tmp_path / ("a.jpg" if mode in ("CMYK", "YCbCr") else "a.tif" if mode == "LAB" else "a.png")
     image.save(path)
     (photo,) = read_photos(path, keep_rgb=True)
+    assert photo.rgb is not None
     assert np.array_equal(colours_of(path), photo.rgb)

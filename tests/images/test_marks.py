@@ -41,7 +41,7 @@ XMP = (
 ).encode()
 
 
-def write(path: Path, kind: str, xmp: bytes | None = XMP, note: Provenance | None = NOTE, **options: object) -> None:
+def write(path: Path, kind: str, xmp: bytes | None = XMP, note: Provenance | None = NOTE, **options: Any) -> None:
     write_image(path, np.asarray(draw_photo(1)), format=kind, metadata=Metadata(xmp=xmp), provenance=note, **options)
 
 

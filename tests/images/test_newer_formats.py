@@ -1,13 +1,13 @@
-"""HEIC, JPEG XL and raw files; written by the packages that read them, or, raw ones, by tifffile."""
+"""HEIC and JPEG XL, written by the packages that read them, and what is said where these are missing."""
 
 import importlib.util
 import io
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 
 from colorgan.errors import ImageReadError
@@ -19,15 +19,14 @@ from colorgan.images import (
     is_image_name,
     newer_formats,
     read_colors,
-    read_marks,
     read_photos,
     read_size,
 )
+from image_support import write_dng
 from support import draw_photo
 
 _HEIC = pytest.mark.skipif(importlib.util.find_spec("pillow_heif") is None, reason="pillow-heif is not installed")
 _JXL = pytest.mark.skipif(importlib.util.find_spec("pillow_jxl") is None, reason="pillow-jxl-plugin is not installed")
-_RAW = pytest.mark.skipif(importlib.util.find_spec("rawpy") is None, reason="rawpy is not installed")
 
 GREY = np.asarray(draw_photo(1, (64, 48)).convert("L"))
 
@@ -38,7 +37,7 @@ def tagged(orientation: int = 1) -> bytes:
     return exif.tobytes()
 
 
-def heic(image: Image.Image, **options: object) -> bytes:
+def heic(image: Image.Image, **options: Any) -> bytes:
     import pillow_heif
 
     buffer = io.BytesIO()
@@ -46,29 +45,12 @@ def heic(image: Image.Image, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def jxl(image: Image.Image, **options: object) -> bytes:
+def jxl(image: Image.Image, **options: Any) -> bytes:
     import pillow_jxl  # noqa: F401 - registers itself
 
     buffer = io.BytesIO()
     image.save(buffer, "JXL", **options)
     return buffer.getvalue()
-
-
-def write_dng(path: Path, *, orientation: int = 1, shape: tuple[int, int] = (64, 96)) -> None:
-    """Write what a sensor sees of a ramp of grey from left to right, behind filters of red, green, green and blue."""
-    H, W = shape
-    levels = np.broadcast_to(np.linspace(0.02, 0.8, W) * 65535, (H, W)).astype(np.uint16)
-    to_camera = (3.2404542, -1.5371385, -0.4985314, -0.9692660, 1.8760108, 0.0415560, 0.0556434, -0.2040259, 1.0572252)
-    matrix = [number for value in to_camera for number in (round(value * 10000), 10000)]
-    tags = [
-        (271, 2, 0, "Maker", True), (272, 2, 0, "Model", True), (274, 3, 1, orientation, True),
-        (33421, 3, 2, (2, 2), True), (33422, 1, 4, bytes([0, 1, 1, 2]), True), (50706, 1, 4, bytes([1, 4, 0, 0]), True),
-        (50707, 1, 4, bytes([1, 1, 0, 0]), True), (50708, 2, 0, "colorgan's test", True), (50717, 4, 1, 65535, True),
-        (50721, 10, 9, matrix, True), (50728, 5, 3, [1, 1] * 3, True), (50778, 3, 1, 21, True),
-    ]  # fmt: skip
-    tifffile.imwrite(
-        path, levels, photometric=32803, metadata=None, software=None, description="a field", extratags=tags
-    )
 
 
 @_HEIC
@@ -153,52 +135,6 @@ class TestJpegXl:
         for end in (13, 50, 200, len(data) - 30):
             with pytest.raises(ImageReadError):
                 read_photos(io.BytesIO(data[:end]))
-
-
-@_RAW
-class TestRaw:
-    def test_is_developed(self, tmp_path: Path) -> None:
-        write_dng(tmp_path / "a.dng")
-        (photo,) = read_photos(tmp_path / "a.dng")
-        assert (photo.depth, photo.format, default_format(photo)) == (16, "RAW", "PNG")
-        assert photo.kind is not PhotoKind.COLOR
-        assert photo.grey.shape == (64, 96)
-        row = photo.grey[32, 8:-8] / 65535
-        linear = np.where(row <= 0.04045, row / 12.92, ((row + 0.055) / 1.055) ** 2.4)
-        ramp = np.linspace(0.02, 0.8, 96)[8:-8]
-        assert np.corrcoef(linear, ramp)[0, 1] > 0.9999  # so that the curve is that of sRGB
-        assert b"a field" in (photo.metadata.exif or b"")
-        assert (count_pages(tmp_path / "a.dng"), read_size(tmp_path / "a.dng")) == (1, (96, 64))
-        assert read_colors(tmp_path / "a.dng").size == (96, 64)
-        assert read_marks(tmp_path / "a.dng").note is None
-
-    def test_stands_upright(self, tmp_path: Path) -> None:
-        write_dng(tmp_path / "a.dng", orientation=6)
-        (photo,) = read_photos(io.BytesIO((tmp_path / "a.dng").read_bytes()))
-        assert photo.grey.shape == (96, 64)
-        assert (np.diff(photo.grey[8:-8, 32].astype(int)) > 0).all()  # its left side is on top
-        assert read_size(tmp_path / "a.dng") == (64, 96)
-
-    def test_a_developed_picture_beside_it_is_taken(self, tmp_path: Path) -> None:
-        with tifffile.TiffWriter(tmp_path / "a.dng") as tiff:
-            tiff.write(GREY, photometric="minisblack")
-            tiff.write(np.zeros((48, 64), np.uint16), photometric=32803)
-        (photo,) = read_photos(tmp_path / "a.dng")
-        assert np.array_equal(photo.grey, GREY)
-
-    @pytest.mark.parametrize("name", ["a.nef", "a.NEF"])
-    def test_a_preview_is_not_taken_for_the_photograph(self, tmp_path: Path, name: str) -> None:
-        tifffile.imwrite(tmp_path / name, GREY, photometric="minisblack")
-        with pytest.raises(ImageReadError, match="raw file"):
-            read_photos(tmp_path / name)
-
-    def test_limits_and_damage(self, tmp_path: Path) -> None:
-        write_dng(tmp_path / "a.dng")
-        with pytest.raises(ImageReadError, match="96 x 64 pixels"):
-            read_photos(tmp_path / "a.dng", limits=ReadLimits(pixels=6000))
-        (tmp_path / "a.dng").write_bytes((tmp_path / "a.dng").read_bytes()[:3000])
-        with pytest.raises(ImageReadError, match=r"a\.dng"):
-            read_photos(tmp_path / "a.dng")
 
 
 class TestWithoutTheExtra:

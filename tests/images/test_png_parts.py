@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def chunk(name: bytes, content: bytes, *, crc: int | None = None) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
 
 
-def encode(pixels: NDArray, **options: object) -> bytes:
+def encode(pixels: NDArray, **options: Any) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", **options)
     return buffer.getvalue()
@@ -166,6 +167,7 @@ class TestTransparency:
         image.save(buffer, "PNG", transparency=255 if mode == "1" else where)
         photo = read(buffer.getvalue())
         with Image.open(buffer) as opened:
+            assert photo.alpha is not None
             assert np.array_equal(photo.alpha, np.asarray(opened.convert("RGBA"))[..., 3])
 
 

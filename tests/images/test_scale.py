@@ -3,6 +3,7 @@
 import io
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -103,7 +104,7 @@ class TestIntegers:
     )  # fmt: skip
     @pytest.mark.parametrize("stray", [False, True])
     def test_narrow_levels(self, tmp_path: Path, dtype: type, white: int, stray: bool) -> None:
-        values = (UNIT * white).round().astype(dtype)
+        values: NDArray[Any] = (UNIT * white).round().astype(dtype)
         if stray:
             values[3, 3] = min(white + 1, np.iinfo(dtype).max)
         tifffile.imwrite(tmp_path / "a.tif", values)
@@ -111,7 +112,7 @@ class TestIntegers:
 
     @pytest.mark.parametrize(("dtype", "said"), [(np.uint32, 65535), (np.int32, 65535), (np.int16, 16383)])
     def test_what_a_file_says_in_vain(self, tmp_path: Path, dtype: type, said: int) -> None:
-        values = (UNIT * 255).round().astype(dtype)
+        values: NDArray[Any] = (UNIT * 255).round().astype(dtype)
         tifffile.imwrite(tmp_path / "a.tif", values, extratags=[(281, 3, 1, said, True)])
         assert_shows(read_one(tmp_path / "a.tif"), values / 255)
 

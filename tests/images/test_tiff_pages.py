@@ -5,6 +5,7 @@ import struct
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -49,7 +50,9 @@ class TestSmallCopies:
     @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
     @pytest.mark.parametrize("bigtiff", [False, True])
     @pytest.mark.parametrize("byteorder", ["<", ">"])
-    def test_the_photograph_below_a_thumbnail(self, tmp_path: Path, dtype: type, bigtiff: bool, byteorder: str) -> None:
+    def test_the_photograph_below_a_thumbnail(
+        self, tmp_path: Path, dtype: type, bigtiff: bool, byteorder: Literal["<", ">"]
+    ) -> None:
         photo = draw(120, 160, dtype)
         with tifffile.TiffWriter(tmp_path / "a.tif", bigtiff=bigtiff, byteorder=byteorder) as writer:
             writer.write(draw(30, 40), subifds=1, subfiletype=1)
@@ -186,7 +189,7 @@ class TestCountPages:
     @pytest.mark.parametrize("suffix", [".png", ".jpg", ".gif"])
     def test_other_formats_have_one(self, tmp_path: Path, suffix: str) -> None:
         frames = [Image.fromarray(draw(20, 30)) for _ in range(3)]
-        options = {} if suffix == ".jpg" else {"save_all": True, "append_images": frames[1:]}
+        options: dict[str, Any] = {} if suffix == ".jpg" else {"save_all": True, "append_images": frames[1:]}
         frames[0].save(tmp_path / f"a{suffix}", **options)
         assert count_pages(tmp_path / f"a{suffix}") == 1
 

@@ -1,16 +1,12 @@
-"""What is written is what was given, read back by readers that are not colorgan's; and nothing is half-written."""
+"""What is written is what was given, read back by readers that are not colorgan's."""
 
-import errno
 import io
-import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -28,13 +24,9 @@ from colorgan.images import (
     read_photos,
     write_image,
 )
-from support import draw_photo
+from image_support import noise
 
 LOSSLESS = ["PNG", "TIFF", "BMP", "PPM"]
-
-
-def noise(shape: tuple[int, ...] = (30, 41, 3), dtype: type = np.uint8, seed: int = 0) -> NDArray:
-    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
 
 
 def bands_of(pixels: NDArray, rows: int) -> Iterator[NDArray]:
@@ -52,48 +44,6 @@ class TestPixels:
         with Image.open(tmp_path / "a") as image:
             assert image.mode == "RGB"
             assert np.array_equal(np.asarray(image), expected)
-
-    @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
-    def test_lossy_near(self, tmp_path: Path, kind: str) -> None:
-        pixels = np.asarray(draw_photo(1))
-        write_image(tmp_path / "a", pixels, format=kind)
-        with Image.open(tmp_path / "a") as image:
-            assert np.abs(np.asarray(image.convert("RGB")).astype(int) - pixels).mean() < 4
-
-    def test_quality(self, tmp_path: Path) -> None:
-        pixels = np.asarray(draw_photo(1))
-        for quality in (20, 95):
-            write_image(tmp_path / f"{quality}.jpg", pixels, format="JPEG", quality=quality)
-        assert (tmp_path / "20.jpg").stat().st_size < (tmp_path / "95.jpg").stat().st_size / 2
-
-    def test_jpeg_keeps_all_chroma(self, tmp_path: Path) -> None:
-        write_image(tmp_path / "a.jpg", noise(), format="JPEG")
-        with Image.open(tmp_path / "a.jpg") as image:
-            assert {layer[1:3] for layer in image.layer} == {(1, 1)}
-
-    @pytest.mark.parametrize("channels", [3, 4])
-    @pytest.mark.parametrize("given", [np.uint8, np.uint16])
-    def test_sixteen_bit_tiff(self, tmp_path: Path, channels: int, given: type) -> None:
-        pixels = noise((300, 401, channels), given)
-        alpha = pixels[..., 3] if channels == 4 else None
-        write_image(tmp_path / "a.tif", pixels[..., :3], format="TIFF", depth=16, alpha=alpha)
-        read = tifffile.imread(tmp_path / "a.tif")
-        assert read.dtype == np.uint16
-        assert np.array_equal(read, pixels if given == np.uint16 else pixels.astype(np.uint16) * 257)
-
-    @pytest.mark.parametrize("channels", [3, 4])
-    @pytest.mark.filterwarnings("ignore:.*TorchVision are deprecated:DeprecationWarning")
-    def test_sixteen_bit_png(self, tmp_path: Path, channels: int) -> None:
-        from torchvision.io import ImageReadMode, decode_png
-
-        pixels = noise((300, 41, channels), np.uint16)
-        pixels[100:200] //= 512  # smooth enough for the other filter
-        alpha = pixels[..., 3] if channels == 4 else None
-        write_image(tmp_path / "a.png", pixels[..., :3], format="PNG", depth=16, alpha=alpha)
-        data = torch.frombuffer(bytearray((tmp_path / "a.png").read_bytes()), dtype=torch.uint8)
-        read = decode_png(data, ImageReadMode.UNCHANGED).movedim(0, -1).numpy()  # libpng
-        assert read.dtype == np.uint16
-        assert np.array_equal(read, pixels)
 
     @pytest.mark.parametrize(("kind", "depth"), [("PNG", 16), ("TIFF", 8), ("TIFF", 16), ("JPEG", 8)])
     @pytest.mark.parametrize("rows", [1, 7, 1000])
@@ -126,7 +76,8 @@ class TestPixels:
         (photo,) = read_photos(buffer)
         assert np.array_equal(photo.grey, grey)
         assert (photo.alpha is None) == (opacity is None)
-        assert opacity is None or np.array_equal(photo.alpha, opacity)
+        if photo.alpha is not None and opacity is not None:
+            assert np.array_equal(photo.alpha, opacity)
 
     def test_same_bytes_every_time(self, tmp_path: Path) -> None:
         for kind in sorted(FORMATS):
@@ -176,83 +127,10 @@ class TestRefused:
             write_image(tmp_path / "a.webp", noise((1, 20000, 3)), format="WEBP")
 
 
-class TestAtomic:
-    def sentence(self, target: Path, **options: object) -> str:
-        with pytest.raises(ImageWriteError) as caught:
-            write_image(target, noise(), **({"format": "PNG"} | options))
-        assert "\n" not in str(caught.value)
-        assert str(target) in str(caught.value)
-        return str(caught.value)
-
-    def test_folder(self, tmp_path: Path) -> None:
-        assert "it is a folder" in self.sentence(tmp_path)
-
-    def test_missing_folder(self, tmp_path: Path) -> None:
-        assert "folder does not exist" in self.sentence(tmp_path / "none" / "a.png")
-
-    @pytest.mark.parametrize(
-        ("number", "words"),
-        [(errno.ENOSPC, "disk is full"), (errno.EROFS, "read-only"), (errno.EACCES, "permission denied")],
-    )
-    def test_what_the_system_says(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
-    ) -> None:
-        def fail(descriptor: int) -> None:
-            raise OSError(number, os.strerror(number))
-
-        monkeypatch.setattr(os, "fsync", fail)
-        (tmp_path / "a.png").write_bytes(b"old")
-        assert words in self.sentence(tmp_path / "a.png")
-        assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
-        assert (tmp_path / "a.png").read_bytes() == b"old"
-
-    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-    @pytest.mark.parametrize(("kind", "depth"), [("JPEG", 8), ("PNG", 16), ("TIFF", 16)])
-    @pytest.mark.parametrize("buffered", [0, 1 << 20])  # Python's own choice differs from version to version
-    def test_a_full_device(self, kind: str, depth: int, buffered: int) -> None:
-        full = Path("/dev/full").open("wb", buffering=buffered)  # noqa: SIM115 - closing it fails as well
-        try:
-            with pytest.raises(ImageWriteError, match="disk is full"):
-                write_image(full, noise(), format=kind, depth=depth)
-        finally:
-            with suppress(OSError):  # it tries once more
-                full.close()
-
-    @pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG"])
-    def test_a_failing_source(self, tmp_path: Path, kind: str) -> None:
-        def bands() -> Iterator[NDArray]:
-            yield noise((5, 10, 3))
-            raise RuntimeError("out of memory")
-
-        with pytest.raises(RuntimeError, match="out of memory"):
-            write_image(tmp_path / "a", bands(), shape=(10, 10), format=kind)
-        assert not list(tmp_path.iterdir())
-
-    def test_invisible_until_complete(self, tmp_path: Path) -> None:
-        def bands() -> Iterator[NDArray]:
-            yield noise((5, 10, 3))
-            assert not (tmp_path / "a.tif").exists()
-            assert all(path.name.startswith(".") for path in tmp_path.iterdir())
-            yield noise((5, 10, 3))
-
-        write_image(tmp_path / "a.tif", bands(), shape=(10, 10), format="TIFF")
-        assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
-
-    def test_replaces(self, tmp_path: Path) -> None:
-        (tmp_path / "a.png").write_bytes(b"old")
-        write_image(tmp_path / "a.png", noise(), format="PNG")
-        with Image.open(tmp_path / "a.png") as image:
-            image.load()
-
-    def test_long_names(self, tmp_path: Path) -> None:
-        path = tmp_path / f"{'ä' * 125}.png"  # 254 bytes, one less than file systems take
-        write_image(path, noise(), format="PNG")
-        assert path.exists()
-
-
 class TestFormats:
-    def photo(self, **options: object) -> Photo:
-        return Photo(**({"grey": noise((2, 2)), "depth": 8, "kind": PhotoKind.GREY} | options))
+    def photo(self, **options: Any) -> Photo:
+        plain: dict[str, Any] = {"grey": noise((2, 2)), "depth": 8, "kind": PhotoKind.GREY}
+        return Photo(**(plain | options))
 
     @pytest.mark.parametrize(
         ("options", "expected"),

@@ -1,5 +1,4 @@
 import dataclasses
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,62 +13,24 @@ from colorgan.colorization import (
     EditRequest,
     EditSession,
     Hint,
-    Job,
     Side,
     add_hints,
     plan_paths,
     read_hints,
     run_jobs,
 )
-from colorgan.colorization.masks import DrawnMask, add_masks
-from colorgan.colorization.serve import views
-from colorgan.colorization.serve.edit_request import mask_to_mapping
 from colorgan.config import ColorInput, Existing, LookConfig
 from colorgan.errors import ImageReadError, UsageError
 from colorgan.images import describe
+from colorization_support import drawn, pixels
 from support import draw_photo
 
 RED = Hint(50, 50, "#aa2020", percent=True)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name, size in (("a.png", (1700, 60)), ("sub/b.png", (90, 60))):
-        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
-        draw_photo(1, size).convert("L").save(tmp_path / "in" / name)
-    return tmp_path / "in"
-
-
-@pytest.fixture
-def begin(folder: Path, colorizer: Colorizer) -> Callable[..., EditSession]:
-    """Begin a session for the folder."""
-
-    def begin(*, image_format: str | None = None, mask: Path | None = None, **options: object) -> EditSession:
-        plan = plan_paths([folder], folder.with_name("out"), image_format=image_format)
-        plan = plan if mask is None else add_masks(plan, mask)
-        return EditSession(plan, colorizer, ColorizeOptions(render=colorizer.render, **options))
-
-    return begin
-
-
-@pytest.fixture
-def session(begin: Callable[..., EditSession]) -> EditSession:
-    return begin()
-
-
-def pixels(jpeg: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB")).astype(int)
-
-
 def read(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         return np.asarray(image)
-
-
-def drawn(width: int, height: int, left: int, top: int, right: int, bottom: int) -> DrawnMask:
-    missing = np.zeros((height, width), np.bool_)
-    missing[top:bottom, left:right] = True
-    return DrawnMask.from_full(missing, 1)
 
 
 class TestShowing:
@@ -86,42 +47,6 @@ class TestShowing:
         assert np.ptp(grey, axis=-1).max() <= 2
         red, _, blue = hinted[28:33, 43:48].mean((0, 1))
         assert red > blue + 40
-
-    def test_the_network_is_not_asked_twice(self, session: EditSession, monkeypatch: pytest.MonkeyPatch) -> None:
-        asked, predict = [], session.colorizer.predict
-        monkeypatch.setattr(
-            session.colorizer, "predict", lambda *given, **how: asked.append(how) or predict(*given, **how)
-        )
-        shown = [session.show_after(0, EditRequest(strength=strength)) for strength in (0.4, 1.0, 1.6)]
-        assert len(set(shown)) == 3
-        session.show_choice(0, EditRequest(strength=0.7))
-        assert len(asked) == 1
-        session.show_after(0, EditRequest((RED,)))
-        session.show_after(0, EditRequest(variant=2))
-        session.show_after(0, EditRequest())
-        assert len(asked) == 3
-
-    def test_photographs_are_not_read_twice_and_not_kept(
-        self, folder: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        for number in range(10):
-            draw_photo(number, (40, 30)).convert("L").save(folder / f"more{number}.png")
-        session = EditSession(
-            plan_paths([folder], folder.with_name("out")), colorizer, ColorizeOptions(render=colorizer.render)
-        )
-        read, iter_photos = [], views.iter_photos
-        monkeypatch.setattr(
-            views, "iter_photos", lambda source, **how: read.append(source) or iter_photos(source, **how)
-        )
-        first = session.show_after(0, EditRequest())
-        session.show_after(1, EditRequest())
-        session.show_before(1)
-        assert session.show_after(0, EditRequest()) == first
-        assert len(read) == 2
-        for number in range(12):
-            session.show_after(number, EditRequest())
-        assert len(session._views._kept) < 10
-        assert session.show_after(0, EditRequest()) == first
 
     def test_a_look(self, begin: Callable[..., EditSession]) -> None:
         session = begin()
@@ -158,22 +83,6 @@ class TestShowing:
             with pytest.raises(ImageReadError):
                 ask(1)
             assert session.show_before(0)
-
-
-class TestThumbnails:
-    def test_of_the_photograph_and_then_of_its_result(self, session: EditSession) -> None:
-        before = pixels(session.show_thumbnail(1))
-        assert np.ptp(before, axis=-1).max() == 0
-        session.save(1, EditRequest(strength=2))
-        after = pixels(session.show_thumbnail(1))
-        assert max(after.shape) <= 192
-        assert np.ptp(after, axis=-1).mean() > 5
-
-    def test_of_the_result_of_an_earlier_run(self, session: EditSession, begin: Callable[..., EditSession]) -> None:
-        session.save(1, EditRequest(strength=2))
-        assert np.ptp(pixels(begin().show_thumbnail(1)), axis=-1).mean() > 5
-        session.jobs[1].target.write_bytes(b"no picture")
-        assert np.ptp(pixels(begin().show_thumbnail(1)), axis=-1).max() == 0
 
 
 class TestDescribe:
@@ -366,63 +275,3 @@ class TestDrawnMasks:
         with pytest.raises(UsageError, match="not the shape"):
             session.save(1, request)
         assert not session.jobs[1].target.exists()
-
-    @pytest.mark.parametrize(
-        ("height", "width", "factor"), [(1, 1, 1), (7, 5, 1), (7, 5, 3), (1601, 3, 2), (65, 4801, 4)]
-    )
-    def test_there_and_back(self, height: int, width: int, factor: int) -> None:
-        rng = np.random.default_rng(0)
-        missing = rng.random((height, width)) < 0.3 / factor**2
-        small = DrawnMask.from_full(missing, factor)
-        back = small.scale_to((height, width))
-        assert back.shape == missing.shape
-        assert back[missing].all()
-        for top in range(0, height, factor):
-            for left in range(0, width, max(factor, width // 50 // factor * factor)):
-                square = np.s_[top : top + factor, left : left + factor]
-                assert np.all(back[square] == missing[square].any())
-
-    def test_jobs_with_one_can_be_compared_and_travel(self) -> None:
-        import pickle
-
-        job = Job(0, Path("a.png"), Path("b.png"), drawn=drawn(9, 6, 1, 1, 3, 3))
-        assert pickle.loads(pickle.dumps(job)) == job  # noqa: S301 - made here
-        assert hash(job) == hash(dataclasses.replace(job))
-
-
-class TestEditRequest:
-    def test_as_the_page_sends_it(self) -> None:
-        hints = [{"x": "50%", "y": "3.25%", "color": "#102030"}]
-        assert EditRequest.from_mapping({"hints": hints, "strength": 1}) == EditRequest(
-            (Hint(50, 3.25, "#102030", percent=True),), 1.0
-        )
-        mask = drawn(9, 5, 2, 1, 4, 3)
-        values = {"hints": [], "strength": 0.5, "look": "vivid", "variant": 2, "seen": False}
-        values["mask"] = json.loads(json.dumps(mask_to_mapping(mask)))
-        assert EditRequest.from_mapping(values) == EditRequest((), 0.5, "vivid", 2, mask, seen=False)
-
-    @pytest.mark.parametrize(
-        "values",
-        [
-            None, [], {}, {"hints": 3, "strength": 1}, {"hints": [], "strength": "1"}, {"hints": [1], "strength": 1},
-            {"hints": [{"x": 1, "y": 2}], "strength": 1}, {"hints": [{"x": 1, "y": 2, "color": "red"}], "strength": 1},
-        ],
-    )  # fmt: skip
-    def test_nonsense(self, values: object) -> None:
-        with pytest.raises(UsageError):
-            EditRequest.from_mapping(values)
-
-    @pytest.mark.parametrize(
-        "part",
-        [
-            {"look": 3}, {"look": None}, {"variant": "1"}, {"variant": True}, {"variant": 1.5}, {"mask": []},
-            {"mask": {"width": 1, "height": 1}}, {"mask": {"width": 1, "height": 1, "bits": "!"}},
-            {"mask": {"width": 8, "height": 1, "bits": ""}}, {"mask": {"width": 8, "height": 1, "bits": "AAAA"}},
-            {"mask": {"width": -8, "height": -1, "bits": "AA=="}}, {"mask": {"width": 0, "height": 0, "bits": ""}},
-            {"mask": {"width": 1 << 40, "height": 1, "bits": ""}}, {"mask": {"width": 8, "height": 1, "bits": "é"}},
-            {"mask": {"width": "8", "height": 1, "bits": "AA=="}},
-        ],
-    )  # fmt: skip
-    def test_parts_that_cannot_be(self, part: dict[str, object]) -> None:
-        with pytest.raises(UsageError):
-            EditRequest.from_mapping({"hints": [], "strength": 1, **part})

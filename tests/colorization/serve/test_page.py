@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,7 +119,7 @@ def read(path: Path) -> np.ndarray:
         return np.asarray(image).astype(int)
 
 
-def colored(photographs: Path, name: str, colorizer: Colorizer, **how: object) -> np.ndarray:
+def colored(photographs: Path, name: str, colorizer: Colorizer, **how: Any) -> np.ndarray:
     with Image.open(photographs / name) as image:
         return np.asarray(colorizer.colorize(image, **how)).astype(int)
 
@@ -137,7 +138,7 @@ def test_a_click_gives_a_color(page: Page, photographs: Path, colorizer: Coloriz
     assert text(page, "#hints-title") == "1 hint"
     save(page)
     hint = saved_hint(photographs, "anna.png")
-    assert (hint.x, hint.y) == (pytest.approx(25, abs=0.5), pytest.approx(50, abs=0.5))
+    assert (hint.x, hint.y) == pytest.approx((25, 50), abs=0.5)
     written = read(photographs.parent / "out/anna.png")
     assert np.array_equal(written, colored(photographs, "anna.png", colorizer, hints=[hint]))
     red, green, blue = written[40, 30]

@@ -7,6 +7,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -170,8 +171,9 @@ class TestRefusals:
     def test_who_says_nothing_more_is_left(
         self, server: PageServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], sent: bytes
     ) -> None:
-        assert 1 <= server.RequestHandlerClass.timeout <= 60
-        monkeypatch.setattr(server.RequestHandlerClass, "timeout", 0.2)
+        handler: Any = server.RequestHandlerClass
+        assert 1 <= handler.timeout <= 60
+        monkeypatch.setattr(handler, "timeout", 0.2)
         sent = sent.replace(b"/x", f"/{server.token}/save/0".encode())
         sent = sent.replace(
             b"Content-Length", f"Content-Type: application/json\r\nHost: {server.hosts[0]}\r\nContent-Length".encode()

@@ -2,23 +2,19 @@
 
 import json
 import shutil
-import struct
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from colorgan.images import Metadata, Provenance, iptc, write_image
+from colorgan.images import Metadata, Provenance, write_image
 from colorgan.images.as_xmp import add_keywords
 from colorgan.images.xmp import DC, RDF, Packet
+from metadata_support import UTF8, record
 
 needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
-UTF8 = b"\x1c\x01\x5a\x00\x03\x1b%G"
-
-
-def record(number: int, data: bytes, group: int = 2) -> bytes:
-    return struct.pack(">BBBH", 0x1C, group, number, len(data)) + data
 
 
 def subject(*words: str, kind: str = "Bag") -> bytes:
@@ -29,7 +25,7 @@ def subject(*words: str, kind: str = "Bag") -> bytes:
     ).encode()
 
 
-def write(path: Path, keywords: tuple[str, ...], **metadata: bytes) -> None:
+def write(path: Path, keywords: tuple[str, ...], **metadata: Any) -> None:
     kind = {".jpg": "JPEG", ".tif": "TIFF"}.get(path.suffix, path.suffix[1:].upper())
     note = Provenance(version="1", model="m", hash="0", keywords=keywords)
     pixels = np.full((8, 8, 3), 90, np.uint8)
@@ -71,20 +67,6 @@ class TestFiles:
     def test_without_any_nothing_is_added(self, tmp_path):
         write(tmp_path / "a.jpg", ())
         assert read(tmp_path / "a.jpg") == ([], [])
-
-
-class TestRecords:
-    def test_they_stand_with_those_of_their_group(self):
-        before, behind = UTF8 + record(25, b"old"), record(10, b"\0", group=7)
-        assert iptc.add_keywords(before + behind, ["new", "old"]) == before + record(25, b"new") + behind
-
-    def test_of_unknown_encoding_take_ascii_alone(self):
-        old = record(25, "Köln".encode("latin-1"))
-        assert iptc.add_keywords(old, ["Bonn", "Düren"]) == old + record(25, b"Bonn")
-
-    @pytest.mark.parametrize("damaged", [b"\x1c\x02", b"\x1c\x02\x19\xff\xff", b"garbage", b"\x1c\x02\x19\x00\x09abc"])
-    def test_damaged_ones_lose_nothing(self, damaged):
-        assert damaged in (iptc.add_keywords(damaged, ["a"]) or b"")
 
 
 def test_the_same_word_twice_gives_one():

@@ -8,13 +8,18 @@ import struct
 import subprocess
 import sys
 import zlib
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
+from colorgan.commands import colorize as command
+from colorgan.errors import UsageError
+from film_support import draw_frames, packets_of, read_film, write_film
 from support import draw_photo, run_colorgan
 
 
@@ -161,7 +166,7 @@ def test_names_of_any_kind(tmp_path: Path, tiny_weights: Path) -> None:
         grey(0).save(tmp_path / "in" / "plain.png")
         (tmp_path / "in" / "plain.png").rename(tmp_path / "in" / os.fsdecode(name))
     draw_photo(3).save(tmp_path / os.fsdecode(b"p\xe9.png"))
-    command = [sys.executable, "-m", "colorgan", "colorize", "in", "-o", "out", "--weights", tiny_weights]
+    command = [sys.executable, "-m", "colorgan", "colorize", "in", "-o", "out", "--weights", str(tiny_weights)]
     command += ["--palette", os.fsdecode(b"p\xe9.png"), "--report", "r.html", "--contact-sheet", "s.jpg"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -300,8 +305,8 @@ def test_two_processes_give_what_one_gives(tmp_path: Path, tiny_weights: Path) -
         grey(number, (50 + number, 40)).save(folder / f"{number}.png")
     single = run_colorgan("colorize", folder, "-o", tmp_path / "one", "--weights", tiny_weights)
     assert single.returncode == 0, single.stderr
-    command = [sys.executable, "-m", "colorgan", "colorize", folder, "-o", tmp_path / "two", "--json"]
-    command += ["--weights", tiny_weights]
+    command = [sys.executable, "-m", "colorgan", "colorize", str(folder), "-o", str(tmp_path / "two"), "--json"]
+    command += ["--weights", str(tiny_weights)]
     world = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     processes = [
         subprocess.Popen(command, env={**world, "RANK": str(rank)}, stdout=subprocess.PIPE, text=True)
@@ -355,7 +360,7 @@ def test_no_extra_is_needed_for_photographs(tmp_path: Path, tiny_weights: Path) 
         "-o",
         "out",
         "--weights",
-        tiny_weights,
+        str(tiny_weights),
     ]
     command += ["--report", "r.html", "--contact-sheet", "s.jpg", "--manifest", "m.jsonl"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -370,3 +375,72 @@ def test_no_extra_is_needed_for_photographs(tmp_path: Path, tiny_weights: Path) 
 def test_the_names_of_the_library_need_no_extra() -> None:
     code = f"import sys; sys.modules.update(dict.fromkeys({_EXTRAS})); from colorgan import *"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class TestFilms:
+    def test_a_folder_of_photographs_and_films(self, tmp_path: Path, tiny_weights: Path) -> None:
+        old, out = tmp_path / "old", tmp_path / "out"
+        (old / "1895").mkdir(parents=True)
+        draw_photo(1, (60, 40)).convert("L").save(old / "anna.jpg")
+        write_film(old / "1895" / "train.mp4", draw_frames(30, cuts=(12,)), sound=True)
+        write_film(old / "1895" / "boat.avi", draw_frames(6), codec="mpeg4", options={"qscale": "2"})
+        (old / "broken.mkv").write_bytes(b"no film")
+        report = tmp_path / "report.html"
+        asides = ("--report", report, "--manifest", tmp_path / "run.jsonl", "--log", tmp_path / "run.log")
+        done = run_colorgan("colorize", old, "-o", out, "--weights", tiny_weights, *asides, "--json")
+        assert done.returncode == 1, done.stderr
+        facts = {Path(line["input"]).name: line for line in map(json.loads, done.stdout.splitlines())}
+        assert facts["train.mp4"]["status"] == "colorized"
+        assert facts["broken.mkv"]["reason"].startswith("it cannot be read as a film")
+        assert sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()) == [
+            "1895/boat.mkv",
+            "1895/train.mp4",
+            "anna.jpg",
+        ]
+        assert read_film(out / "1895" / "train.mp4")[0] == read_film(old / "1895" / "train.mp4")[0]
+        assert packets_of(out / "1895" / "train.mp4", "audio") == packets_of(old / "1895" / "train.mp4", "audio")
+        assert len(read_film(out / "1895" / "boat.mkv")[0]) == 6
+        page = report.read_text()
+        assert "train.mp4 (scene 1)" in page
+        assert "train.mp4 (scene 2)" in page
+        assert "3 colorized, 1 failed" in done.stderr
+        rows = {
+            Path(row["source"]).name: row for row in map(json.loads, (tmp_path / "run.jsonl").read_text().splitlines())
+        }
+        assert rows.keys() == facts.keys()
+        for name, row in rows.items():
+            assert row["source_sha256"] == sha256(Path(row["source"]))
+            assert [sha256(Path(result["path"])) for result in row["results"]] == [r["sha256"] for r in row["results"]]
+            assert len(row["results"]) == (name != "broken.mkv")
+        log = (tmp_path / "run.log").read_text()
+        assert log.count("train.mp4") == 2  # from where, and where to
+        assert f" failed    {old / 'broken.mkv'}: it cannot be read as a film" in log
+
+
+class TestFilmOptions:
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [({"codec": "divx"}, "one of auto, h264"), ({"key_frames": "often"}, "auto or a number"),
+         ({"key_frames": "0"}, "1 and more"), ({"start": "soon"}, "looks like 63.2"),
+         ({"start": "1:00", "end": "59"}, "before --end")],
+    )  # fmt: skip
+    def test_what_cannot_be_meant(self, given: dict[str, str], said: str) -> None:
+        plain: dict[str, Any] = {
+            "codec": "auto",
+            "crf": None,
+            "key_frames": "auto",
+            "start": None,
+            "end": None,
+            "deinterlace": False,
+        }
+        with pytest.raises(UsageError, match=said):
+            command._film_options(**(plain | given))
+
+    def test_times(self) -> None:
+        plain: dict[str, Any] = {"codec": "auto", "crf": None, "key_frames": "12", "deinterlace": False}
+        options = command._film_options(**plain, start="1:03.2", end="00:02:00")
+        assert (options.begin, options.end, options.key_frames) == (Fraction("63.2"), Fraction(120), 12)

@@ -72,5 +72,5 @@ class TestReport:
         assert Path(report["program"]).name == "colorgan"
 
     def test_the_form_for_reports_asks_for_it(self):
-        form = Path(__file__).parents[1] / ".github" / "ISSUE_TEMPLATE" / "bug.yml"
+        form = Path(__file__).parents[2] / ".github" / "ISSUE_TEMPLATE" / "bug.yml"
         assert "`colorgan --version -v`" in form.read_text(encoding="utf-8")

@@ -1,0 +1,84 @@
+"""What is kept of photographs while the page shows them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from colorgan.colorization import (
+    ColorizeOptions,
+    Colorizer,
+    EditRequest,
+    EditSession,
+    Hint,
+    plan_paths,
+)
+from colorgan.colorization.serve import views
+from colorgan.images import Photo, iter_photos
+from colorgan.rendering import PredictedColor
+from colorization_support import pixels
+from support import draw_photo
+
+RED = Hint(50, 50, "#aa2020", percent=True)
+
+
+class TestViews:
+    def test_the_network_is_not_asked_twice(self, session: EditSession, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked, predict = list[object](), session.colorizer.predict
+
+        def note(*given: Any, **how: Any) -> list[PredictedColor]:
+            asked.append(how)
+            return predict(*given, **how)
+
+        monkeypatch.setattr(session.colorizer, "predict", note)
+        shown = [session.show_after(0, EditRequest(strength=strength)) for strength in (0.4, 1.0, 1.6)]
+        assert len(set(shown)) == 3
+        session.show_choice(0, EditRequest(strength=0.7))
+        assert len(asked) == 1
+        session.show_after(0, EditRequest((RED,)))
+        session.show_after(0, EditRequest(variant=2))
+        session.show_after(0, EditRequest())
+        assert len(asked) == 3
+
+    def test_photographs_are_not_read_twice_and_not_kept(
+        self, folder: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(10):
+            draw_photo(number, (40, 30)).convert("L").save(folder / f"more{number}.png")
+        session = EditSession(
+            plan_paths([folder], folder.with_name("out")), colorizer, ColorizeOptions(render=colorizer.render)
+        )
+        read = list[Path]()
+
+        def note(source: Path, **how: Any) -> Iterator[Photo]:
+            read.append(source)
+            return iter_photos(source, **how)
+
+        monkeypatch.setattr(views, "iter_photos", note)
+        first = session.show_after(0, EditRequest())
+        session.show_after(1, EditRequest())
+        session.show_before(1)
+        assert session.show_after(0, EditRequest()) == first
+        assert len(read) == 2
+        for number in range(12):
+            session.show_after(number, EditRequest())
+        assert len(session._views._kept) < 10
+        assert session.show_after(0, EditRequest()) == first
+
+
+class TestThumbnails:
+    def test_of_the_photograph_and_then_of_its_result(self, session: EditSession) -> None:
+        before = pixels(session.show_thumbnail(1))
+        assert np.ptp(before, axis=-1).max() == 0
+        session.save(1, EditRequest(strength=2))
+        after = pixels(session.show_thumbnail(1))
+        assert max(after.shape) <= 192
+        assert np.ptp(after, axis=-1).mean() > 5
+
+    def test_of_the_result_of_an_earlier_run(self, session: EditSession, begin: Callable[..., EditSession]) -> None:
+        session.save(1, EditRequest(strength=2))
+        assert np.ptp(pixels(begin().show_thumbnail(1)), axis=-1).mean() > 5
+        session.jobs[1].target.write_bytes(b"no picture")
+        assert np.ptp(pixels(begin().show_thumbnail(1)), axis=-1).max() == 0
