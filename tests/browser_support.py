@@ -48,6 +48,17 @@ class _Pipe:
                 return dict(answer["result"])
             self.events.append(answer)
 
+    def await_event(self, method: str, **values: Any) -> dict[str, Any]:
+        """Return what the first event tells that has these values, and take it away."""
+        seen = 0
+        while True:
+            for event in self.events[seen:]:
+                if event["method"] == method and values.items() <= event["params"].items():
+                    self.events.remove(event)
+                    return dict(event["params"])
+            seen = len(self.events)
+            self.events.append(self._receive())
+
     def _receive(self) -> dict[str, Any]:
         ends = time.monotonic() + _PATIENCE
         while b"\0" not in self._rest:
@@ -73,8 +84,9 @@ class Page:
         return self._pipe.ask(method, self._session, **parameters)
 
     def go(self, url: str) -> None:
-        """Open an address."""
+        """Open an address, and wait until all of the page is there."""
         self._ask("Page.navigate", url=url)
+        self.wait("document.readyState === 'complete'", "the page is there")
 
     def resize(self, width: int, height: int, scheme: str = "dark") -> None:
         """Give the window a size and the colours that its user prefers."""
@@ -140,6 +152,21 @@ class Page:
         node = self._ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self._ask("DOM.setFileInputFiles", files=[str(path)], nodeId=node)
 
+    def drop_files(self, selector: str, *paths: Path) -> None:
+        """Drag files from elsewhere onto the middle of an element, and drop them."""
+        left, top, width, height = self.box(selector)
+        data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self._ask("Input.dispatchDragEvent", type=kind, x=left + width / 2, y=top + height / 2, data=data)
+
+    def download(self, selector: str, folder: Path) -> Path:
+        """Click on a link that saves a file, and return the file: in a folder that has none of its name."""
+        self._ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder), eventsEnabled=True)
+        self.click(selector)
+        begun = self._pipe.await_event("Browser.downloadWillBegin")
+        self._pipe.await_event("Browser.downloadProgress", guid=begun["guid"], state="completed")
+        return folder / begun["suggestedFilename"]
+
     def accessibility(self) -> list[dict[str, Any]]:
         """Return what a screen reader is told of: role, name and properties of each element."""
         nodes = self._ask("Accessibility.getFullAXTree")["nodes"]
@@ -158,16 +185,16 @@ class Page:
         path.write_bytes(base64.b64decode(self._ask("Page.captureScreenshot")["data"]))
 
     def errors(self) -> list[str]:
-        """Return what went wrong since this was last asked: exceptions, errors of the console, violations of policy."""
+        """Return the complaints since this was last asked: exceptions, violations of policy, all on the console."""
         found = []
         events, self._pipe.events = self._pipe.events, []
         for event in events:
             told = event.get("params", {})
             if event.get("method") == "Runtime.exceptionThrown":
                 found.append(str(told["exceptionDetails"].get("exception", told["exceptionDetails"])))
-            elif event.get("method") == "Log.entryAdded" and told["entry"]["level"] == "error":
+            elif event.get("method") == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
                 found.append(told["entry"]["text"])
-            elif event.get("method") == "Runtime.consoleAPICalled" and told["type"] == "error":
+            elif event.get("method") == "Runtime.consoleAPICalled":
                 found.append(str(told["args"]))
         return found
 

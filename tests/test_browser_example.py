@@ -1,7 +1,7 @@
 """The page of examples/browser, in Chromium, with onnxruntime-web and a graph that stands in for the network.
 
-It wants Chromium, Playwright (`pip install playwright`) and the two files of onnxruntime-web: in the folder that
-COLORGAN_ORT_WEB names, and then it fails if something is missing, or in examples/browser, and then it is skipped.
+It wants Chromium and the two files of onnxruntime-web: in the folder that COLORGAN_ORT_WEB names, and then it fails if
+something is missing, or in examples/browser, and then it is skipped.
 """
 
 import base64
@@ -12,6 +12,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,11 +21,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from browser_support import BROWSER, Page, open_browser
 from support import draw_photo
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NAMED = os.environ.get("COLORGAN_ORT_WEB")
 RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
+STATUS = "document.querySelector('#status').textContent"
 GRAPH = """
 <ir_version: 9, opset_import: ["" : 18]>
 stand_in (float[1, 1, H, W] luminance) => (float[1, 2, h, w] ab)
@@ -47,6 +50,8 @@ def give_up(reason: str) -> NoReturn:
 def onnx_colorize() -> Any:
     """Return the example in Python that does the same."""
     spec = importlib.util.spec_from_file_location("onnx_colorize", EXAMPLES / "onnx_colorize.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -68,18 +73,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        give_up("no chromium on this machine")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        give_up("Playwright is not installed")
-    with sync_playwright() as started:
-        running = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield running
-        running.close()
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    if BROWSER is None:
+        give_up("no Chromium on this machine")
+    with open_browser(tmp_path_factory.mktemp("browser")) as page:
+        yield page
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -87,43 +85,40 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def page(folder: Path, browser: Any) -> Iterator[Any]:
-    """The page as it is served, which takes files.
-
-    What it asks for and complains of is in `page.asked` and `page.complaints`.
-    """
+@contextmanager
+def served(browser: Page, folder: Path) -> Iterator[str]:
+    """Serve a folder, open the page that lies there, and give its address."""
     handler = functools.partial(QuietHandler, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = browser.new_page()
-        page.asked, page.complaints = [], []
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("console", lambda message: page.complaints.append(message.text))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.address = f"http://127.0.0.1:{server.server_port}/"
-        page.goto(page.address)
-        page.locator("#files:enabled").wait_for()
-        yield page
-        page.close()
-        server.shutdown()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/"
+        browser.go(address)
+        try:
+            yield address
+        finally:
+            browser.go("about:blank")
+            browser.errors()  # of this page
+            server.shutdown()
 
 
-def saved(page: Any, number: int = 0) -> Image.Image:
-    """Return the picture that the page gives to save; 0 is the newest."""
-    with page.expect_download() as download:
-        page.locator("figure a").nth(number).click()
-    return Image.open(BytesIO(Path(download.value.path()).read_bytes()))
+@pytest.fixture
+def page(folder: Path, browser: Page) -> Iterator[Page]:
+    """The page as it is served, which takes files; it asks for nothing from elsewhere, and complains of nothing."""
+    with served(browser, folder) as address:
+        browser.wait("document.querySelector('#files:enabled')")
+        yield browser
+        assert browser.errors() == []
+        asked = {url.removeprefix(address) for url in browser.requests() if not url.startswith(("blob:", "data:"))}
+        assert asked == {"model.onnx", *RUNTIME}
 
 
-def wait_for_figures(page: Any, count: int) -> None:
-    page.locator("figure").nth(count - 1).wait_for()
-    page.locator("#status", has_text="Ready.").wait_for()
+def wait_for_figures(page: Page, count: int) -> None:
+    page.wait(f"document.querySelectorAll('figure').length === {count} && {STATUS} === 'Ready.'")
 
 
-def shown(page: Any) -> Image.Image:
+def shown(page: Page) -> Image.Image:
     """Return what the newest canvas shows."""
-    address = page.locator("canvas").first.evaluate("canvas => canvas.toDataURL()")
+    address = page.run("document.querySelector('canvas').toDataURL()")
     return Image.open(BytesIO(base64.b64decode(address.partition(",")[2])))
 
 
@@ -132,7 +127,7 @@ def levels_apart(one: Image.Image, other: Image.Image) -> np.ndarray:
 
 
 class TestPage:
-    def test_colours_as_the_python_example_does(self, page: Any, folder: Path, tmp_path: Path) -> None:
+    def test_colours_as_the_python_example_does(self, page: Page, folder: Path, tmp_path: Path) -> None:
         onnxruntime = pytest.importorskip("onnxruntime")
         session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
         colorize = onnx_colorize().colorize
@@ -143,54 +138,48 @@ class TestPage:
         for name, photograph in photographs.items():
             photograph.convert("L").save(tmp_path / name)
         for count, name in enumerate(["plain.png", "tall.png", "sideways.png"], 1):
-            page.set_input_files("#files", tmp_path / name)
+            page.give_file("#files", tmp_path / name)
             wait_for_figures(page, count)
             with Image.open(tmp_path / name) as opened:
                 wanted = colorize(session, ImageOps.exif_transpose(opened))
-            found = saved(page)
-            assert found.size == wanted.size
-            assert levels_apart(found, wanted).max() <= 1
+            with Image.open(page.download("figure a", tmp_path)) as found:
+                assert found.size == wanted.size
+                assert levels_apart(found, wanted).max() <= 1
             assert levels_apart(wanted, wanted.convert("L")).mean() > 10
-        assert page.complaints == []
-        names = {url.removeprefix(page.address) for url in page.asked if not url.startswith(("blob:", "data:"))}
-        assert names == {"", "model.onnx", *RUNTIME}
 
-    def test_what_is_dropped_is_coloured_and_damage_said(self, page: Any, tmp_path: Path) -> None:
-        picture = BytesIO()
-        draw_photo(4, (40, 30)).convert("L").save(picture, "PNG")
-        files = [("damaged.jpg", "image/jpeg", [255, 216, 255]), ("a.b.png", "image/png", list(picture.getvalue()))]
-        drop = page.evaluate_handle(
-            "files => files.reduce((all, [name, type, bytes]) => "
-            "(all.items.add(new File([new Uint8Array(bytes)], name, {type})), all), new DataTransfer())",
-            files,
-        )
-        page.dispatch_event("#zone", "drop", {"dataTransfer": drop})
+    def test_what_is_dropped_is_coloured_and_damage_said(self, page: Page, tmp_path: Path) -> None:
+        (tmp_path / "damaged.jpg").write_bytes(b"\xff\xd8\xff")
+        draw_photo(4, (40, 30)).convert("L").save(tmp_path / "a.b.png")
+        page.drop_files("#zone", tmp_path / "damaged.jpg", tmp_path / "a.b.png")
         wait_for_figures(page, 1)
-        assert page.locator("[role=alert]").inner_text().startswith("damaged.jpg cannot be coloured: ")
-        assert page.locator("figure a").get_attribute("download") == "a.b-colour.png"
-        assert saved(page).size == (40, 30)
+        said = page.run("document.querySelector('[role=alert]').textContent")
+        assert said.startswith("damaged.jpg cannot be coloured: ")
+        saved = page.download("figure a", tmp_path)
+        assert saved.name == "a.b-colour.png"
+        with Image.open(saved) as found:
+            assert found.size == (40, 30)
 
-    def test_what_is_transparent_stays_so(self, page: Any, tmp_path: Path) -> None:
+    def test_what_is_transparent_stays_so(self, page: Page, tmp_path: Path) -> None:
         photograph = draw_photo(5, (64, 32)).convert("RGBA")
         photograph.putalpha(Image.linear_gradient("L").resize((64, 32)))
         photograph.save(tmp_path / "cut out.png")
-        page.set_input_files("#files", tmp_path / "cut out.png")
+        page.give_file("#files", tmp_path / "cut out.png")
         wait_for_figures(page, 1)
-        assert saved(page).getchannel("A").tobytes() == photograph.getchannel("A").tobytes()
+        with Image.open(page.download("figure a", tmp_path)) as found:
+            assert found.getchannel("A").tobytes() == photograph.getchannel("A").tobytes()
 
-    def test_a_press_shows_the_original(self, page: Any, tmp_path: Path) -> None:
+    def test_a_press_shows_the_original(self, page: Page, tmp_path: Path) -> None:
         grey = draw_photo(6, (64, 48)).convert("L")
         grey.save(tmp_path / "x.png")
-        page.set_input_files("#files", tmp_path / "x.png")
+        page.give_file("#files", tmp_path / "x.png")
         wait_for_figures(page, 1)
-        canvas = page.locator("canvas")
-        canvas.dispatch_event("pointerdown")
+        page.run("void document.querySelector('canvas').dispatchEvent(new PointerEvent('pointerdown'))")
         assert levels_apart(shown(page), grey).max() == 0
-        canvas.dispatch_event("pointerup")
+        page.run("void document.querySelector('canvas').dispatchEvent(new PointerEvent('pointerup'))")
         assert levels_apart(shown(page), grey).max() > 20
 
-    def test_says_what_is_missing(self, page: Any) -> None:
-        page.route("**/model.onnx", lambda route: route.fulfill(status=404))
-        page.reload()
-        page.locator("#status", has_text="model.onnx cannot be loaded").wait_for()
-        assert page.locator("#files").is_disabled()
+    def test_says_what_is_missing(self, browser: Page, folder: Path, tmp_path: Path) -> None:
+        shutil.copytree(folder, tmp_path / "site", ignore=shutil.ignore_patterns("model.onnx"))
+        with served(browser, tmp_path / "site"):
+            browser.wait(f"{STATUS}.startsWith('model.onnx cannot be loaded')")
+            assert browser.run("document.querySelector('#files').disabled")

@@ -1,5 +1,7 @@
 """The numbers of sRGB, against each other and against skimage's and Pillow's."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import ImageCms
@@ -24,4 +26,4 @@ def test_the_matrix_is_that_of_the_standard() -> None:
 def test_colours_under_d50_are_those_of_a_profile() -> None:
     profile = ImageCms.createProfile("sRGB")
     columns: list[Any] = [profile.red_colorant, profile.green_colorant, profile.blue_colorant]  # XYZ and xyY of each
-    assert np.asarray(RGB_TO_XYZ_D50).T == pytest.approx(np.asarray([xyz for xyz, _ in columns]), abs=5e-4)
+    assert pytest.approx(np.asarray([xyz for xyz, _ in columns]), abs=5e-4) == np.asarray(RGB_TO_XYZ_D50).T

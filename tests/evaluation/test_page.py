@@ -1,7 +1,5 @@
 import dataclasses
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from browser_support import BROWSER, open_browser
 from colorgan.evaluation.measures import METRICS, Metric
 from colorgan.evaluation.page import format_difference, format_figure, format_range, report_to_html
 from colorgan.evaluation.protocol import Protocol
@@ -119,16 +118,15 @@ class TestReportToHtml:
         assert "1 pictures left out" in page
         assert "torn.jpg: cannot be read: it is torn" in page
 
-    @pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+    @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine; install chromium to test the page")
     def test_a_browser_shows_it(self, report, tmp_path: Path):
         (tmp_path / "report.html").write_text(report_to_html(report), encoding="utf-8")
-        picture = tmp_path / "page.png"
-        subprocess.run(
-            ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--window-size=900,1600",
-             f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={picture}", (tmp_path / "report.html").as_uri()],
-            check=True, capture_output=True, timeout=120,
-        )  # fmt: skip
-        with Image.open(picture) as page:
+        with open_browser(tmp_path) as browser:
+            browser.resize(900, 1600, "light")
+            browser.go((tmp_path / "report.html").as_uri())
+            browser.screenshot(tmp_path / "page.png")
+            assert browser.errors() == []
+        with Image.open(tmp_path / "page.png") as page:
             assert page.size == (900, 1600)
             colours = page.convert("RGB").getcolors(1 << 20)
         assert colours is not None

@@ -89,9 +89,7 @@ def show(browser: Page, server: PageServer) -> None:
     browser.errors()  # of the page before
     browser.resize(1300, 850)
     browser.go(server.url)
-    browser.wait(
-        "document.readyState === 'complete' && document.querySelector('#filmstrip button')", "the page is there"
-    )
+    browser.wait("document.querySelector('#filmstrip button')", "the page is filled")
     settle(browser)
 
 
