@@ -28,10 +28,12 @@ class TestOutOfMemory:
     ) -> None:
         real = Colorizer.predict
 
-        def tight(self: Colorizer, inputs: list, config: object, query: object) -> list[PredictedColor]:
-            if config.size > 64:  # type: ignore[attr-defined]
+        def tight(
+            self: Colorizer, inputs: list[NetworkInput], config: RenderConfig, query: Query | None = None
+        ) -> list[PredictedColor]:
+            if config.size > 64:
                 raise torch.OutOfMemoryError("CUDA out of memory")
-            return real(self, inputs, config, query)  # type: ignore[arg-type]
+            return real(self, inputs, config, query)
 
         monkeypatch.setattr(Colorizer, "predict", tight)
         colorizer.render = dataclasses.replace(colorizer.render, size=256)

@@ -1,6 +1,7 @@
 """What is kept of photographs while the page shows them."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ class TestBounded:
             return name.upper()
 
         for name in "abacab":
-            assert kept.take(name, lambda name=name: make(name)) == name.upper()
+            assert kept.take(name, partial(make, name)) == name.upper()
         assert "".join(made) == "abcb"
         assert list(kept) == ["a", "b"]
 
