@@ -34,7 +34,8 @@ def run_colorgan(*arguments: str | Path, cwd: Path | None = None, **options: Any
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something is so; fail if it takes too long."""
     ends = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < ends
-        time.sleep(0.1)
+        time.sleep(0.05)

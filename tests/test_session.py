@@ -1,6 +1,8 @@
 """From a request to its results, without a terminal."""
 
 import json
+from collections.abc import Generator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +104,7 @@ class TestRefused:
     def test_options_for_a_part_are_told(self, folder: Path, tmp_path: Path) -> None:
         pytest.importorskip("av")
         (folder / "a.mp4").write_bytes(b"x")
-        request = ColorizeRequest([folder], tmp_path / "out", variants=2, film=FilmOptions(begin=1))  # type: ignore[arg-type]
+        request = ColorizeRequest([folder], tmp_path / "out", variants=2, film=FilmOptions(begin=Fraction(1)))
         assert ColorizeSession(request).notes == (
             "--variants holds for photographs alone; films (1) are coloured as if it was not given",
             "--start holds for films alone; photographs (3) are coloured as if it was not given",
@@ -172,7 +174,8 @@ class TestColorizePaths:
     def test_leaving_early_leaves_nothing_half_done(self, folder: Path, tmp_path: Path, colorizer: Colorizer) -> None:
         events = colorize_paths([folder], tmp_path / "out", colorizer=colorizer, workers=1)
         next(iter(events))
-        events.close()  # type: ignore[attr-defined]
+        assert isinstance(events, Generator)
+        events.close()
         written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
         assert 1 <= len(written) < 3
         for path in written:

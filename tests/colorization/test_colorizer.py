@@ -1,5 +1,6 @@
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,9 +87,9 @@ class TestColorize:
         assert np.abs(grey_of(result) - grey).max() <= 1
 
     @pytest.mark.parametrize("arguments", [{"strength": -0.1}, {"strength": 2.1}, {"render_size": 2}])
-    def test_bad_arguments(self, colorizer: Colorizer, arguments: dict[str, float]) -> None:
+    def test_bad_arguments(self, colorizer: Colorizer, arguments: dict[str, Any]) -> None:
         with pytest.raises(ConfigError, match="must be in"):
-            colorizer.colorize(draw_photo(1), **arguments)  # type: ignore[arg-type]
+            colorizer.colorize(draw_photo(1), **arguments)
 
     @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(

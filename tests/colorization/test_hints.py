@@ -1,6 +1,7 @@
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,9 @@ class TestParseHint:
 class TestReadHints:
     NAMES = ("a.jpg", "sub/b.jpg")
 
-    def read(self, tmp_path: Path, text: str, suffix: str = ".json", names: tuple[str, ...] = NAMES) -> object:
+    def read(
+        self, tmp_path: Path, text: str, suffix: str = ".json", names: tuple[str, ...] = NAMES
+    ) -> Mapping[str, tuple[Hint, ...]]:
         path = tmp_path / f"hints{suffix}"
         path.write_text(text, encoding="utf-8")
         return read_hints(path, names)
@@ -149,7 +152,7 @@ class TestReadHints:
         text = "file,x,y,color\n" + "".join(f"{name},1,2,#102030\n" for name in names)
         started = time.process_time()
         found = self.read(tmp_path, text, ".csv", names)
-        assert len(found) == len(names)  # type: ignore[arg-type]
+        assert len(found) == len(names)
         assert time.process_time() - started < 5
 
     def test_a_list_alone_is_for_a_single_picture(self, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from colorgan.colorization.worker_pool import RunChunk, WorkerPool, can_fork
 from colorgan.files import atomic_write
 from colorgan.images import ReadLimits
 from colorgan.images.budget import Meter
-from support import draw_photo
+from support import draw_photo, wait_until
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="processes are forked on Linux only")
 
@@ -232,7 +232,8 @@ class TestWorkerPool:
         with WorkerPool(2) as pool:
             events = pool.run(make_jobs(400, tmp_path), slowly, lambda _: 0)
             next(events)
-            events.close()  # type: ignore[attr-defined]
+            assert isinstance(events, Generator)
+            events.close()
         assert multiprocessing.active_children() == []
         assert 0 < len(list(tmp_path.iterdir())) < 100
 
@@ -270,22 +271,13 @@ def _heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def wait_until(condition: object, seconds: float = 30) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():  # type: ignore[operator]
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", _ENDLESS, tmp_path]) as parent:
-        assert wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
+        wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
         children = [int(path.name) for path in tmp_path.iterdir()]
         assert all(map(is_running, children))
         parent.send_signal(signal.SIGKILL)
-    assert wait_until(lambda: not any(map(is_running, children)), seconds=10)
+    wait_until(lambda: not any(map(is_running, children)), seconds=10)
 
 
 @pytest.fixture
@@ -357,7 +349,7 @@ class TestCommand:
             start_new_session=True,
             preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - nothing else runs here
         ) as process:
-            assert wait_until(lambda: out.exists() and len(list(out.glob("*.png"))) > 3)
+            wait_until(lambda: out.exists() and len(list(out.glob("*.png"))) > 3)
             for _ in range(times):
                 os.killpg(process.pid, getattr(signal, name))  # as a terminal does: to every process
                 time.sleep(0.02)

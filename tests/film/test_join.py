@@ -1,5 +1,6 @@
 """What of the source is in the result beside the pictures."""
 
+import io
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -8,6 +9,8 @@ import av
 import pytest
 
 from colorgan.colorization import ColorizeOptions, Colorizer, Status
+from colorgan.errors import UsageError
+from colorgan.film.join import FORMATS, _with_lengths, check_container
 from film_support import draw_frames, packets_of, run, time_of, write_film
 
 
@@ -68,3 +71,28 @@ class TestJoinFilm:
             assert sound.time_base is not None
             assert 0 <= sound.start_time * sound.time_base < 0.15
             assert [round(float(c["start"] * (c["time_base"] or 0)), 3) for c in film.chapters()] == [0.0, 0.167]
+
+
+class TestCheckContainer:
+    @pytest.mark.parametrize("suffix", sorted(FORMATS))
+    def test_what_can_be_held(self, suffix: str) -> None:
+        check_container(Path(f"a{suffix.upper()}"), "libvpx-vp9" if suffix == ".webm" else "libx264")
+
+    @pytest.mark.parametrize(
+        ("name", "encoder", "said"),
+        [("a.gif", "libx264", "films are written as .mp4"), ("a", "libx264", "got a; give another name"),
+         ("a.webm", "libx264", r".webm cannot hold libx264; give a name that ends in .mkv")],
+    )  # fmt: skip
+    def test_what_cannot_is_refused(self, name: str, encoder: str, said: str) -> None:
+        with pytest.raises(UsageError, match=said):
+            check_container(Path(name), encoder)
+
+
+def test_units_behind_their_lengths() -> None:
+    """Start codes of three and of four bytes, and zeros behind a unit, as H.264 has them (annex B)."""
+    units = [b"\x67\1\2", b"\x68\3", b"\x65" + bytes(range(4, 200))]
+    data = b"\0\0\0\1" + units[0] + b"\0\0\1" + units[1] + b"\0\0\0\0\1" + units[2] + b"\0\0"
+    stream, found = io.BytesIO(_with_lengths(data)), []
+    while length := stream.read(4):
+        found.append(stream.read(int.from_bytes(length, "big")))
+    assert found == units

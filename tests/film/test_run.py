@@ -1,11 +1,13 @@
 """Several films: a bad one never ends the run."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import pytest
 
 from colorgan.colorization import ColorizeOptions, Colorizer, Job, Status
+from colorgan.errors import ImageReadError
 from colorgan.film import FilmOptions, FilmOutcome, run_films, work
 from colorgan.film import outcome as telling
 from film_support import draw_frames, run, write_film
@@ -64,3 +66,50 @@ class TestBadInput:
         source = write_film(tmp_path / "a.mp4", draw_frames(2))
         assert "0..51" in run(source, tmp_path / "b.mp4", colorizer, options, crf=60)[0].reason
         assert ".mp4, .m4v" in run(source, tmp_path / "b.gif", colorizer, options)[0].reason
+
+
+class TestRunFilms:
+    @pytest.mark.parametrize(
+        ("error", "reason"),
+        [
+            (ImageReadError("a.mp4 cannot be read"), "it cannot be read"),
+            (ImageReadError("the disk is full"), "the disk is full"),
+            (MemoryError(), "not enough memory"),
+            (KeyError("x"), "unexpected KeyError: 'x'; please report this as a bug of colorgan"),
+        ],
+    )
+    def test_what_happens_to_one_is_told_of_it(
+        self, colorizer: Colorizer, options: ColorizeOptions, monkeypatch: pytest.MonkeyPatch, error: Exception,
+        reason: str,
+    ) -> None:  # fmt: skip
+        asked: list[int] = []
+
+        def fail(job: Job, *_: object) -> Iterator[FilmOutcome]:
+            asked.append(job.number)
+            if asked:  # when it is asked for its first event
+                raise error
+            yield FilmOutcome(job=job, status=Status.COLORIZED)
+
+        monkeypatch.setattr("colorgan.film.run.color_film", fail)
+        jobs = [Job(number, Path("a.mp4"), Path("b.mp4")) for number in range(3)]
+        outcomes = list(run_films(jobs, colorizer, options, FilmOptions()))
+        assert asked == [0, 1, 2]
+        for outcome in outcomes:
+            assert isinstance(outcome, FilmOutcome)
+            assert (outcome.status, outcome.reason) == (Status.FAILED, reason)
+
+    def test_pictures_go_another_way(
+        self, colorizer: Colorizer, options: ColorizeOptions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        taken: list[str] = []
+
+        def take(job: Job, *_: object) -> Iterator[FilmOutcome]:
+            taken.append(job.source.name)
+            yield from ()
+
+        monkeypatch.setattr("colorgan.film.run.color_pictures", take)
+        monkeypatch.setattr("colorgan.film.run.color_film", lambda *_: iter(()))
+        pairs = (("a.gif", "b.gif"), ("a.mp4", "b.mkv"), ("a.gif", "b.mp4"), ("%04d.png", "out/%04d.png"))
+        jobs = [Job(n, Path(source), Path(target)) for n, (source, target) in enumerate(pairs)]
+        assert list(run_films(jobs, colorizer, options, FilmOptions())) == []
+        assert taken == ["a.gif", "%04d.png"]

@@ -68,3 +68,41 @@ class TestPngProfiles:
         draw_photo(1).save(tmp_path / "a.png", pnginfo=info)
         (photo,) = read_photos(tmp_path / "a.png")
         assert photo.metadata.iptc is None
+
+
+class TestResources:
+    def test_found_among_others(self) -> None:
+        assert iptc.from_resources(resources(IPTC)) == IPTC
+
+    @pytest.mark.parametrize("length", range(0, 60, 7))
+    def test_cut_off(self, length: int) -> None:
+        found = iptc.from_resources(resources(IPTC)[:length])
+        assert found is None or IPTC.startswith(found)
+
+    @pytest.mark.parametrize("records", [b"", b"odd", b"even"])
+    def test_there_and_back(self, records: bytes) -> None:
+        wrapped = iptc.to_resources(records)
+        assert len(wrapped) % 2 == 0
+        assert (iptc.from_resources(wrapped) or b"") == records
+
+
+class TestInOrder:
+    def test_swapped_numbers_are_put_right(self) -> None:
+        padded = IPTC + bytes(-len(IPTC) % 4)
+        swapped = b"".join(padded[n : n + 4][::-1] for n in range(0, len(padded), 4))
+        assert iptc.in_order(swapped) == padded
+
+    @pytest.mark.parametrize("data", [IPTC, b"", b"abc", b"abcd", b"abcde\x1c"])
+    def test_others_stay(self, data: bytes) -> None:
+        assert iptc.in_order(data) == data
+
+
+class TestRawProfile:
+    @pytest.mark.parametrize("data", [b"a", bytes(range(256)), IPTC])
+    def test_is_what_imagemagick_writes(self, data: bytes) -> None:
+        assert iptc.to_raw_profile("iptc", data) == raw_profile("iptc", data)
+        assert iptc.from_raw_profile(raw_profile("iptc", data)) == data
+
+    @pytest.mark.parametrize("text", ["", "iptc", "iptc\n3\n", "iptc\n3\nxyz", "iptc\n3\nabc"])
+    def test_damaged(self, text: str) -> None:
+        assert iptc.from_raw_profile(text) is None

@@ -1,11 +1,13 @@
 """What is kept of photographs while the page shows them."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from colorgan.colorization import (
     ColorizeOptions,
@@ -16,6 +18,8 @@ from colorgan.colorization import (
     plan_paths,
 )
 from colorgan.colorization.serve import views
+from colorgan.colorization.serve.views import Bounded, as_jpeg, read_thumbnail, shrink_jpeg
+from colorgan.errors import ImageReadError
 from colorgan.images import Photo, iter_photos
 from colorgan.rendering import PredictedColor
 from colorization_support import pixels
@@ -82,3 +86,40 @@ class TestThumbnails:
         assert np.ptp(pixels(begin().show_thumbnail(1)), axis=-1).mean() > 5
         session.jobs[1].target.write_bytes(b"no picture")
         assert np.ptp(pixels(begin().show_thumbnail(1)), axis=-1).max() == 0
+
+
+class TestBounded:
+    def test_what_was_asked_for_last_stays(self) -> None:
+        kept, made = Bounded[str, str](2), list[str]()
+
+        def make(name: str) -> str:
+            made.append(name)
+            return name.upper()
+
+        for name in "abacab":
+            assert kept.take(name, partial(make, name)) == name.upper()
+        assert "".join(made) == "abcb"
+        assert list(kept) == ["a", "b"]
+
+    def test_what_is_kept_anew_takes_the_place(self) -> None:
+        kept = Bounded[str, int](2)
+        for name, value in (("a", 1), ("b", 2), ("a", 3), ("c", 4)):
+            kept.keep(name, value)
+        assert dict(kept) == {"a": 3, "c": 4}
+
+
+class TestSmallPictures:
+    def test_the_first_that_can_be_read(self, tmp_path: Path) -> None:
+        (tmp_path / "bad.png").write_text("no picture")
+        draw_photo(1, (800, 600)).save(tmp_path / "good.png")
+        thumbnail = read_thumbnail([tmp_path / "gone.png", tmp_path / "bad.png", tmp_path / "good.png"])
+        assert pixels(thumbnail).shape == (120, 160, 3)  # 800 x 600 by a whole number, at most 192 pixels
+        with pytest.raises(ImageReadError, match="bad"):
+            read_thumbnail([tmp_path / "bad.png"])
+
+    def test_a_thumbnail_of_what_is_shown(self) -> None:
+        image: Image.Image = draw_photo(1, (800, 600))
+        small = pixels(shrink_jpeg(as_jpeg(image)))
+        assert max(small.shape) <= 192
+        factor = image.width // small.shape[1]
+        assert np.abs(np.asarray(image.reduce(factor)).astype(int) - small).mean() < 3
