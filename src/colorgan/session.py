@@ -90,7 +90,7 @@ def colorize_paths(
     colorizer: Colorizer | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     **settings: Any,
-) -> Iterator[Outcome | Notice]:
+) -> Generator[Outcome | Notice]:
     """Colour files and folders; yield an `Outcome` for each file, and a `Notice` now and then.
 
     The plan is made, and refused if it cannot be carried out, before this function returns; the work is done while
@@ -111,7 +111,12 @@ def colorize_paths(
     if not isinstance(inputs, str | bytes | Path):
         inputs = tuple(inputs)
     session = ColorizeSession(ColorizeRequest(inputs, output, **settings), colorizer=colorizer)
-    return (event for event in session.run(should_stop=should_stop) if isinstance(event, Outcome | Notice))
+    return _told(session.run(should_stop=should_stop))
+
+
+def _told(events: Generator[Event]) -> Generator[Outcome | Notice]:
+    with closing(events):
+        yield from (event for event in events if isinstance(event, Outcome | Notice))
 
 
 class ColorizeSession:

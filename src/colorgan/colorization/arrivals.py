@@ -6,7 +6,7 @@ arrival, wherever it lies.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -118,7 +118,7 @@ def _opens(path: Path) -> bool:
 
 def wait_for_changes(
     folders: Sequence[Path], *, poll: float | None = None, should_stop: Callable[[], bool]
-) -> Iterator[bool]:
+) -> Generator[bool]:
     """Yield twice a second at least: True if folders should be searched, at once for the first time.
 
     Args:

@@ -8,7 +8,7 @@ processes of a `WorkerPool`. On a GPU threads read, paint and write, and one thr
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -65,7 +65,7 @@ def run_jobs(
     finish: Callable[[OpenedJob], Outcome | OpenedJob] | None = None,
     pool: WorkerPool | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Event]:
+) -> Generator[Event]:
     """Colour photographs; yield what became of each as soon as it is known, not always in order.
 
     Ends early, without leaving anything half written, when the iterator is closed.

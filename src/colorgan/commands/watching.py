@@ -51,7 +51,7 @@ def watch_folders(
     with session:
         show(session.prepare())
         console.say(f"watching {', '.join(printable(folder) for folder in folders)}; end with Ctrl-C")
-        with closing(wait_for_changes(folders, poll=poll, should_stop=should_stop)) as looks:  # type: ignore[type-var]
+        with closing(wait_for_changes(folders, poll=poll, should_stop=should_stop)) as looks:
             for is_due in looks:
                 try:
                     arrived = arrivals.take(search=is_due)

@@ -1,7 +1,7 @@
 """One film in one call."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from colorgan.colorization import ColorizeOptions, Colorizer, Hint, Notice, Progress, add_hints, plan_paths
@@ -22,7 +22,7 @@ def colorize_film(
     options: ColorizeOptions | None = None,
     film: FilmOptions | None = None,
     hints: Sequence[Hint] = (),
-) -> Iterator[Progress | Notice | FilmOutcome]:
+) -> Generator[Progress | Notice | FilmOutcome]:
     """Colour a film, an animation or a folder of numbered frames steadily; yield how far it is, then what became of it.
 
     What cannot be carried out is refused before this function returns; the work is done while the result is iterated

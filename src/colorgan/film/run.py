@@ -1,6 +1,6 @@
 """Several films, one after the other; a bad one never ends the run."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 from colorgan.colorization import ColorizeOptions, Colorizer, Job, Notice, Progress, Status
 from colorgan.errors import ColorganError
@@ -15,7 +15,7 @@ __all__ = ["run_films"]
 
 def run_films(
     jobs: Iterable[Job], colorizer: Colorizer, options: ColorizeOptions, film: FilmOptions
-) -> Iterator[Progress | Notice | FilmOutcome]:
+) -> Generator[Progress | Notice | FilmOutcome]:
     """Colour films; yield how far they are, and what became of each.
 
     Args:

@@ -1,6 +1,6 @@
 """Trackers: whatever follows a run besides its own journal."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Protocol
 
 from colorgan.training.events import Event, StepDone, Validated
@@ -18,7 +18,7 @@ class Tracker(Protocol):
         """Write what is still held back."""
 
 
-def follow(events: Iterable[Event], *trackers: Tracker) -> Iterator[Event]:
+def follow(events: Iterable[Event], *trackers: Tracker) -> Generator[Event]:
     """Pass the events of a run on, and tell trackers of each before.
 
     Example:
