@@ -120,8 +120,8 @@ class TrainingPhotos(Dataset[Batch | DataError]):
         return image if isinstance(image, str) else self.cache.put(index, image)
 
 
-def open_usable(photo: PhotoFile, short_side: int) -> Image.Image | str:
-    """Return a photograph to train on, or why it cannot be one."""
+def open_usable(photo: PhotoFile, short_side: int | None = None) -> Image.Image | str:
+    """Return a photograph to learn from, or why it cannot be one."""
     try:
         image = open_photo(photo, short_side=short_side)
     except ImageReadError as error:

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from colorgan.color import rgb_to_lab
 from colorgan.config import RenderConfig
-from colorgan.data import PhotoFile, open_photo
-from colorgan.data.augment import is_nearly_grey
-from colorgan.errors import DataError, ImageReadError
+from colorgan.data import PhotoFile
+from colorgan.data.dataset import open_usable
+from colorgan.errors import DataError
 from colorgan.losses import PerceptualLoss
 from colorgan.model import Generator
 from colorgan.rendering import BatchCompositor, ChromaField, fit_color, make_inputs, predict_colors
@@ -60,11 +60,8 @@ class ValidationSet:
         for photo in photos[::stride]:
             if len(taken) == count:
                 break
-            try:
-                image = open_photo(photo)
-            except ImageReadError:
-                continue
-            if is_nearly_grey(image):
+            image = open_usable(photo)
+            if isinstance(image, str):
                 continue
             squashed = image.resize((size, size), Image.Resampling.BICUBIC)
             taken.append(torch.tensor(np.asarray(squashed)).permute(2, 0, 1))
