@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from colorgan import console
+from colorgan.commands.loading import quick_imports
 from colorgan.commands.options import PrintConfigOption, QuietOption, VerboseOption
 from colorgan.errors import WeightsError
 
@@ -42,9 +43,10 @@ def export(
 
     [bold]colorgan export model/ --to hub --weights runs/first/best.safetensors[/bold]
     """
-    from colorgan.weights.file import load_generator, save_generator
-    from colorgan.weights.hub import write_hub_folder
-    from colorgan.weights.store import resolve_weights
+    with quick_imports():
+        from colorgan.weights.file import load_generator, save_generator
+        from colorgan.weights.hub import write_hub_folder
+        from colorgan.weights.store import resolve_weights
 
     generator = load_generator(resolve_weights(weights))
     written = target
