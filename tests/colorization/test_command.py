@@ -370,3 +370,14 @@ def test_no_extra_is_needed_for_photographs(tmp_path: Path, tiny_weights: Path) 
 def test_the_names_of_the_library_need_no_extra() -> None:
     code = f"import sys; sys.modules.update(dict.fromkeys({_EXTRAS})); from colorgan import *"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_one_photograph_loads_nothing_for_pages(tmp_path: Path, tiny_weights: Path) -> None:
+    """Neither what makes reports nor what serves the page, whose imports would be paid for by every start."""
+    grey(0).save(tmp_path / "a.png")
+    unwanted = ("jinja2", "http.server", "torchvision", "scipy")
+    code = f"import sys; sys.modules.update(dict.fromkeys({unwanted})); from colorgan.cli import main; main()"
+    command = [sys.executable, "-c", code, "colorize", "a.png", "-o", "out", "--weights", tiny_weights]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "a.png").is_file()

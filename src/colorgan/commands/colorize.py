@@ -374,7 +374,7 @@ def _stay(session: "ColorizeSession", stop: StopSignals, *, poll: float | None, 
 
 
 def _serve_page(session: "ColorizeSession", port: int, looks: Mapping[str, LookConfig]) -> None:
-    from colorgan.colorization import EditSession, PageServer
+    from colorgan.colorization.serve import EditSession, PageServer
 
     with session:
         RunDisplay().follow(session.prepare())

@@ -11,8 +11,6 @@ from PIL import ExifTags, Image
 from colorgan.colorization import (
     ColorizeOptions,
     Colorizer,
-    EditRequest,
-    EditSession,
     Hint,
     Job,
     Side,
@@ -22,7 +20,7 @@ from colorgan.colorization import (
     run_jobs,
 )
 from colorgan.colorization.masks import DrawnMask, add_masks
-from colorgan.colorization.serve import views
+from colorgan.colorization.serve import EditRequest, EditSession, views
 from colorgan.colorization.serve.edit_request import mask_to_mapping
 from colorgan.config import ColorInput, Existing, LookConfig
 from colorgan.errors import ImageReadError, UsageError
