@@ -8,7 +8,7 @@ picture in a fresh process, each time. Medians; the ratio is the median of the r
 
 `--avx2` emulates a processor without AVX-512 on one that has it: torch, oneDNN and MKL are told to do without, and the
 network runs in float32. What it leaves out: clock and caches stay those of this machine, MKL takes the hint on
-processors of Intel alone (on those of AMD it does not use AVX-512 to begin with), and NumPy and Pillow are not told.
+processors of Intel alone, and NumPy and Pillow are not told.
 """
 
 import argparse
