@@ -3,10 +3,12 @@
 import base64
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
 from markupsafe import Markup
+
+if TYPE_CHECKING:
+    import jinja2
 
 __all__ = ["Markup", "render_page"]
 
@@ -22,7 +24,9 @@ def render_page(template: str, **values: Any) -> Iterator[str]:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _environment() -> "jinja2.Environment":
+    import jinja2  # a photograph without a report need not wait for it
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("colorgan"),
         autoescape=True,

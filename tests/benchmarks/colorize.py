@@ -34,10 +34,9 @@ from colorgan.colorization import (
     plan_paths,
     run_jobs,
 )
+from colorgan.colorization.runner import batch_size
 from colorgan.colorization.worker_pool import can_fork
 from colorgan.images import iter_photos
-
-BATCH = 4  # of colorize on a CPU
 
 
 def draw(seed: int, width: int, height: int) -> np.ndarray:
@@ -89,7 +88,8 @@ def network(source: Path, colorizer: Colorizer, workers: int, count: int) -> flo
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        jobs = [[inputs[(n + k) % len(inputs)] for k in range(BATCH)] for n in range(0, count, BATCH)]
+        batch = batch_size(colorizer.runtime)
+        jobs = [[inputs[(n + k) % len(inputs)] for k in range(batch)] for n in range(0, count, batch)]
         result = rate(count, lambda: list(pool.map(lambda job: colorizer.predict(job, colorizer.render), jobs)))
     torch.set_num_threads(threads)
     return result

@@ -21,12 +21,37 @@ from colorgan.colorization import (
 from colorgan.config import ColorInput, Existing
 from colorgan.errors import UsageError
 from colorgan.rendering import PredictedColor
+from colorgan.runtime import Runtime
 from colorgan.session import colorize_paths
 from colorization_support import hashes, run
 from support import draw_photo
 
 
 class TestRunJobs:
+    @pytest.mark.parametrize(("dtype", "pictures"), [(torch.float32, 2), (torch.bfloat16, 4)])
+    def test_every_batch_is_as_full_as_the_next(
+        self,
+        grey_folder: Path,
+        tmp_path: Path,
+        colorizer: Colorizer,
+        monkeypatch: pytest.MonkeyPatch,
+        dtype: torch.dtype,
+        pictures: int,
+    ) -> None:
+        seen: list[int] = []
+        monkeypatch.setattr(colorizer, "runtime", Runtime(torch.device("cpu"), dtype))
+        colorizer.network.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+        outcomes = run(grey_folder, tmp_path / "out", colorizer)
+        assert {o.status for o in outcomes} == {Status.COLORIZED}
+        assert set(seen) == {pictures}
+
+    def test_a_photograph_alone_gets_the_colors_that_it_gets_in_company(
+        self, grey_folder: Path, tmp_path: Path, colorizer: Colorizer
+    ) -> None:
+        run(grey_folder, tmp_path / "out", colorizer)
+        run(grey_folder / "box0" / "0.png", tmp_path / "alone", colorizer)
+        assert hashes(tmp_path / "alone")["0.png"] == hashes(tmp_path / "out")["box0/0.png"]
+
     def test_colors_a_tree(self, grey_folder: Path, tmp_path: Path, colorizer: Colorizer) -> None:
         before = hashes(grey_folder)
         outcomes = run(grey_folder, tmp_path / "out", colorizer)

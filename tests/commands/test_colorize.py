@@ -444,3 +444,14 @@ class TestFilmOptions:
         plain: dict[str, Any] = {"codec": "auto", "crf": None, "key_frames": "12", "deinterlace": False}
         options = command._film_options(**plain, start="1:03.2", end="00:02:00")
         assert (options.begin, options.end, options.key_frames) == (Fraction("63.2"), Fraction(120), 12)
+
+
+def test_one_photograph_loads_nothing_for_pages(tmp_path: Path, tiny_weights: Path) -> None:
+    """Neither what makes reports nor what serves the page, whose imports would be paid for by every start."""
+    grey(0).save(tmp_path / "a.png")
+    unwanted = ("jinja2", "http.server", "torchvision", "scipy")
+    code = f"import sys; sys.modules.update(dict.fromkeys({unwanted})); from colorgan.cli import main; main()"
+    command: list[Any] = [sys.executable, "-c", code, "colorize", "a.png", "-o", "out", "--weights", tiny_weights]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "a.png").is_file()

@@ -63,6 +63,14 @@ class TestPrepareForInference:
         assert any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules())
         assert all(p.requires_grad for p in network.parameters())
 
+    def test_in_place_answers_as_the_copy(self, network: Generator) -> None:
+        luminance, known = torch.rand(2, 1, 64, 48) * 100, (torch.rand(2, 1, 64, 48) > 0.1).float()
+        copied = prepare_for_inference(network, torch.float32)
+        changed = prepare_for_inference(network, torch.float32, in_place=True)
+        assert changed is network
+        with torch.inference_mode():
+            assert torch.equal(changed(luminance, known).ab, copied(luminance, known).ab)
+
     def test_no_batch_norm_is_left(self, network: Generator) -> None:
         modules = prepare_for_inference(network, torch.float32).modules()
         assert not any(isinstance(module, nn.BatchNorm2d) for module in modules)

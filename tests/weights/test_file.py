@@ -52,6 +52,19 @@ class TestRoundTrip:
             wanted, got = tiny_generator(luminance).coarse_ab, loaded.network(luminance).coarse_ab
         torch.testing.assert_close(got, wanted, rtol=0.02, atol=0.02 * wanted.abs().max().item())
 
+    def test_the_network_owns_its_memory(self, saved: Path, tiny_generator: Generator) -> None:
+        network = load_generator(saved).network.train()
+        network(torch.rand(2, 1, 32, 32) * 100).coarse_ab.square().sum().backward()
+        torch.optim.SGD(network.parameters(), 0.1).step()
+        assert all(not tensor.is_meta and tensor.isfinite().all() for tensor in network.state_dict().values())
+        for name, tensor in load_generator(saved).network.state_dict().items():
+            torch.testing.assert_close(tensor, tiny_generator.state_dict()[name], rtol=1e-3, atol=1e-6)
+
+    def test_draws_no_random_numbers(self, saved: Path) -> None:
+        before = torch.get_rng_state()
+        load_generator(saved)
+        assert torch.equal(torch.get_rng_state(), before)
+
     def test_keeps_settings_and_provenance(self, saved: Path) -> None:
         loaded = load_generator(saved)
         assert loaded.render == RenderConfig(size=64, flip=True)

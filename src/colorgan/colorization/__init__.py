@@ -15,7 +15,6 @@ from colorgan.colorization.reference import Reference
 from colorgan.colorization.run_report import write_report
 from colorgan.colorization.runner import count_cores, run_jobs, start_worker_pool
 from colorgan.colorization.search import Sources, find_sources
-from colorgan.colorization.serve import EditRequest, EditSession, PageServer
 from colorgan.colorization.sheet import write_sheet
 from colorgan.colorization.work import (
     IN_COLOR,
@@ -36,15 +35,12 @@ __all__ = [
     "Arrivals",
     "ColorizeOptions",
     "Colorizer",
-    "EditRequest",
-    "EditSession",
     "Event",
     "Hint",
     "Job",
     "Manifest",
     "Notice",
     "Outcome",
-    "PageServer",
     "Palette",
     "Plan",
     "PreviewStore",

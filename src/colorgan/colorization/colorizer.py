@@ -95,7 +95,7 @@ class Colorizer:
         source = resolve_weights(weights)
         loaded = load_generator(source, runtime.device)
         name = loaded.name or Path(weights).stem
-        network = prepare_for_inference(loaded.network, runtime.dtype)
+        network = prepare_for_inference(loaded.network, runtime.dtype, in_place=True)
         return cls(network, loaded.render, runtime, name=name, sha256=loaded.sha256, source=source)
 
     def __repr__(self) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from colorgan import console
 from colorgan.commands.colorize_display import RunDisplay, describe_inputs, print_plan, summarize, tell_passed_over
+from colorgan.commands.loading import quick_imports
 from colorgan.commands.options import (
     DeviceOption,
     LogOption,
@@ -325,8 +326,9 @@ def colorize(
     stop = StopSignals()
     if not serve:  # whose Ctrl-C is no interruption
         context.with_resource(stop)
-    from colorgan.images.budget import let_overtime_end_process
-    from colorgan.session import ColorizeSession
+    with quick_imports():
+        from colorgan.images.budget import let_overtime_end_process
+        from colorgan.session import ColorizeSession
 
     if not serve:
         let_overtime_end_process(console.fail)
@@ -372,7 +374,7 @@ def _stay(session: "ColorizeSession", stop: StopSignals, *, poll: float | None, 
 
 
 def _serve_page(session: "ColorizeSession", port: int, looks: Mapping[str, LookConfig]) -> None:
-    from colorgan.colorization import EditSession, PageServer
+    from colorgan.colorization.serve import EditSession, PageServer
 
     with session:
         RunDisplay().follow(session.prepare())

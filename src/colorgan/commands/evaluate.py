@@ -10,6 +10,7 @@ import typer
 
 from colorgan import console
 from colorgan.commands.clips import measure_clips
+from colorgan.commands.loading import quick_imports
 from colorgan.commands.options import (
     DeviceOption,
     LogOption,
@@ -123,8 +124,9 @@ def evaluate(
     The photographs' colours are taken away and put back, and the result is compared to them, beside the grey picture
     and one constant colour. The protocol is printed with every result.
     """
-    from colorgan import evaluation
-    from colorgan.images.budget import let_overtime_end_process
+    with quick_imports():
+        from colorgan import evaluation
+        from colorgan.images.budget import let_overtime_end_process
 
     let_overtime_end_process(console.fail)
     if metrics and "cdc" in metrics:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from colorgan import console
+from colorgan.commands.loading import quick_imports
 from colorgan.commands.options import PrintConfigOption, QuietOption, VerboseOption
 from colorgan.errors import UsageError, WeightsError
 
@@ -55,9 +56,10 @@ def export(
     """
     if int8 is not None and form is not ExportForm.ONNX:
         raise UsageError(f"--int8 is for --to onnx, not for --to {form}; leave it out")
-    from colorgan.weights.file import load_generator, save_generator
-    from colorgan.weights.hub import write_hub_folder
-    from colorgan.weights.store import resolve_weights
+    with quick_imports():
+        from colorgan.weights.file import load_generator, save_generator
+        from colorgan.weights.hub import write_hub_folder
+        from colorgan.weights.store import resolve_weights
 
     generator = load_generator(resolve_weights(weights))
     written = target

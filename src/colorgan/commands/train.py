@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from colorgan import console
+from colorgan.commands.loading import quick_imports
 from colorgan.commands.options import (
     DeviceOption,
     LogOption,
@@ -168,7 +169,8 @@ def train(
 
     # Read when torch is loaded: its C++ parts remark on ordinary things, once a process.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    from colorgan.training import TrainingOptions
+    with quick_imports():
+        from colorgan.training import TrainingOptions
 
     options = TrainingOptions(
         data=data,

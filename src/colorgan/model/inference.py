@@ -13,8 +13,8 @@ from colorgan.model.generator import Generator
 __all__ = ["prepare_for_inference"]
 
 
-def prepare_for_inference(network: Generator, dtype: torch.dtype) -> Generator:
-    """Return a copy that answers the same, up to rounding, in less time, and can no longer be trained.
+def prepare_for_inference(network: Generator, dtype: torch.dtype, *, in_place: bool = False) -> Generator:
+    """Return a network that answers the same, up to rounding, in less time, and can no longer be trained.
 
     Batch norms are folded into the convolutions before them, and the weights are kept in `dtype`, so that autocast
     need not convert them at every call.
@@ -22,10 +22,11 @@ def prepare_for_inference(network: Generator, dtype: torch.dtype) -> Generator:
     Args:
         network: A generator in eval mode.
         dtype: The precision that it will run in.
+        in_place: Whether the given network may be changed and returned, which spares a copy; nobody else may use it.
     """
     if network.training:
         raise ValueError("prepare_for_inference needs a generator in eval mode: call .eval() first")
-    folded = copy.deepcopy(network).requires_grad_(False)
+    folded = (network if in_place else copy.deepcopy(network)).requires_grad_(False)
     _scale_canvas(folded.encoder)
     for module in list(folded.modules()):
         if isinstance(module, nn.Sequential):

@@ -8,7 +8,7 @@ such a file can be executed. Files of colorgan 0.1, written by `torch.save`, are
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from safetensors import torch as safetensors_torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from colorgan.config import RENAMED_RENDER_KEYS, ModelConfig, RenderConfig, config_from_mapping, config_to_mapping
 from colorgan.errors import WeightsInvalidError
@@ -122,15 +123,20 @@ def load_generator(path: Path, device: torch.device | str = "cpu") -> LoadedGene
         config = config_from_mapping(ModelConfig, header["model"], where="[model]")
         render = _read_render(header.get("render", {}))
         provenance = dict(header.get("provenance", {}))
-        expected = _imply_tensors(config)
+        network = _build_without_values(config)
     except Exception as error:  # values that no network has can fail anywhere on the way to one
         raise WeightsInvalidError(f"{path} has a header that is not valid: {brief(error)}") from error
+    expected = nn.Module.state_dict(network)
     for name, tensor in expected.items():
         _check_tensor(path, config, name, tensor, weights.get(name))
-    network = build_generator(config)
-    network.load_state_dict({name: weights[name].to(tensor.dtype) for name, tensor in expected.items()})
-    sha256 = hashlib.sha256(data).hexdigest()
-    return LoadedGenerator(network.to(device).eval(), render, provenance, sha256)
+    network.load_state_dict({name: _own(weights[name], tensor.dtype) for name, tensor in expected.items()}, assign=True)
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return LoadedGenerator(network.eval(), render, provenance, hashlib.sha256(data).hexdigest())
+
+
+def _own(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return a copy that shares no memory with the file's content, nor within itself."""
+    return tensor.to(dtype, copy=True, memory_format=torch.contiguous_format)
 
 
 def _read_render(mapping: Mapping[str, Any]) -> RenderConfig:
@@ -195,12 +201,21 @@ def _are_tensors(content: Any) -> bool:
     )
 
 
-def _imply_tensors(config: ModelConfig) -> dict[str, Tensor]:
-    """Return the tensors that a header implies, without storage."""
+class _NoRandomValues(TorchFunctionMode):
+    """Leaves out what fills new layers: without storage it has no effect, and takes most of the time of building."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return args[0] if func in (Tensor.uniform_, Tensor.normal_) else func(*args, **(kwargs or {}))
+
+
+def _build_without_values(config: ModelConfig) -> Generator:
+    """Build the network that a header implies, without storage for its tensors."""
     if max(len(config.repair_widths), len(config.bottleneck_kernels)) > _MOST_LAYERS:
         raise WeightsInvalidError(f"it describes a network of more than {_MOST_LAYERS} layers in a row")
-    with torch.device("meta"):
-        return nn.Module.state_dict(build_generator(config))
+    with torch.device("meta"), _NoRandomValues():
+        return build_generator(config)
 
 
 def _check_tensor(path: Path, config: ModelConfig, name: str, expected: Tensor, given: Tensor | None) -> None:

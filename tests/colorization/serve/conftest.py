@@ -7,10 +7,10 @@ import pytest
 from colorgan.colorization import (
     ColorizeOptions,
     Colorizer,
-    EditSession,
     plan_paths,
 )
 from colorgan.colorization.masks import add_masks
+from colorgan.colorization.serve import EditSession
 from support import draw_photo
 
 

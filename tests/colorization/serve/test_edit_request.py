@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from colorgan.colorization import (
-    EditRequest,
     Hint,
 )
+from colorgan.colorization.serve import EditRequest
 from colorgan.colorization.serve.edit_request import mask_to_mapping
 from colorgan.errors import UsageError
 from colorization_support import drawn

@@ -10,8 +10,6 @@ from PIL import ExifTags, Image
 from colorgan.colorization import (
     ColorizeOptions,
     Colorizer,
-    EditRequest,
-    EditSession,
     Hint,
     Side,
     add_hints,
@@ -19,6 +17,7 @@ from colorgan.colorization import (
     read_hints,
     run_jobs,
 )
+from colorgan.colorization.serve import EditRequest, EditSession
 from colorgan.config import ColorInput, Existing, LookConfig
 from colorgan.errors import ImageReadError, UsageError
 from colorgan.images import describe

@@ -11,7 +11,8 @@ import pytest
 from PIL import ExifTags, Image
 
 from browser_support import BROWSER, Page, open_browser
-from colorgan.colorization import ColorizeOptions, Colorizer, EditSession, Hint, PageServer, plan_paths
+from colorgan.colorization import ColorizeOptions, Colorizer, Hint, plan_paths
+from colorgan.colorization.serve import EditSession, PageServer
 from support import draw_photo
 
 pytestmark = pytest.mark.skipif(

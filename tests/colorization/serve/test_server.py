@@ -14,7 +14,8 @@ from urllib.request import Request, urlopen
 import pytest
 from PIL import Image
 
-from colorgan.colorization import ColorizeOptions, Colorizer, EditSession, PageServer, plan_paths
+from colorgan.colorization import ColorizeOptions, Colorizer, plan_paths
+from colorgan.colorization.serve import EditSession, PageServer
 from colorgan.errors import UsageError
 from support import draw_photo
 

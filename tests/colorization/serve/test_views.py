@@ -12,12 +12,10 @@ from PIL import Image
 from colorgan.colorization import (
     ColorizeOptions,
     Colorizer,
-    EditRequest,
-    EditSession,
     Hint,
     plan_paths,
 )
-from colorgan.colorization.serve import views
+from colorgan.colorization.serve import EditRequest, EditSession, views
 from colorgan.colorization.serve.views import Bounded, as_jpeg, read_thumbnail, shrink_jpeg
 from colorgan.errors import ImageReadError
 from colorgan.images import Photo, iter_photos
