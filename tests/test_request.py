@@ -1,5 +1,6 @@
 """What a request refuses before anything is loaded."""
 
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -28,6 +29,13 @@ class TestRefused:
             ({"pick": 3, "variants": 2}, "--pick 3 needs --variants of at least 3, got 2"),
             ({"save_mask": "masks"}, "--save-mask writes what --repair filled"),
             ({"repair": "auto", "source_type": SourceType.ENHANCED}, "leave one of them out"),
+            ({"strength": 2.5}, "--strength must be from 0 to 2, got 2.5"),
+            ({"strength": math.nan}, "--strength must be from 0 to 2, got nan"),
+            ({"variants": 0}, "--variants must be from 1 to 16, got 0"),
+            ({"quality": 101}, "--quality must be from 1 to 100"),
+            ({"workers": 0}, "--workers must be at least 1, got 0"),
+            ({"shard": (3, 2)}, "--shard takes I/N with I from 1 to N, got 3/2"),
+            ({"shard": (0, 2)}, "--shard takes I/N"),
             ({"keywords": ["x" * 65]}, "a word of 1 to 64 bytes"),
             ({"keywords": ["a", ""]}, "a word of 1 to 64 bytes, as IPTC does, got ''"),
         ],

@@ -1,6 +1,7 @@
 """What a person asks of colourising, checked before any work; free of torch, so that a command can refuse at once."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
@@ -35,6 +36,7 @@ STRENGTHS = (0.4, 0.7, 1.0, 1.3, 1.6)
 """What a strip and the page show side by side."""
 
 _QUALITY = 95
+_BOUNDS = {"strength": (0, 2), "variants": (1, 16), "quality": (1, 100), "workers": (1, math.inf)}
 
 
 class Product(StrEnum):
@@ -154,6 +156,7 @@ class ColorizeRequest:
                 raise TypeError(f"{name} must be a list, got {given!r}; write [{given!r}]")
         for word in self.keywords:
             _check_keyword(word)
+        self._check_numbers()
         self._check_results()
         self._check_repair()
         if self.purpose is Purpose.PAGE:
@@ -240,6 +243,15 @@ class ColorizeRequest:
             "--end": self.film.end is not None,
             "--deinterlace": self.film.deinterlace,
         }
+
+    def _check_numbers(self) -> None:
+        for name, (least, most) in _BOUNDS.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                bounds = f"from {least} to {most}" if most < math.inf else f"at least {least}"
+                raise UsageError(f"--{name} must be {bounds}, got {value}")
+        if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
+            raise UsageError(f"--shard takes I/N with I from 1 to N, got {self.shard[0]}/{self.shard[1]}")
 
     def _check_results(self) -> None:
         asked = {
