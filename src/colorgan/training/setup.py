@@ -353,8 +353,8 @@ def _read_backbone(wanted: str, encoder: EncoderName) -> dict[str, Tensor]:
         return load_tensors(resolve_weights(str(encoder) if wanted == "imagenet" else Path(wanted)))
     except WeightsError as error:
         raise type(error)(
-            f"{error}. The encoder needs ImageNet weights: pass a file of them with --encoder-weights FILE, or train "
-            "without by --encoder-weights none"
+            "the encoder needs ImageNet weights; pass a file of them with --encoder-weights FILE, or train without by "
+            f"--encoder-weights none ({error})"
         ) from error
 
 
