@@ -82,7 +82,7 @@ class TestPrepareTraining:
             ({"resume": "y" * 300}, UsageError, "cannot be looked at: its name is too long"),
             ({"resume": "auto", "run_dir": Path("y" * 300)}, UsageError, "cannot be looked at: its name is too long"),
             ({"run_dir": Path("y" * 300)}, UsageError, "cannot be looked at: its name is too long"),
-            ({"encoder_weights": "gone.pth"}, None, "gone.pth.*--encoder-weights none"),
+            ({"encoder_weights": "gone.pth"}, None, "--encoder-weights none.*gone.pth"),
         ],
     )
     def test_refuses_in_one_sentence(self, options, given, error, words):
