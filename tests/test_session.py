@@ -1,9 +1,11 @@
 """From a request to its results, without a terminal."""
 
+import dataclasses
 import json
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +13,11 @@ from PIL import Image
 
 from colorgan import session
 from colorgan.colorization import Colorizer, Hint, Notice, Outcome, Progress, Status
+from colorgan.config import ModelConfig, RenderConfig
 from colorgan.errors import UsageError
+from colorgan.model import build_generator
 from colorgan.request import ColorizeRequest, FilmOptions, Purpose
+from colorgan.runtime import pick_runtime
 from colorgan.session import ColorizeSession, Event, Finished, Loaded, Phase, colorize_paths
 from support import draw_photo
 
@@ -109,6 +114,25 @@ class TestRefused:
             "--variants holds for photographs alone; films (1) are coloured as if it was not given",
             "--start holds for films alone; photographs (3) are coloured as if it was not given",
         )
+
+    @pytest.mark.parametrize(
+        ("given", "names"),
+        [
+            ({"mute_uncertain": True}, "--mute-uncertain"),
+            ({"variants": 3, "uncertainty": "maps"}, "--uncertainty and --variants"),
+        ],
+    )
+    def test_what_a_network_without_bins_cannot_do(
+        self, folder: Path, tmp_path: Path, tiny_config: ModelConfig, given: dict[str, Any], names: str
+    ) -> None:
+        config = dataclasses.replace(tiny_config, bins=False)
+        plain = Colorizer(
+            build_generator(config).eval(), RenderConfig(size=64), pick_runtime("cpu", "float32"), name="plain"
+        )
+        with pytest.raises(UsageError, match=f"gives one colour for each place .*; leave {names} out"):
+            list(colorize_paths([folder], tmp_path / "out", colorizer=plain, **given))
+        assert not (tmp_path / "out").exists()
+        assert len(list(colorize_paths([folder], tmp_path / "out", colorizer=plain))) == 3
 
     def test_a_page_shows_no_films(self, folder: Path, tmp_path: Path) -> None:
         pytest.importorskip("av")

@@ -233,6 +233,17 @@ class ColorizeRequest:
         }
 
     @property
+    def of_bins(self) -> list[str]:
+        """The options that were given and need a network that gives a distribution over colours."""
+        return _given(
+            {
+                "--mute-uncertain": self.mute_uncertain,
+                "--uncertainty": self.uncertainty is not None,
+                "--variants": self.variants > 1,
+            }
+        )
+
+    @property
     def of_films(self) -> dict[str, bool]:
         """The options that hold for films alone, and whether each was given."""
         return {

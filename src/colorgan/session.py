@@ -267,6 +267,7 @@ class ColorizeSession:
             )
             if request.repair != "off":
                 self.colorizer.require_inpainting()
+            self.colorizer.require_bins(*request.of_bins)
             self.options = self._options()
             if self.is_main and "manifest" in reports:
                 self._manifest = opened.enter_context(open_manifest(reports["manifest"], self.colorizer, self.options))

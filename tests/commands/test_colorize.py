@@ -253,6 +253,7 @@ class TestUsage:
             (("{photo}", "-o", "out", "--format", "gif"), "unknown format"),
             (("{photo}", "-o", "out", "--compare", "--chroma-only"), "different results"),
             (("{photo}", "-o", "out", "--pick", "3"), "needs --variants"),
+            (("{photo}", "-o", "-", "--json"), "would both write to standard output"),
             (("{photo}", "-o", "out", "--serve", "--report", "r.html"), "leave --report out"),
             (("{folder}", "-o", "out", "--exclude", "*"), "hold no photographs"),
         ],

@@ -167,6 +167,21 @@ class Colorizer:
                 "--weights, or give it one with `colorgan train --recipe repair --init-from FILE`"
             )
 
+    def require_bins(self, *wanted: str) -> None:
+        """Refuse options that rest on a distribution over colours, of a network that gives none.
+
+        Args:
+            *wanted: What the options are called; without any, nothing is refused.
+
+        Raises:
+            UsageError: This one gives a single colour for each place.
+        """
+        if wanted and not self.network.config.bins:
+            raise UsageError(
+                f"the network {self.name} gives one colour for each place and does not say how sure it is; leave "
+                f"{' and '.join(wanted)} out, or use another with --weights"
+            )
+
     def inpaint(self, photo: Photo, missing: np.ndarray[Any, np.dtype[np.bool_]]) -> Photo:
         """Inpaint what is missing of a photograph; safe to call from several threads.
 

@@ -279,6 +279,8 @@ def colorize(
     purpose = _purpose(serve=serve, watch=watch, json=json, dry_run=dry_run, watch_poll=watch_poll)
     if compare and chroma_only:
         raise UsageError("--compare and --chroma-only ask for different results; give one of them")
+    if json and output == STREAM:
+        raise UsageError("--json and -o - would both write to standard output; give a file or a folder with -o")
     if hint and hints is not None:
         raise UsageError("--hint and --hints were both given; write all hints into the file")
     request = ColorizeRequest(
