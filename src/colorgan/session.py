@@ -355,13 +355,13 @@ class ColorizeSession:
         """
         films = [job for job in plan.jobs if job.film]
         photographs = [job for job in plan.jobs if not job.film]
-        for what, unit, jobs, work in (
-            ("colouring", "photographs", photographs, self._color_photographs),
-            ("colouring", "frames", films, self._color_films),
+        for unit, total, jobs, work in (
+            ("photographs", len(photographs), photographs, self._color_photographs),
+            ("frames", None, films, self._color_films),
         ):
             if not jobs or should_stop():
                 continue
-            yield Phase(what, unit, len(jobs) if unit == "photographs" else None)
+            yield Phase("colouring", unit, total)
             with closing(work(jobs, should_stop)) as events:
                 for event in events:
                     if self._manifest is not None and self.ranks.count == 1 and isinstance(event, Outcome):

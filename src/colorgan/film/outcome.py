@@ -1,6 +1,7 @@
 """What is told of a film while it is coloured, and what became of it."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -14,7 +15,7 @@ from colorgan.files import is_there
 from colorgan.film.source import FilmFacts
 from colorgan.images import PhotoKind
 
-__all__ = ["Clock", "FilmOutcome", "hints_of", "pass_over_colored", "pass_over_done"]
+__all__ = ["Clock", "FilmOutcome", "colored_outcome", "hints_of", "pass_over_colored", "pass_over_done"]
 
 PROGRESS = 0.25  # seconds between two looks at how far a film is
 
@@ -24,6 +25,31 @@ class FilmOutcome(Outcome):
     """What became of one film; `pages` counts its frames."""
 
     scenes: tuple[Preview, ...] = ()  # a frame of each, if asked for
+
+
+def colored_outcome(
+    job: Job, facts: FilmFacts, *, frames: int, previews: Sequence[Preview], started: float
+) -> FilmOutcome:
+    """Return what became of a film that was coloured.
+
+    Args:
+        job: The film.
+        facts: What it is.
+        frames: How many were written.
+        previews: A frame of each scene, if they were asked for.
+        started: When the work began, by `time.monotonic`.
+    """
+    return FilmOutcome(
+        job=job,
+        status=Status.COLORIZED,
+        seconds=time.monotonic() - started,
+        width=facts.width,
+        height=facts.height,
+        pages=frames,
+        preview=previews[0] if previews else None,
+        scenes=tuple(previews),
+        files=job.results,
+    )
 
 
 def pass_over_done(job: Job, options: ColorizeOptions) -> FilmOutcome | None:

@@ -19,7 +19,6 @@ from colorgan.colorization import (
     Job,
     Notice,
     Progress,
-    Status,
     settings_of,
 )
 from colorgan.colorization.products import Preview, beside_the_original, make_preview
@@ -28,7 +27,7 @@ from colorgan.errors import ImageReadError, UsageError
 from colorgan.files import is_there, make_folder
 from colorgan.film.coloring import Colored, Coloring
 from colorgan.film.light import Levels, Light
-from colorgan.film.outcome import Clock, FilmOutcome, hints_of, pass_over_colored, pass_over_done
+from colorgan.film.outcome import Clock, FilmOutcome, colored_outcome, hints_of, pass_over_colored, pass_over_done
 from colorgan.film.source import ColorTags, FilmFacts, Picture
 from colorgan.images import (
     FORMATS_WITH_DEPTH,
@@ -195,17 +194,7 @@ def color_pictures(
     yield from run.go()
     if not run.count:
         raise ImageReadError(f"{job.source} has no frames between --start and --end")
-    yield FilmOutcome(
-        job=job,
-        status=Status.COLORIZED,
-        seconds=time.monotonic() - started,
-        width=facts.width,
-        height=facts.height,
-        pages=run.count,
-        preview=run.previews[0] if run.previews else None,
-        scenes=tuple(run.previews),
-        files=job.results,
-    )
+    yield colored_outcome(job, facts, frames=run.count, previews=run.previews, started=started)
 
 
 class _Run:

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import torch
 
-from colorgan.colorization import ColorizeOptions, Colorizer, Job, Notice, Progress, Status, settings_of
+from colorgan.colorization import ColorizeOptions, Colorizer, Job, Notice, Progress, settings_of
 from colorgan.colorization.products import Preview, make_preview
 from colorgan.config import config_to_mapping
 from colorgan.errors import ImageReadError, ImageWriteError
@@ -28,7 +28,7 @@ from colorgan.film.encode import (
 from colorgan.film.join import Span, check_container, join_film
 from colorgan.film.light import Levels, Light
 from colorgan.film.lookahead import Part
-from colorgan.film.outcome import Clock, FilmOutcome, hints_of, pass_over_colored, pass_over_done
+from colorgan.film.outcome import Clock, FilmOutcome, colored_outcome, hints_of, pass_over_colored, pass_over_done
 from colorgan.film.source import FilmFacts, FilmReader, Picture, probe_film
 from colorgan.film.steady import Carried
 from colorgan.film.workspace import Segment, Workspace, fingerprint_of
@@ -67,17 +67,7 @@ def color_film(
         facts = dataclasses.replace(facts, interlaced=False)
     run = _Run(job, colorizer, options, film, facts)
     yield from run.go()
-    yield FilmOutcome(
-        job=job,
-        status=Status.COLORIZED,
-        seconds=time.monotonic() - started,
-        width=facts.width,
-        height=facts.height,
-        pages=run.frames,
-        preview=run.previews[0] if run.previews else None,
-        scenes=tuple(run.previews),
-        files=(job.target,),
-    )
+    yield colored_outcome(job, facts, frames=run.frames, previews=run.previews, started=started)
 
 
 class _Run:
